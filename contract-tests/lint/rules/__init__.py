@@ -1,0 +1,6 @@
+"""The rules of the contract, by name: those that no tool off the shelf has."""
+
+from . import answers, document, operations, parameters, schemas
+from .registry import rules_of
+
+RULES = rules_of(document, operations, answers, parameters, schemas)

@@ -1,0 +1,94 @@
+"""The sessions of the project. `nox -s demo` shows it, `nox -s tests` proves it; both need Python 3.11 and PyPI only."""
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT = Path(__file__).parent
+GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+PARTS = ["./server", "./sdk", "./cli"]
+
+
+def install(session: nox.Session, *groups: str, parts: list[str] = PARTS) -> None:
+    """The parts of the project, editable, and what a session needs besides."""
+    needs = [requirement for group in groups for requirement in GROUPS[group]]
+    editable = [argument for part in parts for argument in ("-e", part)]
+    session.install("--quiet", "--disable-pip-version-check", *editable, *needs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Start a server on a free port with an empty data directory and play the story through the SDK."""
+    install(session, parts=["./server", "./sdk"])
+    session.run("python", "demo/story.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, the contract gate included."""
+    install(session, "test", "generate")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """The contract gate alone: the lint of the spec, Schemathesis against a real server, parity."""
+    install(session, "test", "generate")
+    session.run("python", "-m", "pytest", "contract-tests", *session.posargs)
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Make the contract from its parts, and the SDK and the CLI's commands from the contract."""
+    install(session, "generate", parts=[])
+    session.run("python", "openapi/bundle.py")
+    session.run("python", "sdk/codegen/generate.py")
+    session.run("python", "cli/codegen/generate.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and who may import whom."""
+    install(session, "lint", "test")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict on every part, pyright on the SDK as its users see it."""
+    install(session, "types", "test")
+    session.run("mypy", "server/unpuzzle_server", "server/tests/harness.py")
+    session.run("mypy", "sdk/unpuzzle_sdk")
+    session.run("mypy", "cli/unpuzzle_cli")
+    session.run("pyright", "sdk/unpuzzle_sdk")
+
+
+@nox.session
+def style(session: nox.Session) -> None:
+    """Redocly's and Spectral's strictest rules on the contract; needs npm's registry besides PyPI."""
+    session.install("--quiet", *GROUPS["style"])
+    session.run("python", "contract-tests/lint/style.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every snippet of the README and the docs against a real server."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", "docs", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What the speed claims rest on: ours beside its peers in one run."""
+    install(session, parts=["./server", "./sdk"])
+    session.install("--quiet", "-r", "benchmarks/requirements.txt")
+    session.run("python", "benchmarks/run.py", *session.posargs)

@@ -1,0 +1,3 @@
+"""The reference server of the Unpuzzle API."""
+
+__version__ = "1.0.0"

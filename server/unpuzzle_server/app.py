@@ -1,0 +1,94 @@
+"""The composition root: settings → gateways → kernel → the Connexion app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from connexion import ConnexionMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from unpuzzle_server.auth.passwords import Passwords
+from unpuzzle_server.auth.service import Accounts
+from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
+from unpuzzle_server.kernel import logs, spec
+from unpuzzle_server.kernel.clock import Clock
+from unpuzzle_server.kernel.database import Database
+from unpuzzle_server.kernel.http import Boundary, Edge
+from unpuzzle_server.kernel.operations import Kernel, Operations, handler_of
+from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLimiter, RedisCounters
+from unpuzzle_server.kernel.routing import Routing
+from unpuzzle_server.kernel.security import Gate, security_map
+from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.system.reference import Reference
+
+CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_HEADERS = [
+    "Authorization", "Content-Type", "X-API-Version", "X-Request-ID", "X-Client-Version", "X-CSRF-Token", "Idempotency-Key",
+    "If-Match", "If-None-Match", "Prefer", "Last-Event-ID", "X-Part-Number", "Content-Range",
+]  # fmt: skip
+CORS_EXPOSED = [
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", "X-Request-ID", "ETag",
+    "Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied", "Deprecation", "Sunset", "Link",
+]  # fmt: skip
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> ASGIApp:
+    """The server as an ASGI app; without arguments as `uvicorn --factory` starts it, from the environment."""
+    settings = settings or Settings.from_environment()
+    logs.configure(settings)
+    kernel = wire(settings, clock or Clock())
+    accounts: Accounts = kernel.gateways["accounts"]
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await kernel.limiter.counters.close()
+            await kernel.database.close()
+
+    api = ConnexionMiddleware(
+        nothing_behind,
+        lifespan=lifespan,
+        middlewares=[LifespanMiddleware, Routing, SecurityMiddleware, Operations],
+    )
+    api.add_api(
+        spec.document(),
+        base_path="",
+        resolver=handler_of,
+        security_map=security_map(accounts.authenticate),
+        kernel=kernel,
+    )
+    guarded = CORSMiddleware(
+        Boundary(Reference(api), kernel.clock),
+        allow_origins=settings.cors_origins,
+        allow_methods=CORS_METHODS,
+        allow_headers=CORS_HEADERS,
+        expose_headers=CORS_EXPOSED,
+        allow_credentials=True,
+    )
+    return Edge(guarded)
+
+
+def wire(settings: Settings, clock: Clock) -> Kernel:
+    """Everything that operations stand on."""
+    database = Database(settings, clock)
+    counters: Counters = RedisCounters(settings.redis_url, clock) if settings.redis_url else PostgresCounters(database, clock)
+    issuer = TokenIssuer(derived_key(settings.secret_key, "access-token"), clock)
+    accounts = Accounts(database, Passwords(settings), issuer, Cookies(settings.public_url))
+    return Kernel(
+        settings=settings,
+        clock=clock,
+        database=database,
+        limiter=RateLimiter(counters, settings, clock),
+        gate=Gate(derived_key(settings.secret_key, "csrf")),
+        gateways={"accounts": accounts},
+    )
+
+
+async def nothing_behind(scope: Scope, receive: Receive, send: Send) -> None:
+    """Where Connexion would hand a request on that none of its operations took; routing has refused it before."""
+    raise AssertionError("every operation answers for itself")

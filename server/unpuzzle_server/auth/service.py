@@ -1,0 +1,162 @@
+"""The rules of accounts, sessions and roles."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Row, text
+
+from unpuzzle_server.auth import queries
+from unpuzzle_server.auth.passwords import Passwords, check_strength
+from unpuzzle_server.auth.tokens import REFRESH_LIFE, Claims, Cookies, TokenIssuer, Tokens, invalid_token, refresh_hash
+from unpuzzle_server.kernel.answers import check_version
+from unpuzzle_server.kernel.database import Database, Transaction
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.exchange import Exchange, Identity
+
+REUSE_GRACE = timedelta(seconds=10)
+"""A spent refresh token may come again this soon: the answer to its first use may have been lost."""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Sign-up, sign-in, and who a token belongs to; one for each process, wired in `app.py`."""
+
+    database: Database
+    passwords: Passwords
+    issuer: TokenIssuer
+    cookies: Cookies
+
+    async def authenticate(self, token: str) -> Identity:
+        """Who an access token belongs to now; raises AUTH_INVALID_TOKEN, AUTH_USER_NOT_FOUND, ACCOUNT_SUSPENDED."""
+        claims = self.issuer.verify(token)
+        async with self.database.reading() as tx:
+            found = await tx.row(queries.FIND_IDENTITY, session=claims.session_id, user=claims.user_id)
+        if found is None:
+            raise Problem("AUTH_USER_NOT_FOUND", "The account of this token is gone.")
+        if not found.session_open:
+            raise invalid_token()
+        if found.suspended:
+            raise suspended()
+        return Identity(claims.user_id, claims.session_id, frozenset(found.roles))
+
+    async def sign_up(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
+        email = body["email"].lower()
+        check_strength(body["password"], email)
+        hashed = await self.passwords.hash(body["password"])
+        identity = Identity(uuid4(), uuid4(), frozenset({"student"}))
+        async with self.database.transaction(identity) as tx:
+            added = await tx.execute(
+                queries.ADD_USER,
+                user=identity.user_id,
+                email=email,
+                full_name=body["full_name"].strip(),
+                metadata=orjson.dumps(body.get("metadata", {})).decode(),
+            )
+            if added.rowcount == 0:
+                raise Problem("EMAIL_TAKEN", "There is an account with this e-mail address.")
+            await tx.execute(queries.ADD_PASSWORD, user=identity.user_id, hash=hashed)
+            return await profile(tx), await self._open_session(tx, exchange)
+
+    async def sign_in(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
+        async with self.database.reading() as tx:
+            login = await tx.row(queries.FIND_LOGIN, email=body["email"])
+        if not await self.passwords.matches(login.hash if login else None, body["password"]) or login is None:
+            raise Problem("AUTH_INVALID_CREDENTIALS", "The e-mail address or the password is wrong.")
+        if login.suspended:
+            raise suspended()
+        async with self.database.transaction(Identity(login.user_id, uuid4(), frozenset(login.roles))) as tx:
+            return await profile(tx), await self._open_session(tx, exchange)
+
+    async def refresh(self, token: str) -> Tokens:
+        async with self.database.transaction(None) as tx:
+            tokens = await self._rotate(tx, token)
+        # Outside of the transaction, which has ended a session whose token was stolen and must not be undone.
+        if tokens is None:
+            raise invalid_token()
+        return tokens
+
+    async def _open_session(self, tx: Transaction, exchange: Exchange) -> Tokens:
+        await tx.execute(
+            queries.ADD_SESSION,
+            session=tx.user.session_id,
+            user=tx.user.user_id,
+            user_agent=exchange.headers.get("user-agent", "")[:300] or None,
+            address=exchange.address,
+        )
+        return await self._issue(tx)
+
+    async def _issue(self, tx: Transaction) -> Tokens:
+        user = tx.user
+        tokens = self.issuer.issue(Claims(user.user_id, user.session_id))
+        await tx.execute(
+            queries.ADD_REFRESH_TOKEN,
+            hash=refresh_hash(tokens.refresh_token),
+            session=user.session_id,
+            user=user.user_id,
+            expires_at=tx.clock.now() + REFRESH_LIFE,
+        )
+        return tokens
+
+    async def _rotate(self, tx: Transaction, token: str) -> Tokens | None:
+        """New tokens for a refresh token; None where it is no good."""
+        hashed = refresh_hash(token)
+        found = await tx.row(queries.FIND_REFRESH_TOKEN, hash=hashed)
+        now = tx.clock.now()
+        if found is None or found.ended_at is not None or found.expires_at <= now:
+            return None
+        if found.suspended:
+            raise suspended()
+        await tx.become(Identity(found.user_id, found.session_id, frozenset(found.roles)))
+        if found.spent_at is not None and now - found.spent_at > REUSE_GRACE:
+            await tx.execute(queries.END_SESSION, session=found.session_id)
+            return None
+        await tx.execute(queries.SPEND_REFRESH_TOKEN, hash=hashed)
+        await tx.execute(queries.SEE_SESSION, session=found.session_id)
+        return await self._issue(tx)
+
+
+def suspended() -> Problem:
+    return Problem("ACCOUNT_SUSPENDED", "This account is suspended.")
+
+
+async def profile(tx: Transaction) -> Row[Any]:
+    row = await tx.row(queries.USER, user=tx.user.user_id)
+    assert row is not None, "whoever asks has just been found"
+    return row
+
+
+async def update_profile(tx: Transaction, body: dict[str, Any], if_match: str | None) -> Row[Any]:
+    check_version(if_match, await tx.value(queries.LOCK_USER, user=tx.user.user_id))
+    changes = {**{key: value for key, value in body.items() if key != "preferences"}, **body.get("preferences", {})}
+    check_timezone(changes.get("timezone", "UTC"))
+    if changes:
+        columns = ", ".join(f"{column} = :{column}" for column in queries.PROFILE_COLUMNS if column in changes)
+        await tx.execute(text(f"UPDATE users SET {columns} WHERE id = :user"), user=tx.user.user_id, **changes)
+    return await profile(tx)
+
+
+def check_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # how zoneinfo says no depends on what the name looks like
+        raise Problem("TIMEZONE_UNKNOWN", "There is no such time zone: give an IANA name such as Europe/Berlin.") from None
+
+
+async def apply_as_instructor(tx: Transaction, motivation: str | None) -> tuple[Row[Any], list[str] | None]:
+    """The application, and the roles it gave where the setting approves it at once."""
+    if "instructor" in tx.user.roles:
+        raise Problem("CONFLICT", "You are an instructor already.")
+    application = await tx.row(queries.ADD_APPLICATION, user=tx.user.user_id, motivation=motivation)
+    if application is None:
+        raise Problem("CONFLICT", "Your earlier application has not been decided yet.")
+    if not tx.settings.instructor_auto_approve:
+        return application, None
+    return application, await tx.value(queries.APPROVE_APPLICATION, application=application.id)
+
+
+async def sign_out(tx: Transaction, session_id: UUID) -> None:
+    await tx.execute(queries.END_SESSION, session=session_id)

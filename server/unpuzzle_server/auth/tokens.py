@@ -1,0 +1,119 @@
+"""Access tokens (JWT, one hour), refresh tokens (opaque, 30 days, used once) and the cookies that carry them."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import jwt
+
+from unpuzzle_server.kernel.clock import Clock, rfc3339
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.security import ACCESS_COOKIE, REFRESH_COOKIE
+
+ACCESS_LIFE = timedelta(hours=1)
+REFRESH_LIFE = timedelta(days=30)
+ISSUER, AUDIENCE, ALGORITHM = "unpuzzle", "unpuzzle-api", "HS256"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True)
+class Claims:
+    user_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True)
+class Tokens:
+    access_token: str
+    refresh_token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_at={self.expires_at})"
+
+    def present(self) -> dict[str, Any]:
+        return {
+            "access_token": self.access_token,
+            "refresh_token": self.refresh_token,
+            "token_type": "Bearer",
+            "expires_at": rfc3339(self.expires_at),
+            "expires_in": int(ACCESS_LIFE.total_seconds()),
+        }
+
+
+class TokenIssuer:
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        self.key = key
+        self.clock = clock
+
+    def issue(self, claims: Claims) -> Tokens:
+        now = self.clock.now()
+        payload = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(claims.user_id),
+            "sid": str(claims.session_id),
+            "iat": int(now.timestamp()),
+            "exp": int((now + ACCESS_LIFE).timestamp()),
+        }
+        access = jwt.encode(payload, self.key, algorithm=ALGORITHM)
+        return Tokens(access, f"unr_{token_urlsafe(32)}", now + ACCESS_LIFE)
+
+    def verify(self, token: str) -> Claims:
+        """Raises AUTH_INVALID_TOKEN for anything but a token of ours that still lives."""
+        try:
+            payload = jwt.decode(
+                token,
+                self.key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                # The times are held against the one clock below, not against PyJWT's.
+                options={"require": ["sub", "sid", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+            claims = Claims(UUID(payload["sub"]), UUID(payload["sid"]))
+        except (jwt.InvalidTokenError, ValueError):
+            raise invalid_token() from None
+        if payload["exp"] <= self.clock.timestamp():
+            raise invalid_token()
+        return claims
+
+
+def invalid_token() -> Problem:
+    headers = {"WWW-Authenticate": 'Bearer realm="unpuzzle", error="invalid_token"'}
+    return Problem("AUTH_INVALID_TOKEN", "The token is invalid or has expired.", headers=headers)
+
+
+def refresh_hash(token: str) -> bytes:
+    """How a refresh token is kept: it is random, so a plain digest is enough."""
+    return sha256(token.encode()).digest()
+
+
+def derived_key(secret_key: str, purpose: str) -> bytes:
+    """A key of its own for each purpose, from the one secret of the settings."""
+    return hmac.digest(secret_key.encode(), purpose.encode(), "sha256")
+
+
+class Cookies:
+    """The cookies of a browser; Secure wherever the server is not on this very machine."""
+
+    def __init__(self, public_url: str) -> None:
+        self.secure = "" if urlsplit(public_url).hostname in LOOPBACK else "; Secure"
+
+    def carrying(self, tokens: Tokens) -> list[str]:
+        return [
+            self._cookie(ACCESS_COOKIE, tokens.access_token, ACCESS_LIFE, "/"),
+            self._cookie(REFRESH_COOKIE, tokens.refresh_token, REFRESH_LIFE, "/api/v1/auth/"),
+        ]
+
+    def cleared(self) -> list[str]:
+        nothing = timedelta()
+        return [self._cookie(ACCESS_COOKIE, "", nothing, "/"), self._cookie(REFRESH_COOKIE, "", nothing, "/api/v1/auth/")]
+
+    def _cookie(self, name: str, value: str, life: timedelta, path: str) -> str:
+        return f"{name}={value}; HttpOnly; Path={path}; Max-Age={int(life.total_seconds())}; SameSite=Lax{self.secure}"

@@ -1,0 +1,112 @@
+"""SQL of sections and lessons. Courses are known by their id; row level security knows whose they are."""
+
+from sqlalchemy import TextClause, text
+
+TAUGHT = "(c.instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()))"
+
+SECTION = """json_build_object(
+    'id', x.id, 'course_id', x.course_id, 'title', x.title, 'description', x.description, 'order', x.position,
+    'is_published', x.is_published, 'is_preview', coalesce(l.preview, false), 'lessons_count', l.lessons, 'media_count', 0,
+    'total_duration_minutes', ceil(coalesce(l.seconds, 0) / 60.0)::int,
+    'created_at', app.rfc3339(x.created_at), 'updated_at', app.rfc3339(x.updated_at))"""
+SECTIONS = """sections x CROSS JOIN LATERAL (
+    SELECT count(*) AS lessons, sum(duration_seconds) AS seconds, bool_or(is_preview) AS preview
+      FROM lessons WHERE section_id = x.id) l"""
+
+LESSON = """json_build_object(
+    'id', n.id, 'course_id', n.course_id, 'section_id', n.section_id, 'title', n.title, 'type', n.type, 'order', n.position,
+    'duration_minutes', ceil(n.duration_seconds / 60.0)::int, 'duration_seconds', n.duration_seconds,
+    'is_preview', n.is_preview, 'body', b.body,
+    'created_at', app.rfc3339(n.created_at), 'updated_at', app.rfc3339(n.updated_at))"""
+LESSONS = "lessons n LEFT JOIN lesson_texts b ON b.lesson_id = n.id"
+
+COURSE = text(f"SELECT c.id, c.status FROM courses c WHERE c.id = :course AND {TAUGHT}")
+LOCK_COURSE = text(f"SELECT c.id, c.status FROM courses c WHERE c.id = :course AND {TAUGHT} FOR UPDATE")
+LESSONS_LEFT = text("SELECT lessons_count FROM course_stats WHERE course_id = :course")
+
+SECTION_PAGE = text(f"""
+    SELECT (SELECT count(*) FROM sections WHERE course_id = :course) AS count,
+           to_json(ARRAY(SELECT {SECTION} FROM {SECTIONS} WHERE x.course_id = :course
+                          ORDER BY x.position LIMIT :limit OFFSET :offset)) AS results
+""")
+ALL_SECTIONS = text(f"SELECT to_json(ARRAY(SELECT {SECTION} FROM {SECTIONS} WHERE x.course_id = :course ORDER BY x.position))")
+GET_SECTION = text(f"SELECT {SECTION} AS section, x.version FROM {SECTIONS} WHERE x.id = :section AND x.course_id = :course")
+SECTION_PLACE = text("SELECT course_id, position, version FROM sections WHERE id = :section")
+
+LESSON_PAGE = text(f"""
+    SELECT (SELECT count(*) FROM lessons WHERE section_id = :section) AS count,
+           to_json(ARRAY(SELECT {LESSON} FROM {LESSONS} WHERE n.section_id = :section
+                          ORDER BY n.position LIMIT :limit OFFSET :offset)) AS results
+""")
+ALL_LESSONS = text(f"SELECT to_json(ARRAY(SELECT {LESSON} FROM {LESSONS} WHERE n.section_id = :section ORDER BY n.position))")
+GET_LESSON = text(f"SELECT {LESSON} AS lesson, n.version FROM {LESSONS} WHERE n.id = :lesson")
+LESSON_PLACE = text("SELECT course_id, section_id, position, version FROM lessons WHERE id = :lesson")
+PUT_TEXT = text("""
+    INSERT INTO lesson_texts (lesson_id, body) VALUES (:lesson, :body)
+    ON CONFLICT (lesson_id) DO UPDATE SET body = excluded.body
+""")
+DELETE_TEXT = text("DELETE FROM lesson_texts WHERE lesson_id = :lesson")
+TOUCH_LESSON = text("UPDATE lessons SET updated_at = app.now() WHERE id = :lesson")
+
+SECTION_COLUMNS = ("title", "description", "is_published")
+LESSON_COLUMNS = ("title", "type", "duration_seconds", "is_preview")
+
+# One set of statements for both kinds of ordered rows: sections in a course, lessons in a section.
+PARENT = {"sections": "course_id", "lessons": "section_id"}
+
+
+def count_in(table: str) -> TextClause:
+    return text(f"SELECT count(*) FROM {table} WHERE {PARENT[table]} = :parent")
+
+
+def ids_in(table: str) -> TextClause:
+    return text(f"SELECT id FROM {table} WHERE {PARENT[table]} = :parent")
+
+
+def shift(table: str) -> TextClause:
+    """Moves the rows from one place to another (both included) by a step."""
+    return text(f"""
+        UPDATE {table} SET position = position + :step
+         WHERE {PARENT[table]} = :parent AND position BETWEEN :first AND :last
+    """)
+
+
+def arrange(table: str) -> TextClause:
+    return text(f"""
+        UPDATE {table} t SET position = place.number
+          FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS place (id, number) WHERE t.id = place.id
+    """)
+
+
+def insert(table: str, columns: list[str]) -> TextClause:
+    values = ", ".join(f":{name}" for name in columns)
+    return text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) RETURNING id")
+
+
+def update(table: str, columns: list[str]) -> TextClause:
+    return text(f"UPDATE {table} SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id")
+
+
+def delete(table: str) -> TextClause:
+    return text(f"DELETE FROM {table} WHERE id = :id")
+
+
+COPY_SECTIONS = text("""
+    WITH pairs AS MATERIALIZED (SELECT id AS old, gen_random_uuid() AS new FROM sections WHERE course_id = :source),
+         copied AS (INSERT INTO sections (id, course_id, title, description, position, is_published)
+                    SELECT new, :target, title, description, position, is_published FROM sections JOIN pairs ON id = old)
+    SELECT old, new FROM pairs
+""")
+COPY_LESSONS = text("""
+    WITH sections_pairs AS (SELECT * FROM unnest(CAST(:old AS uuid[]), CAST(:new AS uuid[])) AS pair (old, new)),
+         pairs AS MATERIALIZED (SELECT id AS old, gen_random_uuid() AS new FROM lessons WHERE course_id = :source),
+         copied AS (INSERT INTO lessons (id, section_id, course_id, title, type, position, duration_seconds, is_preview)
+                    SELECT pairs.new, s.new, :target, l.title, l.type, l.position, l.duration_seconds, l.is_preview
+                      FROM lessons l JOIN pairs ON l.id = pairs.old JOIN sections_pairs s ON s.old = l.section_id)
+    SELECT old, new FROM pairs
+""")
+COPY_TEXTS = text("""
+    INSERT INTO lesson_texts (lesson_id, body)
+    SELECT pair.new, body FROM unnest(CAST(:old AS uuid[]), CAST(:new AS uuid[])) AS pair (old, new)
+      JOIN lesson_texts ON lesson_id = pair.old
+""")

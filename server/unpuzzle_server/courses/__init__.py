@@ -1,0 +1,1 @@
+"""The catalogue, and the courses that instructors write."""

@@ -1,0 +1,138 @@
+"""SQL of the catalogue and of the courses that instructors write."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+
+from unpuzzle_server.courses import present
+
+TABLES = """courses c JOIN course_stats s ON s.course_id = c.id JOIN instructors i ON i.id = c.instructor_id
+    LEFT JOIN categories k ON k.id = c.category_id"""
+TAUGHT = "(c.instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()))"
+
+DETAIL = f"SELECT {present.DETAIL} AS course, c.version FROM {TABLES} WHERE "
+DETAIL_BY_ID = text(f"{DETAIL} c.id = :course")
+DETAIL_BY_SLUG = text(f"{DETAIL} c.slug = :course")
+CURRICULUM_BY_ID = text(f"SELECT {present.CURRICULUM} FROM {TABLES} WHERE c.id = :course")
+CURRICULUM_BY_SLUG = text(f"SELECT {present.CURRICULUM} FROM {TABLES} WHERE c.slug = :course")
+
+OWN = text(f"SELECT {present.OWN} AS course, c.version FROM {TABLES} CROSS JOIN {present.OWN_COUNTS} WHERE c.id = :course AND {TAUGHT}")
+LOCK = text(f"SELECT version, status, currency FROM courses c WHERE id = :course AND {TAUGHT} FOR UPDATE")
+DELETE = text("DELETE FROM courses WHERE id = :course")
+DECIMALS = text("SELECT app.decimals(:currency)")
+SET_STATUS = text("""
+    UPDATE courses SET status = :status,
+                       published_at = CASE WHEN :status = 'published' THEN coalesce(published_at, app.now()) ELSE published_at END
+     WHERE id = :course AND status <> :status
+""")
+READINESS = text(f"""
+    SELECT c.title, c.description, c.category_id, c.price_minor, s.lessons_count
+      FROM courses c JOIN course_stats s ON s.course_id = c.id WHERE c.id = :course AND {TAUGHT}
+""")
+
+COPY_COURSE = text("""
+    INSERT INTO courses (instructor_id, category_id, title, slug, description, detailed_description, difficulty, price_minor,
+                         currency, thumbnail_url, preview_video_url, requirements, objectives, target_audience, tags)
+    SELECT instructor_id, category_id, :title, :slug, description, detailed_description, difficulty, price_minor,
+           currency, thumbnail_url, preview_video_url, requirements, objectives, target_audience, tags
+      FROM courses WHERE id = :course
+    ON CONFLICT (slug) DO NOTHING RETURNING id
+""")
+TITLE = text(f"SELECT title FROM courses c WHERE id = :course AND {TAUGHT}")
+
+CATEGORIES = text(f"""
+    SELECT (SELECT count(*) FROM categories) AS count,
+           to_json(ARRAY(SELECT {present.CATEGORY_FULL} FROM categories k ORDER BY k.name, k.id LIMIT :limit OFFSET :offset)) AS results
+""")
+CATEGORY = text(f"SELECT {present.CATEGORY_FULL} AS category, k.version FROM categories k WHERE k.id = :category")
+LOCK_CATEGORY = text("SELECT version FROM categories WHERE id = :category FOR UPDATE")
+ADD_CATEGORY = text("""
+    INSERT INTO categories (name, slug, description) VALUES (:name, :slug, :description) ON CONFLICT DO NOTHING RETURNING id
+""")
+DELETE_CATEGORY = text("DELETE FROM categories WHERE id = :category")
+
+COURSE_COLUMNS = (
+    "title", "description", "detailed_description", "category_id", "difficulty", "price_minor", "currency", "thumbnail_url",
+    "preview_video_url", "requirements", "objectives", "target_audience", "tags",
+)  # fmt: skip
+CATEGORY_COLUMNS = ("name", "slug", "description")
+
+FILTERS = {
+    "category": "k.slug = :category",
+    "difficulty": "c.difficulty = :difficulty",
+    "tag": "c.tags @> ARRAY[:tag]",
+    "status": "c.status = :status",
+    "search": "c.search @@ (to_tsquery('english', :search) || to_tsquery('simple', :search))",
+}
+RELEVANCE = "ts_rank(c.search, to_tsquery('english', :search) || to_tsquery('simple', :search)) DESC, c.id"
+SORTS = {
+    "title": ("c.title", "asc"),
+    "price": ("c.price", "asc"),
+    "created_at": ("c.created_at", "desc"),
+    "updated_at": ("c.updated_at", "desc"),
+    "rating": ("s.rating", "desc"),
+}
+"""What a list can be sorted by, and in which direction it then goes by itself."""
+
+
+def order_by(sort: str | None, order: str | None, *, searching: bool, otherwise: str) -> str:
+    if sort is None:
+        return RELEVANCE if searching else otherwise
+    column, usual = SORTS[sort]
+    direction = order or usual
+    return f"{column} {direction} NULLS LAST, c.id"
+
+
+def catalogue(filters: dict[str, Any], order: str) -> TextClause:
+    return _page(present.SUMMARY, TABLES, ["c.status = 'published'", *_where(filters)], order)
+
+
+def own_courses(filters: dict[str, Any], order: str) -> TextClause:
+    mine = ["c.instructor_id = (SELECT app.user_id())", *_where(filters)]
+    return _page(present.OWN_SUMMARY, f"{TABLES} CROSS JOIN {present.OWN_COUNTS}", mine, order)
+
+
+def _where(filters: dict[str, Any]) -> list[str]:
+    return [FILTERS[name] for name, value in filters.items() if value is not None]
+
+
+def _page(shape: str, tables: str, conditions: list[str], order: str) -> TextClause:
+    """One statement for the count and the page, so that the two agree."""
+    where = " AND ".join(conditions)
+    counted = "courses c LEFT JOIN categories k ON k.id = c.category_id" if "k.slug" in where else "courses c"
+    return text(f"""
+        SELECT (SELECT count(*) FROM {counted} WHERE {where}) AS count,
+               to_json(ARRAY(SELECT {shape} FROM {tables} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset)) AS results
+    """)
+
+
+def search_words(search: str | None) -> str | None:
+    """A tsquery that finds every word by its beginning; one that finds nothing where there is no word at all."""
+    if search is None:
+        return None
+    words = re.findall(r"\w+", search)
+    return " & ".join(f"'{word}':*" for word in words) or "''"
+
+
+def insert_course(columns: list[str]) -> TextClause:
+    names = ["instructor_id", "slug", *columns]
+    values = ", ".join(f":{name}" for name in names)
+    return text(f"INSERT INTO courses ({', '.join(names)}) VALUES ({values}) ON CONFLICT (slug) DO NOTHING RETURNING id")
+
+
+def update_course(columns: list[str]) -> TextClause:
+    return text(f"UPDATE courses SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :course")
+
+
+def update_category(columns: list[str]) -> TextClause:
+    return text(f"UPDATE categories SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :category")
+
+
+def as_uuid(id_or_slug: str) -> UUID | None:
+    """The id in a path parameter that may also be a slug."""
+    try:
+        return UUID(id_or_slug) if len(id_or_slug) == 36 else None
+    except ValueError:
+        return None

@@ -1,0 +1,22 @@
+"""The one clock: everything that asks what time it is asks it."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The system's time in UTC, moved by `offset`."""
+
+    def __init__(self, offset: timedelta = timedelta()) -> None:
+        self.offset = offset
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def timestamp(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z."""
+        return self.now().timestamp()
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time as answers carry it: UTC, microseconds, `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

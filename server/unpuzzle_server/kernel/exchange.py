@@ -1,0 +1,95 @@
+"""One request and what is gathered for its answer, on its way through the kernel."""
+
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import Message, Receive, Scope
+
+from unpuzzle_server.kernel.errors import Problem
+
+STATE = "unpuzzle.exchange"
+"""Where the exchange stands in the ASGI scope."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is asking, as the database knew at the start of this request."""
+
+    user_id: UUID
+    session_id: UUID
+    roles: frozenset[str]
+    by_cookie: bool = False
+
+    def may(self, role: str) -> bool:
+        return role == "user" or role in self.roles or "admin" in self.roles
+
+
+@dataclass
+class Exchange:
+    scope: Scope
+    receive: Receive
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    headers_out: dict[str, str] = field(default_factory=dict)
+    """Headers for the answer, be it a success or an error."""
+    identity: Identity | None = None
+    operation_id: str = ""
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers(scope=self.scope)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        return cookie_parser(self.headers.get("cookie", ""))
+
+    @property
+    def path_params(self) -> dict[str, str]:
+        params: dict[str, str] = self.scope["path_params"]
+        return params
+
+    @property
+    def path(self) -> str:
+        """The path as it should have been asked for, with its trailing slash."""
+        path: str = self.scope["path"]
+        return path if path.endswith("/") else f"{path}/"
+
+    @property
+    def address(self) -> str:
+        client = self.scope.get("client")
+        return client[0] if client else "unknown"
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body; a longer one than `limit` bytes is refused before it is read to its end."""
+        too_large = Problem("PAYLOAD_TOO_LARGE", f"A body may have {limit} bytes.")
+        announced = self.headers.get("content-length", "0")
+        if announced.isdigit() and int(announced) > limit:
+            raise too_large
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message: Message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise too_large
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+
+class ClientGone(Exception):
+    """The client went away before its request was whole; nobody is there to answer."""
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    found: Any = scope[STATE]
+    assert isinstance(found, Exchange)
+    return found

@@ -1,0 +1,105 @@
+"""The outermost layer: the request's id, errors in their envelope, one line of log for each request."""
+
+import logging
+import re
+import time
+from secrets import token_hex
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unpuzzle_server.kernel.answers import Answer, send_answer
+from unpuzzle_server.kernel.clock import Clock, rfc3339
+from unpuzzle_server.kernel.errors import Problem, as_problem
+from unpuzzle_server.kernel.exchange import STATE, ClientGone, Exchange, exchange_of
+
+access = logging.getLogger("unpuzzle_server.access")
+
+REQUEST_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+CLIENT_GONE = 499
+"""What the log shows of a request whose client went away."""
+
+
+class Edge:
+    """Gives each request its id and, when it is over, a line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, "")
+        given = exchange.headers.get("x-request-id", "")
+        exchange.request_id = given if REQUEST_ID.fullmatch(given) else f"req_{token_hex(10)}"
+        scope[STATE] = exchange
+        status = CLIENT_GONE
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = {"X-Request-ID": exchange.request_id, "X-Content-Type-Options": "nosniff", **exchange.headers_out}
+                message["headers"] = [*message["headers"], *((k.lower().encode(), v.encode("latin-1")) for k, v in extra.items())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_dressed)
+        finally:
+            self._log(exchange, status)
+
+    def _log(self, exchange: Exchange, status: int) -> None:
+        if not access.isEnabledFor(logging.INFO):
+            return
+        scope = exchange.scope
+        fields = {
+            "request_id": exchange.request_id,
+            "method": scope["method"],
+            "path": scope["path"],  # without the query: searches are nobody's business
+            "status": status,
+            "milliseconds": round((time.perf_counter() - exchange.started) * 1000, 1),
+            "operation": exchange.operation_id,
+            "address": exchange.address,
+            "user_id": str(exchange.identity.user_id) if exchange.identity else None,
+            "client_version": exchange.headers.get("x-client-version", "")[:50] or None,
+        }
+        access.info("request", extra={key: value for key, value in fields.items() if value not in (None, "")})
+
+
+class Boundary:
+    """Where everything that was raised becomes an answer in the error envelope."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self.app = app
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except ClientGone:
+            return
+        except Exception as error:
+            if started:
+                raise  # too late to say anything: the server breaks the connection off
+            await send_answer(send, self._refusal(as_problem(error), exchange_of(scope)))
+
+    def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
+        envelope = {
+            "status": "error",
+            "error": problem.body(),
+            "timestamp": rfc3339(self.clock.now()),
+            "request_id": exchange.request_id,
+        }
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **problem.headers}
+        return Answer(problem.status, orjson.dumps(envelope), headers)

@@ -1,0 +1,47 @@
+"""Structured logs: one JSON object a line, or plain text for people."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from unpuzzle_server.kernel.settings import Settings
+
+STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What the call gave as `extra`."""
+    return {key: value for key, value in vars(record).items() if key not in STANDARD}
+
+
+class JSONLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        extra = " ".join(f"{key}={value}" for key, value in fields(record).items())
+        return f"{super().format(record)} {extra}".rstrip()
+
+
+def configure(settings: Settings) -> None:
+    """Sends every log to stderr: stdout belongs to the command."""
+    handler = logging.StreamHandler(sys.stderr)
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    handler.setFormatter(JSONLines() if as_json else Text("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for talkative in ("connexion", "alembic", "uvicorn"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -1,0 +1,228 @@
+"""Binds the operations of the spec to their handlers, and carries one request through one of them.
+
+`courses.list_own` of the spec is `unpuzzle_server/courses/handlers.py: list_own`. Its first argument says how it runs:
+`tx`: the whole handler is one transaction; `ctx`: it opens its own, because it does something slow between them.
+"""
+
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import orjson
+from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
+from sqlalchemy.exc import DBAPIError
+from starlette.types import Receive, Scope, Send
+
+from unpuzzle_server.kernel import database, idempotency, spec
+from unpuzzle_server.kernel.answers import Answer, Body, Result, enveloped, etag, not_modified, send_answer
+from unpuzzle_server.kernel.clock import Clock
+from unpuzzle_server.kernel.database import Database, Transaction
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.exchange import Exchange, exchange_of
+from unpuzzle_server.kernel.pagination import Page, page_body
+from unpuzzle_server.kernel.ratelimit import RateLimiter
+from unpuzzle_server.kernel.security import SAFE_METHODS, Gate
+from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+Returned = Result | Page | Body
+Handler = Callable[..., Awaitable[Returned]]
+
+
+class BindingError(Exception):
+    """The spec and the handlers do not fit together; the server refuses to start."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What every operation needs; made once, in `app.py`."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    limiter: RateLimiter
+    gate: Gate
+    gateways: dict[str, Any]
+    """The domains' own services, by name."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The first argument of a handler that opens its own transactions."""
+
+    exchange: Exchange
+    kernel: Kernel
+
+    def transaction(self) -> Any:
+        return self.kernel.database.transaction(self.exchange.identity)
+
+
+class ContractBroken(Exception):
+    """An answer is not what the spec says."""
+
+
+def handler_of(operation_id: str) -> Handler:
+    """Connexion's resolver: from an operationId to the function of that name."""
+    tag, _, verb = operation_id.partition(".")
+    module = import_module(f"unpuzzle_server.{tag}.handlers")
+    found: Handler | None = getattr(module, verb, None)
+    if found is None:
+        raise BindingError(f"{operation_id}: there is no function {verb} in unpuzzle_server/{tag}/handlers.py")
+    return found
+
+
+def check_signature(operation: spec.Operation, handler: Handler) -> str:
+    """How the handler runs, `tx` or `ctx`; raises BindingError when its arguments are not the spec's."""
+    names = list(inspect.signature(handler).parameters)
+    if not names or names[0] not in ("tx", "ctx"):
+        raise BindingError(f"{operation.id}: the first argument must be tx or ctx")
+    expected = {item.argument for item in operation.parameters if item.name not in KERNEL_HEADERS}
+    expected |= {"body"} if operation.body else set()
+    if set(names[1:]) != expected:
+        raise BindingError(f"{operation.id}: the handler takes {sorted(names[1:])}, the spec gives {sorted(expected)}")
+    if names[0] == "ctx" and operation.has("Idempotency-Key"):
+        raise BindingError(f"{operation.id}: an answer can only be stored for a key in the handler's own transaction")
+    return names[0]
+
+
+class BoundOperation:
+    """One operation with its compiled reader and its handler."""
+
+    def __init__(self, operation: spec.Operation, handler: Handler, kernel: Kernel) -> None:
+        self.operation = operation
+        self.handler = handler
+        self.kernel = kernel
+        self.runs_in = check_signature(operation, handler)
+        self.reader = Reader(operation, kernel.settings.max_body_bytes)
+        self.answers = {status: spec.compiled(schema) for status, schema in operation.responses.items() if schema}
+        self.conditional = operation.has("If-None-Match")
+        self.stored = operation.has("Idempotency-Key")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = exchange_of(scope)
+        self.kernel.gate.admit(exchange, self.operation)
+        await self.kernel.limiter.count(exchange, self.operation)
+        arguments = await self.reader.read(exchange)
+        await self.kernel.limiter.count_by_field(exchange, self.operation, arguments.get("body") or {})
+        answer = await self._perform(exchange, arguments)
+        await send_answer(send, self._dressed(exchange, answer))
+
+    async def _perform(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+        try:
+            if self.runs_in == "ctx":
+                return self._answer(exchange, arguments, await self.handler(Context(exchange, self.kernel), **arguments))
+            return await self._retried(exchange, arguments)
+        except Problem as problem:
+            self._check_declared(problem)
+            raise
+
+    async def _retried(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+        """Runs the handler's transaction, again where PostgreSQL asks for that."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await self._in_transaction(exchange, arguments)
+            except DBAPIError as error:
+                if not database.asks_to_retry(error):
+                    raise
+                await database.pause(attempt)
+        return await self._in_transaction(exchange, arguments)
+
+    async def _in_transaction(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+        key = exchange.headers.get("idempotency-key") if self.stored else None
+        async with self._transaction(exchange) as tx:
+            if key is None:
+                return self._answer(exchange, arguments, await self.handler(tx, **arguments))
+            mark = idempotency.fingerprint({**arguments, **exchange.path_params})
+            stored = await idempotency.recall(tx, self.operation.id, key, mark)
+            if stored is not None:
+                return stored
+            answer = self._answer(exchange, arguments, await self.handler(tx, **arguments))
+            await idempotency.remember(tx, self.operation.id, key, mark, answer)
+            return answer
+
+    @asynccontextmanager
+    async def _transaction(self, exchange: Exchange) -> AsyncIterator[Transaction]:
+        anonymous_read = exchange.identity is None and self.operation.method in SAFE_METHODS
+        opened = self.kernel.database.reading() if anonymous_read else self.kernel.database.transaction(exchange.identity)
+        async with opened as tx:
+            yield tx
+
+    def _answer(self, exchange: Exchange, arguments: dict[str, Any], returned: Returned) -> Answer:
+        if isinstance(returned, Page):
+            url = self.kernel.settings.public_url + exchange.path
+            page, page_size = arguments["page"], arguments["page_size"]
+            returned = page_body(returned, url, exchange.scope["query_string"], page, page_size)
+        result = returned if isinstance(returned, Result) else Result(returned)
+        status = self.operation.success
+        if result.body is None:
+            return Answer(status, b"", cookies=result.cookies)
+        content = result.body if isinstance(result.body, bytes) else self._checked(status, result.body)
+        headers = {"Content-Type": result.media_type}
+        if self.conditional or result.version is not None:
+            headers["ETag"] = etag(result.version, content)
+        if result.location is not None:
+            headers["Location"] = result.location
+        return Answer(status, content, headers, result.cookies)
+
+    def _checked(self, status: int, body: dict[str, Any]) -> bytes:
+        """The body as JSON; one that is not what the spec says is a fault of ours."""
+        validator = self.answers[status]
+        if not validator.is_valid(body):
+            problems = "; ".join(f"{error.instance_path}: {error.kind.name}" for error in validator.iter_errors(body))
+            if self.kernel.settings.environment != "production":
+                raise ContractBroken(f"{self.operation.id}: {problems}")
+            log.error("answer breaks the contract", extra={"operation": self.operation.id, "problems": problems})
+        return orjson.dumps(body)
+
+    def _check_declared(self, problem: Problem) -> None:
+        """A refusal that the operation does not declare is a fault of the spec."""
+        if problem.code in self.operation.errors or problem.code in KERNEL_CODES:
+            return
+        if self.kernel.settings.environment != "production":
+            raise ContractBroken(f"{self.operation.id}: the spec does not say that it may answer {problem.code}")
+        log.error("error is not declared", extra={"operation": self.operation.id, "code": problem.code})
+
+    def _dressed(self, exchange: Exchange, answer: Answer) -> Answer:
+        """The answer as this caller asked for it: not at all if it is still the same, or in the standard envelope."""
+        tag = answer.headers.get("ETag")
+        if self.conditional and tag and not_modified(exchange.headers.get("if-none-match"), tag):
+            return Answer(304, b"", {"ETag": tag, "Cache-Control": "no-cache"})
+        headers = {**answer.headers, "Cache-Control": "no-cache" if self.conditional else "no-store"}
+        content = answer.content
+        if _wants_envelope(exchange) and headers.get("Content-Type") == "application/json":
+            content = enveloped(content, self.kernel.clock.now)
+            headers["Preference-Applied"] = "envelope=standard"
+        return Answer(answer.status, content, headers, answer.cookies)
+
+
+KERNEL_CODES = {"PRECONDITION_FAILED", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_MISMATCH", "SERVICE_UNAVAILABLE"}
+"""Refusals that the kernel gives on an operation's behalf, inside its transaction."""
+
+
+def _wants_envelope(exchange: Exchange) -> bool:
+    prefer = exchange.headers.get("prefer")
+    return prefer is not None and "envelope=standard" in [part.strip().lower() for part in prefer.split(",")]
+
+
+class OperationsAPI(RoutedAPI[BoundOperation]):
+    """Connexion's part in binding: it resolves each operation of the spec to its handler."""
+
+    def __init__(self, *args: Any, kernel: Kernel, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kernel = kernel
+        self.by_id = {operation.id: operation for operation in spec.operations()}
+        self.add_paths()
+
+    def make_operation(self, operation: Any) -> BoundOperation:
+        return BoundOperation(self.by_id[operation.operation_id], operation.function, self.kernel)
+
+
+class Operations(RoutedMiddleware[OperationsAPI]):
+    api_cls = OperationsAPI

@@ -1,0 +1,84 @@
+"""Brings a database to the newest schema, and makes the role that serves requests."""
+
+import hashlib
+import hmac
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from psycopg import sql
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from unpuzzle_server.kernel.database import sqlalchemy_url
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+LOCK = 0x756E70757A7A6C65
+"""The advisory lock that keeps two servers from migrating at once ("unpuzzle")."""
+
+
+class SchemaError(Exception):
+    """The database can't be used; the message says why and what to do."""
+
+
+def prepare(owner_url: str, app_url: str, secret_key: str) -> str:
+    """Migrates and answers the URL of the application's role, making the role where `app_url` names none."""
+    engine = create_engine(sqlalchemy_url(owner_url), connect_args={"connect_timeout": 5})
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            serving = app_url or _with_role(owner_url, *_make_role(connection, secret_key))
+            _migrate(connection, urlsplit(serving).username or "")
+            return serving
+    except OperationalError as error:
+        raise SchemaError(f"The database can't be reached: {_first_line(error)} Check DATABASE_URL.") from None
+    except ProgrammingError as error:
+        raise SchemaError(f"The database can't be prepared: {_first_line(error)} DATABASE_URL needs the owner's role.") from None
+    finally:
+        engine.dispose()
+
+
+def _make_role(connection: Connection, secret_key: str) -> tuple[str, str]:
+    """The application's role of this database; its password follows from SECRET_KEY, so every machine knows it."""
+    database = connection.execute(text("SELECT current_database()")).scalar_one()
+    name = f"{database}_app"
+    password = hmac.new(secret_key.encode(), f"role:{name}".encode(), hashlib.sha256).hexdigest()
+    exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}).scalar()
+    verb = "ALTER ROLE {}" if exists else "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
+    statement = sql.SQL(verb + " PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
+    connection.exec_driver_sql(statement.as_string())
+    return name, password
+
+
+def _with_role(url: str, name: str, password: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{name}:{password}@{host}"))
+
+
+def _migrate(connection: Connection, app_role: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes.update(connection=connection, app_role=f'"{app_role}"')
+    current = _current_revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaError(f"The database has schema {current}, which is newer than this server. Install a newer unpuzzle-server.")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SchemaError(f"The database can't be migrated: {error}") from None
+
+
+def _current_revision(connection: Connection) -> str | None:
+    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0].rstrip(".") + "."

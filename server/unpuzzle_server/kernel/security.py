@@ -1,0 +1,107 @@
+"""Who is asking, and whether they may: tokens and cookies, roles from the spec, CSRF."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from connexion.lifecycle import ConnexionRequest
+from connexion.security import NO_VALUE, AbstractSecurityHandler
+
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.exchange import Exchange, Identity, exchange_of
+from unpuzzle_server.kernel.spec import Operation
+
+ACCESS_COOKIE = "unpuzzle_access"
+REFRESH_COOKIE = "unpuzzle_refresh"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+Authenticate = Callable[[str], Awaitable[Identity]]
+"""From an access token to who it belongs to; raises a Problem when it is no good. Wired in `app.py`."""
+
+
+class BearerHandler(AbstractSecurityHandler):
+    """Reads `Authorization: Bearer …`; an empty one counts as none, so that a cookie may follow."""
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self.authenticate = authenticate
+
+    def get_fn(self, security_scheme: Any, required_scopes: Any) -> Any:
+        async def verify(request: ConnexionRequest) -> Any:
+            exchange = exchange_of(request.scope)
+            header = exchange.headers.get("authorization", "").strip()
+            scheme, _, token = header.partition(" ")
+            if not header or (scheme.lower() == "bearer" and not token.strip()):
+                return NO_VALUE
+            if scheme.lower() != "bearer":
+                return rejected(Problem("AUTH_INVALID_TOKEN", 'Send the token as "Authorization: Bearer …".'))
+            return await outcome(self.authenticate, token.strip())
+
+        return verify
+
+
+class CookieHandler(AbstractSecurityHandler):
+    """Reads the HTTP-only cookie of a browser."""
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self.authenticate = authenticate
+
+    def get_fn(self, security_scheme: Any, required_scopes: Any) -> Any:
+        async def verify(request: ConnexionRequest) -> Any:
+            token = exchange_of(request.scope).cookies.get(ACCESS_COOKIE)
+            return await outcome(self.authenticate, token, by_cookie=True) if token else NO_VALUE
+
+        return verify
+
+
+async def outcome(authenticate: Authenticate, token: str, *, by_cookie: bool = False) -> dict[str, Any]:
+    try:
+        identity = await authenticate(token)
+    except Problem as problem:
+        return rejected(problem)
+    return {"identity": identity, "by_cookie": by_cookie}
+
+
+def rejected(problem: Problem) -> dict[str, Any]:
+    """A refusal that Connexion carries on.
+
+    Raised, it would count as "this scheme did not match", and an optional scheme would let the caller in as nobody.
+    """
+    return {"rejected": problem}
+
+
+def security_map(authenticate: Authenticate) -> dict[str, Any]:
+    """What Connexion calls for the schemes of the spec."""
+    return {"bearer": partial(BearerHandler, authenticate), "apiKey": partial(CookieHandler, authenticate)}
+
+
+class Gate:
+    """Holds a caller against an operation's role."""
+
+    def __init__(self, csrf_key: bytes) -> None:
+        self.csrf_key = csrf_key
+
+    def admit(self, exchange: Exchange, operation: Operation) -> None:
+        """Sets `exchange.identity`; raises 401 for a bad token, 403 for a missing CSRF token or role."""
+        found = exchange.scope["extensions"].get("connexion_context", {}).get("token_info", {})
+        if "rejected" in found:
+            raise found["rejected"]
+        identity: Identity | None = found.get("identity")
+        exchange.identity = identity
+        if identity is None:
+            return
+        if found["by_cookie"] and operation.method not in SAFE_METHODS:
+            self._check_csrf(exchange, identity.session_id)
+        if operation.role != "public" and not identity.may(operation.role):
+            raise Problem("PERMISSION_DENIED", f"This needs the role {operation.role}.")
+
+    def csrf_token(self, session_id: UUID) -> str:
+        """Proof that a page of ours asks; good for the whole session."""
+        return hmac.digest(self.csrf_key, session_id.bytes, "sha256").hex()
+
+    def _check_csrf(self, exchange: Exchange, session_id: UUID) -> None:
+        given = exchange.headers.get("x-csrf-token", "")
+        if not hmac.compare_digest(given.encode(), self.csrf_token(session_id).encode()):
+            message = "Requests under cookies need the header X-CSRF-Token: get one from /api/v1/auth/csrf-token/."
+            raise Problem("CSRF_FAILED", message)

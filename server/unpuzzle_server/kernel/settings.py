@@ -1,0 +1,105 @@
+"""The settings of a deployment, read from the environment once, at start."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what it takes."""
+
+
+def setting(default: str, parse: Callable[[str], Any], about: str, *, secret: bool = False) -> Any:
+    return field(default=parse(default), repr=not secret, metadata={"parse": parse, "about": about})
+
+
+def text(value: str) -> str:
+    return value
+
+
+def switch(value: str) -> bool:
+    words = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
+    if value.lower() not in words:
+        raise ValueError("takes true or false")
+    return words[value.lower()]
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isascii() or not value.isdigit() or int(value) < minimum:
+            raise ValueError(f"takes a whole number, {minimum} or more")
+        return int(value)
+
+    return parse
+
+
+def names(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"takes {' or '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+            raise ValueError(f"takes a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value.rstrip("/")
+
+    return parse
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field is the environment variable of the same name in capitals."""
+
+    database_url: str = setting("", url("postgresql", "postgres"), "PostgreSQL, as the role that owns the schema", secret=True)
+    database_app_url: str = setting("", url("postgresql", "postgres"), "the same as the role that serves requests; made if absent", secret=True)
+    database_pool_size: int = setting("10", at_least(1), "connections per process")
+    database_prepared_statements: bool = setting("false", switch, "off behind PgBouncer before 1.21")
+    redis_url: str = setting("", url("redis", "rediss"), "counts rate limits in Redis instead of PostgreSQL", secret=True)
+    secret_key: str = setting("", text, "signs tokens; one for all machines, 32 characters or more", secret=True)
+    public_url: str = setting("http://127.0.0.1:8000", url("http", "https"), "where clients reach this server")
+    app_url: str = setting("https://app.unpuzzle.com", url("http", "https"), "where people reach the app")
+    cors_origins: tuple[str, ...] = setting("https://app.unpuzzle.com", names, "origins of browsers' pages, with commas")
+    trusted_proxies: tuple[str, ...] = setting("", names, "addresses whose X-Forwarded-For counts, with commas")
+    environment: str = setting("staging", one_of("development", "staging", "production"), "production serves an answer that breaks the contract, and logs it")
+    max_body_bytes: int = setting("1048576", at_least(1024), "the largest JSON body")
+    rate_limit_anonymous: int = setting("100", at_least(1), "requests an hour per address")
+    rate_limit_authenticated: int = setting("1000", at_least(1), "requests an hour per user")
+    rate_limit_sign_in: int = setting("10", at_least(1), "sign-ins a minute per address and account")
+    rate_limit_sign_up: int = setting("5", at_least(1), "sign-ups an hour per address")
+    instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
+    password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")
+    password_passes: int = setting("2", at_least(1), "Argon2id's passes")
+    log_format: str = setting("auto", one_of("auto", "json", "text"), "how logs are written: text on a terminal, else JSON")
+    log_level: str = setting("info", one_of("debug", "info", "warning", "error"), "what is logged")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises SettingsError with one sentence on the first setting that is wrong."""
+        values = {}
+        for item in fields(cls):
+            given = environment.get(item.name.upper())
+            if given is not None:
+                values[item.name] = _parsed(item.name, given, item.metadata["parse"])
+        settings = cls(**values)
+        if settings.secret_key and len(settings.secret_key) < 32:
+            raise SettingsError("SECRET_KEY takes 32 characters or more.")
+        return settings
+
+
+def _parsed(name: str, value: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(value)
+    except ValueError as error:
+        # The value may be a secret (a password in a URL), so the sentence does not quote it.
+        raise SettingsError(f"{name.upper()} {error}.") from None

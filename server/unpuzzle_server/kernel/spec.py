@@ -1,0 +1,159 @@
+"""The contract, read once: operations, their parameters, and validators compiled from its schemas."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+METHODS = ("get", "put", "post", "patch", "delete")
+Schema = dict[str, Any]
+
+
+def source() -> bytes:
+    """The contract as it was written: inside the installed package, or in the checkout."""
+    packaged = files("unpuzzle_server") / "unpuzzle.yaml"
+    return packaged.read_bytes() if packaged.is_file() else _in_checkout().read_bytes()
+
+
+def _in_checkout() -> Path:
+    return Path(__file__).parents[3] / "openapi" / "unpuzzle.yaml"
+
+
+@cache
+def document() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.load(source(), Loader=yaml.CSafeLoader)
+    return parsed
+
+
+def resolve(schema: Any) -> Any:
+    """`schema` with every reference replaced by what it names."""
+    if isinstance(schema, list):
+        return [resolve(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return resolve(_lookup(schema["$ref"]))
+    return {key: resolve(value) for key, value in schema.items()}
+
+
+def _lookup(reference: str) -> Any:
+    node: Any = document()
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def json_schema(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as JSON Schema: `nullable` becomes a type, prose is left out."""
+    if isinstance(schema, list):
+        return [json_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        key: value if key in ("enum", "required") else json_schema(value)
+        for key, value in schema.items()
+        if key not in ("description", "example", "nullable") and not key.startswith("x-")
+    }
+    if "properties" in kept:
+        kept["properties"] = {name: json_schema(value) for name, value in schema["properties"].items()}
+    if schema.get("nullable"):
+        kept["type"] = [kept["type"], "null"]
+    return kept
+
+
+def compiled(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    """A validator of one schema of the spec; the common ones are shared."""
+    return _shared(schema["$ref"]) if "$ref" in schema else _compile(schema)
+
+
+@cache
+def _shared(reference: str) -> jsonschema_rs.Draft202012Validator:
+    return _compile(_lookup(reference))
+
+
+def _compile(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(json_schema(resolve(schema)), validate_formats=True)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    location: str
+    required: bool
+    schema: Schema
+
+    @property
+    def argument(self) -> str:
+        """The name of the handler's argument."""
+        return self.name.lower().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the contract, with everything the server needs to know of it."""
+
+    id: str
+    method: str
+    path: str
+    role: str
+    parameters: tuple[Parameter, ...]
+    body: Schema | None
+    body_required: bool
+    responses: dict[int, Schema | None]
+    errors: frozenset[str]
+    limit: dict[str, str]
+
+    @property
+    def success(self) -> int:
+        return next(status for status in self.responses if status < 300)
+
+    def has(self, parameter: str) -> bool:
+        return any(item.name == parameter for item in self.parameters)
+
+
+def operations() -> Iterator[Operation]:
+    for path, item in document()["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield _operation(path, method, item[method], item.get("parameters", []))
+
+
+def _operation(path: str, method: str, raw: dict[str, Any], shared: list[Any]) -> Operation:
+    request = raw.get("requestBody", {})
+    return Operation(
+        id=raw["operationId"],
+        method=method.upper(),
+        path=path,
+        role=raw["x-unpuzzle-role"],
+        parameters=tuple(_parameter(resolve(item)) for item in [*shared, *raw.get("parameters", [])]),
+        body=request["content"]["application/json"]["schema"] if request else None,
+        body_required=request.get("required", False),
+        responses={int(status): _answer_schema(resolve_once(answer)) for status, answer in raw["responses"].items()},
+        errors=frozenset(raw.get("x-unpuzzle-errors", ())),
+        limit=raw.get("x-unpuzzle-limit", {}),
+    )
+
+
+def resolve_once(node: dict[str, Any]) -> dict[str, Any]:
+    return _lookup(node["$ref"]) if "$ref" in node else node
+
+
+def _parameter(raw: dict[str, Any]) -> Parameter:
+    return Parameter(raw["name"], raw["in"], raw.get("required", False), raw["schema"])
+
+
+def _answer_schema(answer: dict[str, Any]) -> Schema | None:
+    schema: Schema | None = answer.get("content", {}).get("application/json", {}).get("schema")
+    return schema
+
+
+@cache
+def statuses() -> dict[str, int]:
+    """The status of each error code."""
+    found: dict[str, int] = document()["components"]["schemas"]["ErrorCode"]["x-unpuzzle-statuses"]
+    return found

@@ -1,0 +1,29 @@
+"""Texts that people write: HTML made safe, titles made into slugs."""
+
+import re
+
+import nh3
+from slugify import slugify
+
+TAGS = {
+    "a", "b", "blockquote", "br", "code", "em", "figcaption", "figure", "h2", "h3", "h4", "hr", "i", "img", "li", "ol", "p",
+    "pre", "s", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
+}  # fmt: skip
+ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "code": {"class"}}
+WORDS_A_MINUTE = 200
+
+
+def safe_html(html: str) -> str:
+    """The HTML without what could run, be mistaken for the page around it, or leak who reads it."""
+    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"})
+
+
+def slug(title: str, fallback: str) -> str:
+    """A title in URLs, in ASCII; `fallback` where nothing of it can be written so."""
+    return slugify(title, max_length=100, word_boundary=True) or fallback
+
+
+def reading_seconds(html: str) -> int:
+    """How long a text takes to read at 200 words a minute."""
+    words = re.findall(r"\w+", nh3.clean(html, tags=set()))
+    return round(len(words) * 60 / WORDS_A_MINUTE)

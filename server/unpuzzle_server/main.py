@@ -1,0 +1,121 @@
+"""The command `unpuzzle-server`."""
+
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from platformdirs import user_data_path
+
+from unpuzzle_server import __version__
+
+app = typer.Typer(help="The reference server of the Unpuzzle API.", no_args_is_help=True, pretty_exceptions_enable=False)
+admin_app = typer.Typer(help="Accounts of those who run the platform.", no_args_is_help=True)
+app.add_typer(admin_app, name="admin")
+
+DataDir = Annotated[
+    Path, typer.Option(envvar="UNPUZZLE_DATA_DIR", help="Where the embedded PostgreSQL and the signing key are kept.", show_default=False)
+]
+DatabaseUrl = Annotated[
+    str, typer.Option(envvar="DATABASE_URL", help="PostgreSQL 15 or later, as the owner of the schema; embedded if absent.", show_default=False)
+]
+
+
+def default_data_dir() -> Path:
+    return user_data_path("unpuzzle", appauthor=False)
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        print(f"unpuzzle-server {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 picks a free one.", min=0, max=65535)] = 8000,
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - a path, made when the command is
+    database_url: DatabaseUrl = "",
+    workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+    reload: Annotated[bool, typer.Option(help="Restart when the code changes.")] = False,
+    seed: Annotated[str, typer.Option(help="none or demo: a catalogue to try things on; demo where PostgreSQL is embedded.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Say that the server is ready in one line of JSON.")] = False,
+) -> None:
+    """Start the server. Its other settings are environment variables: see `unpuzzle-server settings`."""
+    from unpuzzle_server import serving
+    from unpuzzle_server.kernel import logs
+
+    if seed not in ("", "none", "demo"):
+        raise typer.BadParameter("takes none or demo", param_hint="--seed")
+    settings = _settings(database_url)
+    logs.configure(settings)
+    chosen_seed = seed or ("none" if database_url else "demo")
+    options = serving.Options(host, port, data_dir.expanduser().resolve(), workers, reload, chosen_seed, as_json)
+    with _plain_errors():
+        serving.serve(options, settings)
+
+
+@app.command()
+def settings() -> None:
+    """List the environment variables that the server reads, with their present values."""
+    from unpuzzle_server.kernel.settings import Settings
+
+    present = _settings(os.environ.get("DATABASE_URL", ""))
+    for item in fields(Settings):
+        shown = getattr(present, item.name) if item.repr else "set" if getattr(present, item.name) else "not set"
+        value = ",".join(shown) if isinstance(shown, tuple) else str(shown).lower() if isinstance(shown, bool) else shown
+        print(f"{item.name.upper():<30} {value!s:<28} {item.metadata['about']}")
+
+
+@admin_app.command("create")
+def create_admin(
+    email: Annotated[str, typer.Option(prompt=True, help="The address to sign in with; an account with it becomes an admin.")],
+    name: Annotated[str, typer.Option(help="The name, for a new account.")] = "Admin",
+    password: Annotated[str, typer.Option(envvar="UNPUZZLE_ADMIN_PASSWORD", help="For a new account; asked for if absent.")] = "",
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Make an admin, of a new account or of one that is there; the server may be running or not."""
+    from unpuzzle_server import admins
+
+    settings = _settings(database_url)
+    with _plain_errors():
+        print(admins.create(data_dir.expanduser().resolve(), settings, email, name, password))
+
+
+def _settings(database_url: str):  # type: ignore[no-untyped-def]  # imported late: --help needs none of it
+    from unpuzzle_server.kernel.settings import Settings, SettingsError
+
+    try:
+        return Settings.from_environment({**os.environ, "DATABASE_URL": database_url})
+    except SettingsError as error:
+        _fail(str(error))
+
+
+class _plain_errors:
+    """Turns what a person can mend into one sentence and exit code 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgresError
+        from unpuzzle_server.kernel.errors import Problem
+        from unpuzzle_server.kernel.schema import SchemaError
+        from unpuzzle_server.serving import ServeError
+
+        if isinstance(error, (ServeError, SchemaError, EmbeddedPostgresError)):
+            _fail(str(error))
+        if isinstance(error, Problem):
+            _fail(error.message)
+        if isinstance(error, KeyboardInterrupt):
+            raise SystemExit(130) from None
+
+
+def _fail(sentence: str) -> None:
+    print(f"unpuzzle-server: {sentence}", file=sys.stderr)
+    raise SystemExit(1)
