@@ -1,7 +1,5 @@
 """The sessions of the project. `nox -s demo` shows it, `nox -s tests` proves it; both need Python 3.11 and PyPI only."""
 
-import os
-import sys
 from pathlib import Path
 
 import nox

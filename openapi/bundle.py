@@ -1,6 +1,6 @@
 """Joins `src/*.yaml` into `unpuzzle.yaml`, as text, so that comments and order stay as they were written.
 
-    python openapi/bundle.py [--check]     --check changes nothing and fails when the file is not up to date
+python openapi/bundle.py [--check]     --check changes nothing and fails when the file is not up to date
 """
 
 import re

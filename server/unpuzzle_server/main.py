@@ -16,10 +16,16 @@ admin_app = typer.Typer(help="Accounts of those who run the platform.", no_args_
 app.add_typer(admin_app, name="admin")
 
 DataDir = Annotated[
-    Path, typer.Option(envvar="UNPUZZLE_DATA_DIR", help="Where the embedded PostgreSQL and the signing key are kept.", show_default=False)
+    Path,
+    typer.Option(
+        envvar="UNPUZZLE_DATA_DIR", help="Where the embedded PostgreSQL and the signing key are kept.", show_default=False
+    ),
 ]
 DatabaseUrl = Annotated[
-    str, typer.Option(envvar="DATABASE_URL", help="PostgreSQL 15 or later, as the owner of the schema; embedded if absent.", show_default=False)
+    str,
+    typer.Option(
+        envvar="DATABASE_URL", help="PostgreSQL 15 or later, as the owner of the schema; embedded if absent.", show_default=False
+    ),
 ]
 
 
@@ -42,7 +48,7 @@ def serve(
     database_url: DatabaseUrl = "",
     workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
     reload: Annotated[bool, typer.Option(help="Restart when the code changes.")] = False,
-    seed: Annotated[str, typer.Option(help="none or demo: a catalogue to try things on; demo where PostgreSQL is embedded.")] = "",
+    seed: Annotated[str, typer.Option(help="none or demo, a catalogue to try; demo where PostgreSQL is embedded.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Say that the server is ready in one line of JSON.")] = False,
 ) -> None:
     """Start the server. Its other settings are environment variables: see `unpuzzle-server settings`."""
@@ -55,7 +61,7 @@ def serve(
     logs.configure(settings)
     chosen_seed = seed or ("none" if database_url else "demo")
     options = serving.Options(host, port, data_dir.expanduser().resolve(), workers, reload, chosen_seed, as_json)
-    with _plain_errors():
+    with PlainErrors():
         serving.serve(options, settings)
 
 
@@ -83,7 +89,7 @@ def create_admin(
     from unpuzzle_server import admins
 
     settings = _settings(database_url)
-    with _plain_errors():
+    with PlainErrors():
         print(admins.create(data_dir.expanduser().resolve(), settings, email, name, password))
 
 
@@ -96,7 +102,7 @@ def _settings(database_url: str):  # type: ignore[no-untyped-def]  # imported la
         _fail(str(error))
 
 
-class _plain_errors:
+class PlainErrors:
     """Turns what a person can mend into one sentence and exit code 1."""
 
     def __enter__(self) -> None:

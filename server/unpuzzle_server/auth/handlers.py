@@ -4,6 +4,7 @@ from typing import Any
 
 from unpuzzle_server.auth import present, service
 from unpuzzle_server.auth.service import Accounts
+from unpuzzle_server.auth.tokens import Cookies
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
@@ -37,7 +38,7 @@ async def refresh(ctx: Context, body: dict[str, Any]) -> Result:
 
 async def sign_out(tx: Transaction) -> Result:
     await service.sign_out(tx, tx.user.session_id)
-    return Result({"message": "Signed out"}, cookies=service.Cookies(tx.settings.public_url).cleared())
+    return Result({"message": "Signed out"}, cookies=Cookies(tx.settings.public_url).cleared())
 
 
 async def get_profile(tx: Transaction) -> Result:

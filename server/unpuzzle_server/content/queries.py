@@ -25,7 +25,7 @@ LOCK_COURSE = text(f"SELECT c.id, c.status FROM courses c WHERE c.id = :course A
 LESSONS_LEFT = text("SELECT lessons_count FROM course_stats WHERE course_id = :course")
 
 SECTION_PAGE = text(f"""
-    SELECT (SELECT count(*) FROM sections WHERE course_id = :course) AS count,
+    SELECT (SELECT count(*) FROM sections WHERE course_id = :course) AS total,
            to_json(ARRAY(SELECT {SECTION} FROM {SECTIONS} WHERE x.course_id = :course
                           ORDER BY x.position LIMIT :limit OFFSET :offset)) AS results
 """)
@@ -34,7 +34,7 @@ GET_SECTION = text(f"SELECT {SECTION} AS section, x.version FROM {SECTIONS} WHER
 SECTION_PLACE = text("SELECT course_id, position, version FROM sections WHERE id = :section")
 
 LESSON_PAGE = text(f"""
-    SELECT (SELECT count(*) FROM lessons WHERE section_id = :section) AS count,
+    SELECT (SELECT count(*) FROM lessons WHERE section_id = :section) AS total,
            to_json(ARRAY(SELECT {LESSON} FROM {LESSONS} WHERE n.section_id = :section
                           ORDER BY n.position LIMIT :limit OFFSET :offset)) AS results
 """)

@@ -57,8 +57,8 @@ async def _check_still_ready(tx: Transaction, course: Row[Any]) -> None:
 
 async def list_sections(tx: Transaction, course_id: str, page: int, page_size: int) -> Page:
     await find_course(tx, course_id)
-    found = cast(Row[Any], await tx.row(queries.SECTION_PAGE, course=course_id, **window(page, page_size)))
-    return Page(found.results, found.count)
+    found = cast("Row[Any]", await tx.row(queries.SECTION_PAGE, course=course_id, **window(page, page_size)))
+    return Page(found.results, found.total)
 
 
 async def get_section(tx: Transaction, course_id: Any, section_id: Any) -> Row[Any]:
@@ -98,7 +98,7 @@ async def delete_section(tx: Transaction, course_id: str, section_id: str, if_ma
 async def reorder_sections(tx: Transaction, course_id: str, ids: list[str]) -> list[Body]:
     await find_course(tx, course_id, lock=True)
     await _arrange(tx, "sections", course_id, ids)
-    return cast(list[Body], await tx.value(queries.ALL_SECTIONS, course=course_id))
+    return cast("list[Body]", await tx.value(queries.ALL_SECTIONS, course=course_id))
 
 
 async def _section_of(tx: Transaction, course_id: str, section_id: str) -> Row[Any]:
@@ -113,13 +113,13 @@ async def _section_of(tx: Transaction, course_id: str, section_id: str) -> Row[A
 
 async def list_lessons(tx: Transaction, section_id: str, page: int, page_size: int) -> Page:
     await find_section(tx, section_id)
-    found = cast(Row[Any], await tx.row(queries.LESSON_PAGE, section=section_id, **window(page, page_size)))
-    return Page(found.results, found.count)
+    found = cast("Row[Any]", await tx.row(queries.LESSON_PAGE, section=section_id, **window(page, page_size)))
+    return Page(found.results, found.total)
 
 
 async def get_lesson(tx: Transaction, lesson_id: Any) -> Row[Any]:
     await find_lesson(tx, lesson_id)
-    return cast(Row[Any], await tx.row(queries.GET_LESSON, lesson=lesson_id))
+    return cast("Row[Any]", await tx.row(queries.GET_LESSON, lesson=lesson_id))
 
 
 async def create_lesson(tx: Transaction, section_id: str, body: Body) -> Row[Any]:
@@ -156,7 +156,7 @@ async def delete_lesson(tx: Transaction, lesson_id: str, if_match: str | None) -
 async def reorder_lessons(tx: Transaction, section_id: str, ids: list[str]) -> list[Body]:
     await find_section(tx, section_id, lock=True)
     await _arrange(tx, "lessons", section_id, ids)
-    return cast(list[Body], await tx.value(queries.ALL_LESSONS, section=section_id))
+    return cast("list[Body]", await tx.value(queries.ALL_LESSONS, section=section_id))
 
 
 async def _put_text(tx: Transaction, lesson_id: str, html: str | None) -> None:

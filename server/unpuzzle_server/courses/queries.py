@@ -18,7 +18,9 @@ DETAIL_BY_SLUG = text(f"{DETAIL} c.slug = :course")
 CURRICULUM_BY_ID = text(f"SELECT {present.CURRICULUM} FROM {TABLES} WHERE c.id = :course")
 CURRICULUM_BY_SLUG = text(f"SELECT {present.CURRICULUM} FROM {TABLES} WHERE c.slug = :course")
 
-OWN = text(f"SELECT {present.OWN} AS course, c.version FROM {TABLES} CROSS JOIN {present.OWN_COUNTS} WHERE c.id = :course AND {TAUGHT}")
+OWN = text(f"""
+    SELECT {present.OWN} AS course, c.version FROM {TABLES} CROSS JOIN {present.OWN_COUNTS} WHERE c.id = :course AND {TAUGHT}
+""")
 LOCK = text(f"SELECT version, status, currency FROM courses c WHERE id = :course AND {TAUGHT} FOR UPDATE")
 DELETE = text("DELETE FROM courses WHERE id = :course")
 DECIMALS = text("SELECT app.decimals(:currency)")
@@ -43,8 +45,9 @@ COPY_COURSE = text("""
 TITLE = text(f"SELECT title FROM courses c WHERE id = :course AND {TAUGHT}")
 
 CATEGORIES = text(f"""
-    SELECT (SELECT count(*) FROM categories) AS count,
-           to_json(ARRAY(SELECT {present.CATEGORY_FULL} FROM categories k ORDER BY k.name, k.id LIMIT :limit OFFSET :offset)) AS results
+    SELECT (SELECT count(*) FROM categories) AS total,
+           to_json(ARRAY(SELECT {present.CATEGORY_FULL} FROM categories k ORDER BY k.name, k.id
+                          LIMIT :limit OFFSET :offset)) AS results
 """)
 CATEGORY = text(f"SELECT {present.CATEGORY_FULL} AS category, k.version FROM categories k WHERE k.id = :category")
 LOCK_CATEGORY = text("SELECT version FROM categories WHERE id = :category FOR UPDATE")
@@ -103,7 +106,7 @@ def _page(shape: str, tables: str, conditions: list[str], order: str) -> TextCla
     where = " AND ".join(conditions)
     counted = "courses c LEFT JOIN categories k ON k.id = c.category_id" if "k.slug" in where else "courses c"
     return text(f"""
-        SELECT (SELECT count(*) FROM {counted} WHERE {where}) AS count,
+        SELECT (SELECT count(*) FROM {counted} WHERE {where}) AS total,
                to_json(ARRAY(SELECT {shape} FROM {tables} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset)) AS results
     """)
 

@@ -23,7 +23,9 @@ def course_not_found() -> Problem:
     return Problem("COURSE_NOT_FOUND", "There is no such course.")
 
 
-async def list_published(tx: Transaction, *, page: int, page_size: int, sort: str | None, order: str | None, **filters: Any) -> Page:
+async def list_published(
+    tx: Transaction, *, page: int, page_size: int, sort: str | None, order: str | None, **filters: Any
+) -> Page:
     filters["search"] = queries.search_words(filters["search"])
     ordering = queries.order_by(sort, order, searching=filters["search"] is not None, otherwise="c.published_at DESC, c.id")
     return await _page(tx, queries.catalogue(filters, ordering), {**filters, **window(page, page_size)})
@@ -40,8 +42,8 @@ async def list_categories(tx: Transaction, page: int, page_size: int) -> Page:
 
 
 async def _page(tx: Transaction, statement: TextClause, values: dict[str, Any]) -> Page:
-    found = cast(Row[Any], await tx.row(statement, **{name: value for name, value in values.items() if value is not None}))
-    return Page(found.results, found.count)
+    found = cast("Row[Any]", await tx.row(statement, **{name: value for name, value in values.items() if value is not None}))
+    return Page(found.results, found.total)
 
 
 async def get(tx: Transaction, id_or_slug: str) -> Row[Any]:
@@ -243,7 +245,7 @@ async def _lock_category(tx: Transaction, category_id: str, if_match: str | None
 
 
 async def _category(tx: Transaction, category_id: Any) -> Row[Any]:
-    return cast(Row[Any], await tx.row(queries.CATEGORY, category=category_id))
+    return cast("Row[Any]", await tx.row(queries.CATEGORY, category=category_id))
 
 
 def _category_taken() -> Problem:

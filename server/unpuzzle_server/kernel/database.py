@@ -19,7 +19,9 @@ POOL_WAIT_SECONDS = 10
 RETRIED = {"40001", "40P01"}
 """Serialization failure and deadlock: PostgreSQL asks to run the transaction again."""
 
-BEGIN_AS = text("SELECT set_config('app.user_id', :user, true), set_config('app.roles', :roles, true), set_config('app.now', :now, true)")
+BEGIN_AS = text("""
+    SELECT set_config('app.user_id', :user, true), set_config('app.roles', :roles, true), set_config('app.now', :now, true)
+""")
 
 
 class Transaction:

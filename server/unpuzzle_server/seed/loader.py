@@ -45,15 +45,19 @@ INSERTS = {
         VALUES (:id, :email, :full_name, :bio, :roles, true, :created_at, :created_at)""",
     "passwords": "INSERT INTO passwords (user_id, hash) VALUES (:user_id, :hash)",
     "categories": "INSERT INTO categories (id, name, slug, description) VALUES (:id, :name, :slug, :description)",
-    "courses": """INSERT INTO courses (id, instructor_id, category_id, title, slug, description, detailed_description, difficulty,
-            status, price_minor, currency, requirements, objectives, target_audience, tags, published_at, created_at, updated_at)
-        VALUES (:id, :instructor_id, :category_id, :title, :slug, :description, :detailed_description, :difficulty,
-            'published', CAST(:price * power(10::numeric, app.decimals(:currency)) AS bigint), :currency, :requirements, :objectives,
-            :target_audience, :tags, :published_at, :created_at, :published_at)""",
+    "courses": """INSERT INTO courses (id, instructor_id, category_id, title, slug, description, detailed_description,
+            difficulty, status, price_minor, currency, requirements, objectives, target_audience, tags, published_at,
+            created_at, updated_at)
+        VALUES (:id, :instructor_id, :category_id, :title, :slug, :description, :detailed_description,
+            :difficulty, 'published', CAST(:price * power(10::numeric, app.decimals(:currency)) AS bigint), :currency,
+            :requirements, :objectives, :target_audience, :tags, :published_at,
+            :created_at, :published_at)""",
     "sections": """INSERT INTO sections (id, course_id, title, description, position, is_published, created_at, updated_at)
         VALUES (:id, :course_id, :title, :description, :position, true, :created_at, :created_at)""",
-    "lessons": """INSERT INTO lessons (id, section_id, course_id, title, position, duration_seconds, is_preview, created_at, updated_at)
-        VALUES (:id, :section_id, :course_id, :title, :position, :duration_seconds, :is_preview, :created_at, :created_at)""",
+    "lessons": """INSERT INTO lessons (id, section_id, course_id, title, position, duration_seconds, is_preview,
+            created_at, updated_at)
+        VALUES (:id, :section_id, :course_id, :title, :position, :duration_seconds, :is_preview,
+            :created_at, :created_at)""",
     "lesson_texts": "INSERT INTO lesson_texts (lesson_id, body) VALUES (:lesson_id, :body)",
     "enrollments": """INSERT INTO enrollments (id, user_id, course_id, enrolled_at, updated_at)
         VALUES (:id, :user_id, :course_id, :enrolled_at, :enrolled_at)""",

@@ -172,7 +172,8 @@ CREATE TABLE courses (
     status text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'published', 'archived')),
     price_minor bigint CHECK (price_minor >= 0),
     currency text NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{3}$'),
-    price numeric GENERATED ALWAYS AS (round(price_minor * power(10::numeric, -app.decimals(currency)), app.decimals(currency))) STORED,
+    price numeric GENERATED ALWAYS AS (
+        round(price_minor * power(10::numeric, -app.decimals(currency)), app.decimals(currency))) STORED,
     thumbnail_url text,
     preview_video_url text,
     requirements text[] NOT NULL DEFAULT '{}',
@@ -334,7 +335,8 @@ BEGIN
               LEFT JOIN lessons l ON l.section_id = x.id
              GROUP BY c.id) AS content
      WHERE s.course_id = content.id
-       AND (s.sections_count, s.lessons_count, s.duration_seconds) IS DISTINCT FROM (content.sections, content.lessons, content.seconds);
+       AND (s.sections_count, s.lessons_count, s.duration_seconds)
+           IS DISTINCT FROM (content.sections, content.lessons, content.seconds);
     RETURN NULL;
 END $$;
 """
@@ -480,8 +482,7 @@ def upgrade() -> None:
     statements = [FUNCTIONS, ACCOUNTS, CATALOGUE, COUNTS, COUNT_PEOPLE, KERNEL]
     statements += [COUNT_CONTENT.format(table=table) for table in ("sections", "lessons")]
     statements += [
-        f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION app.touch()"
-        for table in TOUCHED
+        f"CREATE TRIGGER touch BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION app.touch()" for table in TOUCHED
     ]
     statements += [SECURE.format(table=table) for table in SECURED]
     statements += [POLICIES.format(app=app), GRANTS.format(app=app)]

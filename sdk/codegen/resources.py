@@ -1,0 +1,258 @@
+"""The post hook of the generator: what openapi-python-client has no template for.
+
+It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
+extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
+`resources/<tag>.py`, `_client.py`, `_async_client.py`, `_session.py`, `_error_codes.py` and `_spec.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nullable
+from jinja2 import FileSystemLoader
+from openapi_python_client import Project, _get_project_for_url_or_path
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.parser.openapi import Endpoint
+from openapi_python_client.parser.properties import ListProperty, ModelProperty, Property
+from ruamel.yaml import YAML
+
+CODEGEN = Path(__file__).resolve().parent
+PACKAGE = CODEGEN.parent / "unpuzzle_sdk"
+CONTRACT = CODEGEN.parents[1] / "openapi" / "unpuzzle.yaml"
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+# The client sets these itself, so that no method takes them.
+CLIENT_HEADERS = {"X-API-Version"}
+
+
+class ContractError(Exception):
+    """The contract holds something that the SDK cannot express."""
+
+
+@dataclass
+class Operation:
+    """An operation as opc parsed it, beside what the contract says about it in its own words."""
+
+    endpoint: Endpoint
+    raw: dict[str, Any]
+    project: Project
+
+    @property
+    def tag(self) -> str:
+        """The tag, which is the resource it belongs to."""
+        return str(self.endpoint.tags[0])
+
+    @property
+    def verb(self) -> str:
+        """The name of its method: what follows the tag in the operationId."""
+        return self.raw["operationId"].removeprefix(f"{self.tag}.")
+
+    @property
+    def headers(self) -> list[Property]:
+        """The header parameters that a caller may set."""
+        return [header for header in self.endpoint.header_parameters if _text(header.name) not in CLIENT_HEADERS]
+
+    @property
+    def body_kind(self) -> str:
+        """How the body travels: "fields" (a JSON object as keyword arguments), "json", "content" or ""."""
+        if not self.endpoint.bodies:
+            return ""
+        body = self.endpoint.bodies[0]
+        if body.body_type == "content":
+            return "content"
+        if body.body_type != "json":
+            raise ContractError(f"{self.raw['operationId']}: a body of type {body.content_type} is not supported")
+        return "fields" if isinstance(body.prop, ModelProperty) else "json"
+
+    @property
+    def body_fields(self) -> list[Property]:
+        """The properties of a JSON object in the body, the required ones first."""
+        if self.body_kind != "fields":
+            return []
+        model = self._model(self.endpoint.bodies[0].prop)
+        return [*(model.required_properties or []), *(model.optional_properties or [])]
+
+    @property
+    def not_modified(self) -> bool:
+        """Whether the caller may ask for an answer only if the resource has changed."""
+        return "If-None-Match" in {_text(header.name) for header in self.headers}
+
+    def describe(self, prop: Property) -> str:
+        """The description of a parameter or a property of the body; opc does not keep those of parameters."""
+        return " ".join((self.raw["descriptions"].get(_text(prop.name)) or _text(prop.description or "")).split())
+
+    @property
+    def items(self) -> str:
+        """The key of the items of a list operation, else empty."""
+        return self.raw.get("x-unpuzzle-pagination", {}).get("items", "")
+
+    @property
+    def item(self) -> Property:
+        """What a list operation lists."""
+        for field in self.answer_fields:
+            if _text(field.name) == self.items and isinstance(field, ListProperty):
+                return field.inner_property
+        raise ContractError(f"{self.raw['operationId']} has no list {self.items!r} in its answer")
+
+    @property
+    def answer_fields(self) -> list[Property]:
+        """The properties of the first successful answer, if that is an object."""
+        for response in self.endpoint.responses.patterns:
+            if (response.status_code.range or (0,))[0] < 300 and isinstance(response.prop, ModelProperty):
+                model = self._model(response.prop)
+                return [*(model.required_properties or []), *(model.optional_properties or [])]
+        return []
+
+    @property
+    def session(self) -> str:
+        """What it does to the session: "begin", "refresh", "end" or nothing.
+
+        `x-unpuzzle-session` says so. Without it: who sets cookies and answers tokens begins a session, or continues
+        one if it takes a refresh token; who sets cookies and answers no tokens has cleared them.
+        """
+        if "x-unpuzzle-session" in self.raw:
+            return str(self.raw["x-unpuzzle-session"])
+        if not self._sets_cookies:
+            return ""
+        if "access_token" not in {_text(field.name) for field in self.answer_fields}:
+            return "end"
+        return "refresh" if "refresh_token" in {_text(field.name) for field in self.body_fields} else "begin"
+
+    @property
+    def _sets_cookies(self) -> bool:
+        answers = (answer for status, answer in self.raw["responses"].items() if status.startswith("2"))
+        return any("Set-Cookie" in answer.get("headers", {}) for answer in answers)
+
+    def _model(self, prop: ModelProperty) -> ModelProperty:
+        # A property may be a copy from before opc filled in the fields; the list of models has the finished one.
+        return next(model for model in self.project.openapi.models if model.class_info.name == prop.class_info.name)
+
+
+def _text(value: Any) -> str:
+    return value.get_untrusted_value() if hasattr(value, "get_untrusted_value") else str(value)
+
+
+def load_project(contract: Path = CONTRACT) -> Project:
+    """Parse the contract as the generator did, with the same settings and templates."""
+    config = Config.from_sources(
+        config_file=ConfigFile.load_from_path(CODEGEN / "config.yaml"),
+        meta_type=MetaType.NONE,
+        document_source=contract,
+        file_encoding="utf-8",
+        overwrite=True,
+        output_path=PACKAGE,
+    )
+    project = _get_project_for_url_or_path(config, CODEGEN / "templates")
+    if not isinstance(project, Project):
+        raise ContractError(project.detail or project.header)
+    project.env.loader.loaders.insert(0, FileSystemLoader(CODEGEN / "templates_extra"))  # type: ignore[union-attr]
+    return project
+
+
+def raw_operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The operations as they are written, by operationId, each with the `descriptions` of its parameters."""
+    operations = {}
+    for item in document["paths"].values():
+        for operation in (value for key, value in item.items() if key in METHODS):
+            parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
+            resolved = [_resolve(document, parameter) for parameter in parameters]
+            descriptions = {parameter["name"]: parameter.get("description", "") for parameter in resolved}
+            operations[operation["operationId"]] = {**operation, "descriptions": descriptions}
+    return operations
+
+
+def _resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    found: Any = document
+    for key in node["$ref"].removeprefix("#/").split("/"):
+        found = found[key]
+    return dict(found)
+
+
+def join(project: Project, document: dict[str, Any]) -> Iterator[Operation]:
+    """Pair each operation of opc with its raw form; complain about any that is missing on either side."""
+    identifier = project.env.globals["python_identifier"]
+    raw = {identifier(operation_id): operation for operation_id, operation in raw_operations(document).items()}
+    for collection in project.openapi.endpoint_collections_by_tag.values():
+        for endpoint in collection.endpoints:
+            yield Operation(endpoint, raw.pop(endpoint.name), project)
+    if raw:
+        raise ContractError(f"the generator dropped {', '.join(sorted(raw))}")
+
+
+def check_names(operation: Operation) -> None:
+    """Refuse an operation two of whose arguments would have the same name."""
+    properties = [
+        *operation.endpoint.path_parameters,
+        *operation.endpoint.query_parameters,
+        *operation.headers,
+        *operation.body_fields,
+    ]
+    names = [str(prop.python_name) for prop in properties]
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise ContractError(f"{operation.raw['operationId']} takes {', '.join(doubles)} twice")
+
+
+def error_codes(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Each error code with the name of its class and of the class of its status."""
+    sys.path.insert(0, str(PACKAGE.parent))
+    from unpuzzle_sdk._core.errors import class_of_status
+
+    statuses: dict[str, int] = document["components"]["schemas"]["ErrorCode"]["x-unpuzzle-statuses"]
+    return [
+        {
+            "code": code,
+            "name": "".join(word.capitalize() for word in code.split("_")),
+            "base": class_of_status(status).__name__,
+            "status": str(status),
+        }
+        for code, status in sorted(statuses.items())
+    ]
+
+
+def render(project: Project, template: str, target: str, **context: Any) -> None:
+    """Write one file of the package."""
+    path = PACKAGE / target
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(project.env.get_template(template).render(**context), encoding="utf-8")
+
+
+def main() -> None:
+    """Render everything."""
+    document = YAML(typ="safe").load(CONTRACT.read_bytes())
+    project = load_project()
+    operations = list(join(project, document))
+    for operation in operations:
+        check_names(operation)
+    by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
+    tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
+
+    codes = error_codes(document)
+    classes = {code["code"]: code["name"] for code in codes}
+    render(project, "resources_init.py.jinja", "resources/__init__.py")
+    for tag in tags:
+        context = {"tag": tag, "operations": by_tag[tag["name"]], "error_classes": classes}
+        render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)
+    render(project, "session.py.jinja", "_session.py", operations=operations)
+    render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
+    render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
+    render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
+    digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
+    render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
+    nullable.rename(project, PACKAGE)
+
+
+def _class(tag: str) -> str:
+    return "".join(word.capitalize() for word in tag.replace("-", "_").split("_"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""A server on the loopback interface, and clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loopback import Server, load_contract
+
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Unpuzzle]:
+    with Unpuzzle(base_url=server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def async_client(server: Server) -> AsyncUnpuzzle:
+    return AsyncUnpuzzle(base_url=server.url)
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unpuzzle_sdk._core.retry._FIRST_BOUND", 0.001)
+
+
+@pytest.fixture(scope="session")
+def contract() -> dict[str, Any]:
+    return load_contract()
+
+
+@pytest.fixture(scope="session")
+def examples(contract: dict[str, Any]) -> dict[str, Any]:
+    """The example of each schema of the contract, as JSON has it."""
+    schemas = contract["components"]["schemas"]
+    return {name: schema["example"] for name, schema in schemas.items() if "example" in schema}

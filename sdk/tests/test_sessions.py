@@ -1,0 +1,208 @@
+"""Signing in, and staying so: one refresh for all who need it."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import stat
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Received, Reply, Server, error, get_email
+
+from unpuzzle_sdk import AsyncUnpuzzle, FileTokenStore, MemoryTokenStore, Tokens, TokenStore, Unpuzzle, errors
+
+REFRESH = "/api/v1/auth/refresh/"
+
+
+class Accounts:
+    """A server that rotates tokens: access tokens `a1`, `a2`, …, each good until the next."""
+
+    def __init__(self, examples: dict[str, Any]) -> None:
+        self._examples = examples
+        self._lock = threading.Lock()
+        self.generation = 1
+        self.refreshes = 0
+        self.lifetime = 3600
+        self.drop_answers = 0
+
+    def tokens(self) -> dict[str, Any]:
+        names = {"access_token": f"a{self.generation}", "refresh_token": f"r{self.generation}"}
+        return {**self._examples["Tokens"], **names, "expires_in": self.lifetime}
+
+    def __call__(self, request: Received) -> Reply:
+        if request.path == REFRESH:
+            return self._refresh(request.json.get("refresh_token"))
+        if request.path.endswith(("signin/", "signup/")):
+            return Reply(200, {**self._examples["AuthSession"], **self.tokens()})
+        if request.headers.get("authorization") != f"Bearer a{self.generation}":
+            return error(401, "AUTH_INVALID_TOKEN")
+        return Reply(json=self._examples["Message" if request.path.endswith("signout/") else "User"])
+
+    def _refresh(self, token: str | None) -> Reply:
+        time.sleep(0.05)
+        with self._lock:
+            self.refreshes += 1
+            if token == f"r{self.generation}":
+                self.generation += 1
+            elif not (self.refreshes > 1 and token == f"r{self.generation - 1}"):
+                return error(401, "AUTH_INVALID_TOKEN")
+            if self.drop_answers:
+                self.drop_answers -= 1
+                return Reply(drop=True)
+            return Reply(json=self.tokens())
+
+
+@pytest.fixture
+def accounts(server: Server, examples: dict[str, Any]) -> Accounts:
+    accounts = Accounts(examples)
+    server.respond = accounts
+    return accounts
+
+
+def stale(refresh_token: str | None = "r1") -> MemoryTokenStore:
+    return MemoryTokenStore(Tokens("a0", refresh_token))
+
+
+def test_sign_in_and_out(client: Unpuzzle, server: Server, accounts: Accounts) -> None:
+    client.auth.sign_in(email="a@b.c", password="x")
+    assert client.auth.get_profile().email
+    client.auth.sign_out()
+    with pytest.raises(errors.AuthenticationError):
+        client.auth.get_profile()
+    sent = [request.headers.get("authorization") for request in server.received]
+    assert sent == [None, "Bearer a1", "Bearer a1", None]
+
+
+def test_cookies_are_not_kept(client: Unpuzzle, server: Server, accounts: Accounts, examples: dict[str, Any]) -> None:
+    cookie = {"Set-Cookie": "unpuzzle_access=x; Path=/"}
+    server.script = [Reply(200, {**examples["AuthSession"], **accounts.tokens()}, cookie)]
+    client.auth.sign_in(email="a@b.c", password="x")
+    client.auth.get_profile()
+    assert "cookie" not in server.received[1].headers
+
+
+def test_explicit_refresh_uses_the_stored_token(client: Unpuzzle, accounts: Accounts) -> None:
+    client.auth.sign_in(email="a@b.c", password="x")
+    assert client.auth.refresh().access_token == "a2"
+    client.auth.get_profile()
+    assert accounts.refreshes == 1
+
+
+def test_tokens_about_to_end_are_exchanged_first(client: Unpuzzle, server: Server, accounts: Accounts) -> None:
+    accounts.lifetime = 10
+    client.auth.sign_in(email="a@b.c", password="x")
+    accounts.lifetime = 3600
+    client.auth.get_profile()
+    assert [request.path for request in server.received][1:] == [REFRESH, "/api/v1/auth/profile/"]
+
+
+def test_threads_share_one_refresh(server: Server, accounts: Accounts) -> None:
+    with (
+        Unpuzzle(base_url=server.url, token_store=stale()) as client,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        emails = list(pool.map(lambda _: client.auth.get_profile().email, range(40)))
+    assert len(emails) == 40
+    assert accounts.refreshes == 1
+
+
+def test_tasks_share_one_refresh(server: Server, accounts: Accounts) -> None:
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url=server.url, token_store=stale()) as client:
+            await asyncio.gather(*(client.auth.get_profile() for _ in range(40)))
+
+    asyncio.run(main())
+    assert accounts.refreshes == 1
+
+
+def test_many_tasks_may_sign_in_at_once(async_client: AsyncUnpuzzle, accounts: Accounts) -> None:
+    async def main() -> None:
+        async with async_client as client:
+            await asyncio.gather(*(client.auth.sign_in(email="a@b.c", password="x") for _ in range(40)))
+            await client.auth.get_profile()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
+def test_loops_in_threads_share_one_refresh(server: Server, accounts: Accounts) -> None:
+    client = AsyncUnpuzzle(base_url=server.url, token_store=stale())
+
+    async def main() -> None:
+        await asyncio.gather(*(client.auth.get_profile() for _ in range(5)))
+        await client._wire.transport._pool().aclose()
+
+    threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert accounts.refreshes == 1
+
+
+def test_a_cancelled_caller_does_not_lose_the_new_tokens(server: Server, accounts: Accounts) -> None:
+    store = stale()
+
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url=server.url, token_store=store) as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.auth.get_profile(), 0.03)
+            await client.auth.get_profile()
+
+    asyncio.run(main())
+    assert accounts.refreshes == 1
+    assert store.load() == Tokens("a2", "r2", pytest.approx(time.time() + 3600, abs=10))
+
+
+def test_a_lost_answer_of_a_refresh_is_asked_for_again(server: Server, accounts: Accounts) -> None:
+    accounts.drop_answers = 1
+    with Unpuzzle(base_url=server.url, token_store=stale()) as client:
+        assert client.auth.get_profile().email
+    assert accounts.refreshes == 2
+
+
+def test_a_refused_refresh_ends_the_session(server: Server, accounts: Accounts) -> None:
+    store = stale("spent")
+    with Unpuzzle(base_url=server.url, token_store=store) as client, pytest.raises(errors.AuthInvalidToken):
+        client.auth.get_profile()
+    assert store.load() is None
+
+
+def test_a_token_without_refresh_is_just_refused(server: Server, accounts: Accounts) -> None:
+    with Unpuzzle(base_url=server.url, token="old") as client, pytest.raises(errors.AuthInvalidToken):
+        client.auth.get_profile()
+    assert accounts.refreshes == 0
+
+
+@pytest.mark.parametrize("make", [lambda _: MemoryTokenStore(), lambda path: FileTokenStore(path / "tokens.json")])
+def test_stores(tmp_path: Path, make: Callable[[Path], TokenStore]) -> None:
+    store = make(tmp_path)
+    assert store.load() is None
+    with store.lock():
+        store.save(Tokens("a", "r", 1.5))
+    assert store.load() == Tokens("a", "r", 1.5)
+    store.clear()
+    store.clear()
+    assert store.load() is None
+
+
+def test_the_file_is_private_and_may_be_broken(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    store = FileTokenStore(path)
+    store.save(Tokens("a"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("{")
+    assert store.load() is None
+
+
+def test_processes_share_one_refresh(server: Server, accounts: Accounts, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    FileTokenStore(path).save(Tokens("a0", "r1"))
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        assert len(pool.starmap(get_email, [(server.url, path)] * 6)) == 6
+    assert accounts.refreshes == 1

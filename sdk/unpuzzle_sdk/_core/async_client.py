@@ -1,0 +1,222 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import WeakKeyDictionary
+
+from .auth import TokenStore
+from .base_client import BaseClient
+from .flow import Block, Flow, Need, Send, Shield, Sleep
+from .operation import Operation
+from .options import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options
+from .pages import AsyncPage, AsyncPager, PageModel, page_arguments
+from .response import Answer, RawResponse
+from .unset import UNSET
+
+if TYPE_CHECKING:
+    from .transport import AsyncHttpClient, AsyncTransport, Timeout
+
+T = TypeVar("T")
+M = TypeVar("M", bound=PageModel)
+
+
+class AsyncClient(BaseClient):
+    """Calls operations in asyncio."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        token: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        http_client: AsyncHttpClient | None = None,
+        token_store: TokenStore | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a client. Nothing is sent before the first call.
+
+        Args:
+            base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
+            token: An access token or an API key; by default UNPUZZLE_TOKEN.
+            timeout: Seconds to wait for the server in each attempt; None waits for ever.
+            max_retries: How often to try again what is safe to repeat.
+            http_client: An httpx client to send with, which stays yours to close.
+            token_store: Where to keep the tokens of a session; by default in memory.
+            headers: More headers for every request.
+        """
+        super().__init__(base_url, token, token_store, Options(timeout, max_retries), headers)
+        self._wire = _AsyncWire(self.base_url, http_client)
+
+    async def call(self, operation: Operation[T], **arguments: Any) -> T:
+        """Call an operation of the contract; the resources do."""
+        return operation.parse(await self.answer(operation, **arguments))
+
+    def page(
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+    ) -> AsyncPager[T]:
+        """Call a list operation of the contract when the result is awaited; the resources do."""
+
+        async def fetch() -> AsyncPage[T]:
+            answer = await self.answer(operation, **arguments)
+            return self.page_from(answer, operation, items, max_items, arguments)
+
+        return AsyncPager(fetch)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send any request, with the session, the retries and the errors of the client.
+
+        Args:
+            method: The HTTP method.
+            path: The path, or an address that begins with `base_url`.
+            params: The query parameters.
+            json: The body.
+            headers: More headers.
+
+        Returns:
+            The decoded JSON of the answer; None if it is empty.
+        """
+        return await self.call(self._ad_hoc(method, path), query=params, body=json, headers=headers)
+
+    async def answer(self, operation: Operation[Any], **arguments: Any) -> Answer:
+        """Call an operation and give its answer, unless that is an error."""
+        answer = await self._run(self._exchange.call(operation, arguments))
+        answer.raise_for_status()
+        return answer
+
+    def page_from(
+        self,
+        answer: Answer,
+        operation: Operation[M],
+        items: Callable[[M], Sequence[T]],
+        max_items: int | None,
+        arguments: Mapping[str, Any],
+    ) -> AsyncPage[T]:
+        """Make a page that can fetch the next one."""
+        data = operation.parse(answer)
+        page = AsyncPage(data, items(data), max_items)
+        page._fetch = lambda number, left: self.page(
+            operation, items, max_items=left, **page_arguments(arguments, number)
+        )
+        return page
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._wire.transport.close()
+
+    async def __aenter__(self) -> Self:
+        """Give the client."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections of the running event loop."""
+        await self.close()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            need = next(flow)
+            while True:
+                try:
+                    result = await self._do(need)
+                except BaseException as error:
+                    need = flow.throw(error)
+                else:
+                    need = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    async def _do(self, need: Need) -> Any:
+        if isinstance(need, Send):
+            return await self._wire.transport.send(need.request, self._options.timeout)
+        if isinstance(need, Sleep):
+            return await asyncio.sleep(need.seconds)
+        if isinstance(need, Block):
+            return await _in_thread(need.call)
+        return await asyncio.shield(self._shielded(need))
+
+    def _shielded(self, need: Shield) -> asyncio.Task[Any]:
+        # Whoever waits may be cancelled; what they wait for goes on. A refresh token that has been sent is spent,
+        # so the answer must be saved, and a lock that a thread is about to get must be given back.
+        running = self._wire.running.setdefault(asyncio.get_running_loop(), {})
+        key = need.key or object()
+        if key not in running:
+            task = asyncio.create_task(self._run(need.start()))
+            running[key] = task
+            task.add_done_callback(lambda _: running.pop(key))
+        return running[key]
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    # In a thread of its own: those who wait for a lock could fill the shared pool, so that its holder never goes on.
+    pool = ThreadPoolExecutor(1)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
+    finally:
+        pool.shutdown(wait=False)
+
+
+class _AsyncWire:
+    """The transport and the shared tasks of all views of a client."""
+
+    def __init__(self, base_url: str, http_client: AsyncHttpClient | None) -> None:
+        self._base_url = base_url
+        self._http_client = http_client
+        self.running: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Any]]] = (
+            WeakKeyDictionary()
+        )
+
+    @cached_property
+    def transport(self) -> AsyncTransport:
+        # With the first request: importing httpx takes longer than everything else.
+        from .transport import AsyncTransport
+
+        return AsyncTransport(self._base_url, self._http_client)
+
+
+class AsyncRawCaller:
+    """Calls operations for `client.raw`: the results are whole responses."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        """Call with this client."""
+        self._client = client
+
+    async def call(self, operation: Operation[Any], **arguments: Any) -> Any:
+        """Call an operation."""
+        answer = await self._client.answer(operation, **arguments)
+        return RawResponse(answer.status, answer.headers, operation.parse(answer))
+
+    def page(
+        self,
+        operation: Operation[Any],
+        items: Callable[[Any], Sequence[Any]],
+        *,
+        max_items: int | None,
+        **arguments: Any,
+    ) -> Any:
+        """Call a list operation."""
+        return self._page(operation, items, max_items, arguments)
+
+    async def _page(
+        self,
+        operation: Operation[Any],
+        items: Callable[[Any], Sequence[Any]],
+        max_items: int | None,
+        arguments: Mapping[str, Any],
+    ) -> Any:
+        answer = await self._client.answer(operation, **arguments)
+        page = self._client.page_from(answer, operation, items, max_items, arguments)
+        return RawResponse(answer.status, answer.headers, page)

@@ -1,0 +1,143 @@
+"""Tokens, and where they are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import asdict, field, frozen
+
+# How long before its end a token is exchanged, so that no request arrives with one that has just ended.
+_MARGIN = 30.0
+
+
+@frozen
+class Tokens:
+    """What proves who one is. The `repr` does not show it.
+
+    Attributes:
+        access_token: What is sent with each request.
+        refresh_token: What a new access token is got with; None where there is none.
+        expires_at: When the access token ends, in seconds since the epoch; None if unknown.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+
+    @classmethod
+    def from_answer(cls, data: Mapping[str, Any]) -> Tokens:
+        """Read the answer of an operation that hands out tokens."""
+        lifetime = data.get("expires_in")
+        # The lifetime counts, not the time of day of the end: the two clocks may differ.
+        expires_at = None if lifetime is None else time.time() + float(lifetime)
+        return cls(str(data["access_token"]), data.get("refresh_token"), expires_at)
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether it is time for a new access token."""
+        return self.expires_at is not None and time.time() > self.expires_at - _MARGIN
+
+    @property
+    def ended(self) -> bool:
+        """Whether the access token is certainly refused by now."""
+        return self.expires_at is not None and time.time() >= self.expires_at
+
+
+class TokenStore(Protocol):
+    """Where a client keeps its tokens. Clients with the same store share one session."""
+
+    def load(self) -> Tokens | None:
+        """Give the tokens, None if nobody is signed in."""
+        ...
+
+    def save(self, tokens: Tokens) -> None:
+        """Keep new tokens."""
+        ...
+
+    def clear(self) -> None:
+        """Forget the tokens."""
+        ...
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """Keep everybody else from changing the tokens, over all threads and processes that share the store.
+
+        A refresh token is good for one exchange, so the holder loads, exchanges and saves within the lock.
+        It may be entered and left in different threads.
+        """
+        ...
+
+
+class MemoryTokenStore:
+    """Tokens of one process."""
+
+    def __init__(self, tokens: Tokens | None = None) -> None:
+        """Start with these tokens."""
+        self._tokens = tokens
+        self._lock = threading.Lock()
+
+    def load(self) -> Tokens | None:
+        """Give the tokens, None if nobody is signed in."""
+        return self._tokens
+
+    def save(self, tokens: Tokens) -> None:
+        """Keep new tokens."""
+        self._tokens = tokens
+
+    def clear(self) -> None:
+        """Forget the tokens."""
+        self._tokens = None
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """Keep the other threads out."""
+        return self._lock
+
+
+class FileTokenStore:
+    """Tokens in a file that only its owner can read, shared by every process that names it."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Use this file; it need not exist, its directory must."""
+        self._path = Path(path)
+
+    def load(self) -> Tokens | None:
+        """Give the tokens, None if there are none or the file is broken."""
+        try:
+            return Tokens(**json.loads(self._path.read_bytes()))
+        except (FileNotFoundError, TypeError, ValueError):
+            return None
+
+    def save(self, tokens: Tokens) -> None:
+        """Replace the file in one step, so that a reader sees the old tokens or the new ones."""
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}.{threading.get_ident()}.new")
+        with suppress(FileNotFoundError):
+            new.unlink()
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(tokens), file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+    def clear(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold a lock on a file beside the tokens."""
+        # Only POSIX has fcntl, and only this method needs it.
+        from fcntl import LOCK_EX, flock
+
+        # Every holder opens the file anew: locks belong to the open file, so threads exclude each other too.
+        descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            flock(descriptor, LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,220 @@
+"""The exceptions of the SDK. The subclasses for single error codes are generated beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from .response import RateLimit
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConflictError",
+    "ErrorDetail",
+    "InvalidResponseError",
+    "MethodNotAllowedError",
+    "NotFoundError",
+    "NotModified",
+    "PayloadTooLargeError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "PreconditionFailedError",
+    "RateLimitError",
+    "ServerError",
+    "ServiceUnavailableError",
+    "UnprocessableEntityError",
+    "UnpuzzleError",
+    "UnsupportedMediaTypeError",
+]
+
+
+@frozen
+class ErrorDetail:
+    """One of the problems of a request: what it is about, and what is wrong."""
+
+    field: str
+    message: str
+
+
+class UnpuzzleError(Exception):
+    """The base of everything the SDK raises."""
+
+
+class APIConnectionError(UnpuzzleError):
+    """The API could not be reached, or the connection broke before the answer was complete."""
+
+
+class APITimeoutError(APIConnectionError):
+    """The API did not answer in time."""
+
+
+# The arguments after `message` have defaults so that exceptions survive copying and pickling, which
+# call the class with the message alone and then restore the attributes.
+class InvalidResponseError(UnpuzzleError):
+    """The answer says that all is well, but cannot be read as what the contract promises.
+
+    Attributes:
+        status_code: The HTTP status.
+        request_id: The id to quote to support.
+    """
+
+    def __init__(self, message: str, *, status_code: int = 0, request_id: str | None = None) -> None:
+        """Keep what is known about the answer."""
+        super().__init__(message)
+        self.status_code = status_code
+        self.request_id = request_id
+
+
+class NotModified(UnpuzzleError):
+    """The resource still has the ETag that was sent as `if_none_match`: what you have is up to date.
+
+    Attributes:
+        etag: The ETag of the resource.
+        request_id: The id of the request.
+    """
+
+    status_code = 304
+
+    def __init__(
+        self, message: str = "The resource has not changed", *, etag: str | None = None, request_id: str | None = None
+    ) -> None:
+        """Keep what is known about the answer."""
+        super().__init__(message)
+        self.etag = etag
+        self.request_id = request_id
+
+
+class APIStatusError(UnpuzzleError):
+    """The API answered with an error.
+
+    Attributes:
+        status_code: The HTTP status.
+        code: The error code, such as `COURSE_NOT_FOUND`; None if the answer has none.
+        message: What went wrong, for people.
+        details: Every problem, where there may be several.
+        request_id: The id to quote to support.
+        retry_after: In how many seconds to try again, if the API says so.
+        rate_limit: Where the caller stands, if the API says so.
+        body: The whole answer: decoded JSON, else text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int = 0,
+        code: str | None = None,
+        details: Sequence[ErrorDetail] = (),
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        rate_limit: RateLimit | None = None,
+        body: Any = None,
+    ) -> None:
+        """Keep what is known about the answer."""
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.code = code
+        self.details: list[ErrorDetail] = list(details)
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.rate_limit = rate_limit
+        self.body = body
+
+    def __str__(self) -> str:
+        """Give the message, each detail, and what support will ask for; never the body, which may hold secrets."""
+        lines = [f"{self.message} ({self._facts()})", *(f"{detail.field}: {detail.message}" for detail in self.details)]
+        return "\n  ".join(lines)
+
+    def __repr__(self) -> str:
+        """Give the class and the facts."""
+        return f"<{type(self).__name__} {self._facts()}>"
+
+    def _facts(self) -> str:
+        facts = (f"status {self.status_code}", self.code, self.request_id and f"request {self.request_id}")
+        return ", ".join(fact for fact in facts if fact)
+
+
+class BadRequestError(APIStatusError):
+    """400: the request can't be read."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: nobody is signed in, or what was sent is no longer valid."""
+
+
+class PaymentRequiredError(APIStatusError):
+    """402: something has to be paid first, or the payment failed."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the caller may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: it is not there, or not yours to know of."""
+
+
+class MethodNotAllowedError(APIStatusError):
+    """405: the path does not take this method."""
+
+
+class ConflictError(APIStatusError):
+    """409: it contradicts the present state."""
+
+
+class PreconditionFailedError(APIStatusError):
+    """412: somebody else has changed the resource."""
+
+
+class PayloadTooLargeError(APIStatusError):
+    """413: the body is too large."""
+
+
+class UnsupportedMediaTypeError(APIStatusError):
+    """415: the body has the wrong type."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: the request can be read but not followed; see `details`."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests; see `retry_after`."""
+
+
+class ServerError(APIStatusError):
+    """5xx: a fault of the server."""
+
+
+class ServiceUnavailableError(ServerError):
+    """503: the server, or something it needs, is down; see `retry_after`."""
+
+
+_BY_STATUS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    409: ConflictError,
+    412: PreconditionFailedError,
+    413: PayloadTooLargeError,
+    415: UnsupportedMediaTypeError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+    503: ServiceUnavailableError,
+}
+
+
+def class_of_status(status: int) -> type[APIStatusError]:
+    """Give the exception for a status."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)

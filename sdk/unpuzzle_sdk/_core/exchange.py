@@ -1,0 +1,74 @@
+"""A call from its arguments to its answer: headers, session, retries. It does no input or output itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from .auth import Tokens
+from .errors import APIConnectionError
+from .flow import Flow, Send, Sleep
+from .log import log_attempt
+from .operation import Operation, Request, build_request
+from .options import Options
+from .response import Answer
+from .retry import retry_delay
+from .session import Session
+
+
+class Exchange:
+    """How one view of a client talks to the API."""
+
+    def __init__(self, session: Session, options: Options) -> None:
+        """Share the session; use these options."""
+        self._session = session
+        self._options = options
+
+    def call(self, operation: Operation[Any], arguments: Mapping[str, Any]) -> Flow[Answer]:
+        """Call an operation. The answer may be an error."""
+        if self._session.is_refresh(operation):
+            arguments = {**arguments, "body": (yield from self._session.explicit_refresh(arguments["body"]))}
+        request = build_request(operation, **arguments)
+        answer = yield from (self._authorized(request) if request.authenticated else self._send(request))
+        if answer.status < 300:
+            yield from self._session.follow(operation, answer)
+        return answer
+
+    def _authorized(self, request: Request) -> Flow[Answer]:
+        tokens: Tokens | None = yield from self._session.tokens(self._send)
+        answer = yield from self._send(_authorize(request, tokens))
+        if answer.status != 401 or tokens is None or tokens.refresh_token is None:
+            return answer
+        # The token may have been revoked or replaced meanwhile: try once more with a new one.
+        tokens = yield from self._session.refreshed(tokens, self._send)
+        return (yield from self._send(_authorize(request, tokens)))
+
+    def _send(self, request: Request) -> Flow[Answer]:
+        request = request.with_headers({**self._options.headers, **request.headers})
+        start = time.monotonic()
+        for attempt in count(1):
+            outcome = yield from _attempt(request)
+            elapsed = time.monotonic() - start
+            log_attempt(request, outcome, attempt, elapsed)
+            delay = retry_delay(request, outcome, self._options, attempt, elapsed)
+            if delay is not None:
+                yield Sleep(delay)
+            elif isinstance(outcome, APIConnectionError):
+                raise outcome
+            else:
+                return outcome
+        raise AssertionError("count() does not end")
+
+
+def _attempt(request: Request) -> Flow[Answer | APIConnectionError]:
+    try:
+        answer: Answer = yield Send(request)
+    except APIConnectionError as error:
+        return error
+    return answer
+
+
+def _authorize(request: Request, tokens: Tokens | None) -> Request:
+    return request.with_headers({"Authorization": f"Bearer {tokens.access_token}"}) if tokens else request

@@ -1,0 +1,52 @@
+"""Work that waits, written once for threads and for asyncio.
+
+A flow is a generator that yields what it needs done and is sent the result. The logic of a call (sessions, retries)
+is a flow and does no input or output itself; `sync_client` and `async_client` each have one small driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from .operation import Request
+
+T = TypeVar("T")
+
+
+@frozen
+class Send:
+    """Send a request once; the result is an `Answer`."""
+
+    request: Request
+
+
+@frozen
+class Sleep:
+    """Wait for some seconds."""
+
+    seconds: float
+
+
+@frozen
+class Block:
+    """Call something that may block; the result is its result."""
+
+    call: Callable[[], Any]
+
+
+@frozen
+class Shield:
+    """Run a flow to its end even if the caller gives up; the result is its result.
+
+    Those who wait for the same key in the same event loop share one run.
+    """
+
+    start: Callable[[], Flow[Any]]
+    key: str | None = None
+
+
+Need: TypeAlias = Send | Sleep | Block | Shield
+Flow: TypeAlias = Generator[Need, Any, T]

@@ -1,0 +1,147 @@
+"""Operations: what the generated code says about each, and the requests that are made from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from attrs import evolve, field, frozen
+
+from . import codec
+from .errors import InvalidResponseError
+from .response import Answer
+from .unset import UNSET
+
+T = TypeVar("T")
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+@frozen
+class Operation(Generic[T]):
+    """One operation of the API.
+
+    Attributes:
+        name: The operationId.
+        method: The HTTP method.
+        path: The path, with names in braces.
+        answers: How to parse the body of each status that is not an error.
+        authenticated: Whether to send the access token.
+        keyed: Whether it takes an `Idempotency-Key`, which makes it safe to repeat.
+        optional_body: Whether an empty body is left out.
+    """
+
+    name: str
+    method: str
+    path: str
+    answers: Mapping[int, Callable[[Answer], T]]
+    authenticated: bool = True
+    keyed: bool = False
+    optional_body: bool = False
+
+    def parse(self, answer: Answer) -> T:
+        """Turn an answer into the value that the method gives."""
+        answer.raise_for_status()
+        parser = self.answers.get(answer.status)
+        if parser is None and answer.status < 300:
+            # A success that this version does not know is read like the documented one.
+            parser = next(iter(self.answers.values()), None)
+        if parser is None:
+            raise InvalidResponseError(
+                f"The API answered {self.name} with the unexpected status {answer.status}",
+                status_code=answer.status,
+                request_id=answer.request_id,
+            )
+        return parser(answer)
+
+
+@frozen
+class Request:
+    """A request as it is sent, the same for every attempt. Its `repr` shows nothing that may be secret."""
+
+    method: str
+    path: str
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    authenticated: bool = True
+
+    @property
+    def target(self) -> str:
+        """The path with the query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no more than sending it once."""
+        return self.method in ("GET", "HEAD", "OPTIONS") or IDEMPOTENCY_KEY in self.headers
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """Give a copy with more headers."""
+        return evolve(self, headers={**self.headers, **headers})
+
+
+def build_request(
+    operation: Operation[Any],
+    *,
+    path: Mapping[str, str] | None = None,
+    query: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str | None] | None = None,
+    body: Any = UNSET,
+    content: bytes | None = None,
+) -> Request:
+    """Make the request of an operation from its arguments."""
+    chosen = {name: value for name, value in (headers or {}).items() if value is not None}
+    if operation.keyed and IDEMPOTENCY_KEY not in chosen:
+        chosen[IDEMPOTENCY_KEY] = _new_key()
+    if content is not None:
+        chosen.setdefault("Content-Type", "application/octet-stream")
+    elif body is not UNSET:
+        data = codec.to_json(body)
+        if data or not operation.optional_body:
+            content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            chosen["Content-Type"] = "application/json"
+    return Request(
+        method=operation.method,
+        path=fill_path(operation.path, path or {}),
+        query=encode_query(query or {}),
+        headers=chosen,
+        content=content,
+        authenticated=operation.authenticated,
+    )
+
+
+def fill_path(template: str, values: Mapping[str, str]) -> str:
+    """Put values into the braces of a path, each as one segment."""
+
+    def segment(match: re.Match[str]) -> str:
+        value = str(values[match[1]])
+        if value in ("", ".", ".."):
+            # These would make another path of it, and so another operation.
+            raise ValueError(f"{match[1]} must not be {value!r}")
+        return quote(value, safe="")
+
+    return re.sub(r"\{(\w+)\}", segment, template)
+
+
+def encode_query(values: Mapping[str, Any]) -> str:
+    """Encode query parameters; None and `UNSET` are left out, sequences are repeated."""
+    pairs = [(name, _query_value(value)) for name, value in values.items() if value is not None and value is not UNSET]
+    return urlencode(pairs, doseq=True)
+
+
+def _query_value(value: Any) -> Any:
+    data = codec.to_json(value)
+    if isinstance(data, list):
+        return [_query_value(item) for item in data]
+    return str(data).lower() if isinstance(data, bool) else data
+
+
+def _new_key() -> str:
+    # uuid costs 10 ms to import: only programs that write pay for it.
+    from uuid import uuid4
+
+    return str(uuid4())

@@ -1,0 +1,169 @@
+"""Lists that come in pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from .errors import UnpuzzleError
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+
+class PageModel(Protocol):
+    """What the answers of all list operations have in common."""
+
+    count: int
+    page: int
+    page_size: int
+    total_pages: int
+    next: str | None
+
+
+class _PageBase(Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        results: The items of this page.
+        data: The whole answer as a model, with the fields that only this list has.
+    """
+
+    def __init__(self, data: PageModel, results: Sequence[T], max_items: int | None) -> None:
+        """Hold one page; `max_items` of the list are still wanted."""
+        self.data = data
+        self.results: list[T] = list(results)
+        self._max_items = max_items
+        self._fetch: Any = None
+
+    @property
+    def count(self) -> int:
+        """How many items there are on all pages."""
+        return self.data.count
+
+    @property
+    def page(self) -> int:
+        """Which page this is, from 1."""
+        return self.data.page
+
+    @property
+    def page_size(self) -> int:
+        """How many items a page holds."""
+        return self.data.page_size
+
+    @property
+    def total_pages(self) -> int:
+        """How many pages there are."""
+        return self.data.total_pages
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a page after this one. An empty page is the last, whatever it says."""
+        return self.data.next is not None and bool(self.results)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give a field that only this list has, such as a sum over all items."""
+        if name.startswith("_") or name == "data":
+            raise AttributeError(name)
+        return getattr(self.data, name)
+
+    def __len__(self) -> int:
+        """Give the number of items on this page."""
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        """Say which page it is."""
+        return f"<{type(self).__name__} {self.page} of {self.total_pages}, {self.count} items in all>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the connection behind: a copy has the items of its page and cannot fetch another."""
+        return {**self.__dict__, "_fetch": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the items."""
+        self.__dict__.update(state)
+
+    def _wanted(self) -> list[T]:
+        return self.results[: self._max_items]
+
+    def _left(self) -> int | None:
+        return None if self._max_items is None else max(0, self._max_items - len(self.results))
+
+    def _next(self) -> Any:
+        if self._fetch is None:
+            raise UnpuzzleError("this page was copied from its client and cannot fetch another")
+        return self._fetch(self.page + 1, self._left())
+
+
+class Page(_PageBase[T]):
+    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed."""
+
+    def next_page(self) -> Page[T] | None:
+        """Fetch the next page; None after the last."""
+        page: Page[T] | None = self._next() if self.has_next else None
+        return page
+
+    def pages(self) -> Iterator[Page[T]]:
+        """Give this page and all that follow."""
+        page: Page[T] | None = self
+        while page is not None:
+            yield page
+            page = None if page._left() == 0 else page.next_page()
+
+    def __iter__(self) -> Iterator[T]:
+        """Give the items of this page and of all that follow."""
+        for page in self.pages():
+            yield from page._wanted()
+
+
+class AsyncPage(_PageBase[T]):
+    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed."""
+
+    async def next_page(self) -> AsyncPage[T] | None:
+        """Fetch the next page; None after the last."""
+        page: AsyncPage[T] | None = await self._next() if self.has_next else None
+        return page
+
+    async def pages(self) -> AsyncIterator[AsyncPage[T]]:
+        """Give this page and all that follow."""
+        page: AsyncPage[T] | None = self
+        while page is not None:
+            yield page
+            page = None if page._left() == 0 else await page.next_page()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Give the items of this page and of all that follow."""
+        async for page in self.pages():
+            for item in page._wanted():
+                yield item
+
+
+class AsyncPager(Generic[T]):
+    """A list that nobody has asked for yet: await it for its first page, or iterate over all items."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
+        """Fetch the first page like this."""
+        self._fetch = fetch
+
+    def __await__(self) -> Generator[Any, None, AsyncPage[T]]:
+        """Fetch the first page."""
+        return self._fetch().__await__()
+
+    async def pages(self) -> AsyncIterator[AsyncPage[T]]:
+        """Give all pages."""
+        async for page in (await self).pages():
+            yield page
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Give all items."""
+        async for item in await self:
+            yield item
+
+
+def page_arguments(arguments: Mapping[str, Any], number: int | None) -> dict[str, Any]:
+    """Give the arguments for a page: those of the first, and the number."""
+    if number is None:
+        return dict(arguments)
+    # The ETag in If-None-Match is that of the first page.
+    headers = {name: value for name, value in arguments.get("headers", {}).items() if name != "If-None-Match"}
+    return {**arguments, "headers": headers, "query": {**arguments.get("query", {}), "page": number}}

@@ -1,0 +1,53 @@
+"""When to send a request again, and after how long."""
+
+from __future__ import annotations
+
+import random
+
+from .errors import APIConnectionError
+from .operation import Request
+from .options import Options
+from .response import Answer, error_object
+
+# Full jitter: anything from nothing to a bound that doubles, so that clients who failed together come back apart.
+_FIRST_BOUND = 0.5
+_LAST_BOUND = 8.0
+# Whoever is told the same second does not come back in the same instant.
+_SPREAD = 0.1
+
+
+def retry_delay(
+    request: Request, outcome: Answer | APIConnectionError, options: Options, attempt: int, elapsed: float
+) -> float | None:
+    """Give the seconds to wait before the next attempt, or None if there must be none.
+
+    Args:
+        request: What was sent.
+        outcome: What came of it.
+        options: The limits.
+        attempt: How many attempts there were, from 1.
+        elapsed: The seconds since the first.
+    """
+    if attempt > options.max_retries or not request.repeatable or not _may_pass(outcome):
+        return None
+    delay = _delay(outcome, attempt)
+    return delay if elapsed + delay <= options.max_retry_time else None
+
+
+def _may_pass(outcome: Answer | APIConnectionError) -> bool:
+    if isinstance(outcome, APIConnectionError):
+        return True
+    if outcome.headers.get("x-should-retry", "").lower() == "false":
+        return False
+    if outcome.status == 409:
+        # The first attempt is still under way on the server; every other conflict stays one.
+        return error_object(outcome).get("code") == "IDEMPOTENCY_IN_PROGRESS"
+    return outcome.status in (408, 429) or outcome.status >= 500
+
+
+def _delay(outcome: Answer | APIConnectionError, attempt: int) -> float:
+    bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** (attempt - 1))
+    asked = None if isinstance(outcome, APIConnectionError) else outcome.retry_after
+    if asked is None:
+        return random.uniform(0, bound)
+    return asked * (1 + random.uniform(0, _SPREAD))

@@ -1,0 +1,122 @@
+"""The session of a client: who is signed in, and how it stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from .auth import Tokens, TokenStore
+from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
+from .flow import Block, Flow, Shield
+from .operation import Operation, Request, build_request
+from .response import Answer
+
+T = TypeVar("T")
+Sender = Callable[[Request], Flow[Answer]]
+
+
+@frozen
+class SessionOperations:
+    """The operations that change the session, by operationId, as the contract tells them apart.
+
+    Attributes:
+        begin: Those whose answer hands out tokens.
+        refresh: The one that exchanges a refresh token.
+        end: Those after which the tokens are worthless.
+    """
+
+    begin: frozenset[str]
+    refresh: Operation[Any]
+    end: frozenset[str]
+
+
+class Session:
+    """The tokens of a client. Views of the client and clients with the same store share them."""
+
+    def __init__(self, store: TokenStore, operations: SessionOperations) -> None:
+        """Keep the tokens in a store."""
+        self._store = store
+        self._operations = operations
+        self._tokens: Tokens | None = None
+        self._loaded = False
+
+    def tokens(self, send: Sender) -> Flow[Tokens | None]:
+        """Give the tokens to use now, exchanged if they are about to end."""
+        if not self._loaded:
+            self._keep((yield Block(self._store.load)))
+        tokens = self._tokens
+        if tokens is None or tokens.refresh_token is None or not tokens.ends_soon:
+            return tokens
+        try:
+            return (yield from self.refreshed(tokens, send))
+        except (APIConnectionError, ServerError):
+            # Early is a precaution: as long as the old token lives, its request may well succeed.
+            if tokens.ended:
+                raise
+            return tokens
+
+    def refreshed(self, used: Tokens, send: Sender) -> Flow[Tokens]:
+        """Give tokens other than those that were used; whoever comes first exchanges them for all."""
+        tokens: Tokens = yield Shield(lambda: self._locked(self._exchange(used, send)), key="refresh")
+        return tokens
+
+    def explicit_refresh(self, body: Any) -> Flow[Any]:
+        """Complete the body of a refresh that the program calls itself with the token of the session."""
+        if body.get("refresh_token"):
+            return body
+        tokens = yield Block(self._store.load)
+        return {**body, "refresh_token": tokens.refresh_token} if tokens else body
+
+    def follow(self, operation: Operation[Any], answer: Answer) -> Flow[None]:
+        """Take note of what an operation did to the session."""
+        if operation.name in self._operations.end:
+            yield Shield(lambda: self._locked(self._change(None)))
+        elif operation.name in self._operations.begin or self.is_refresh(operation):
+            data = answer.json()
+            # A sign-up that waits for the confirmation of the address answers no tokens.
+            if isinstance(data, dict) and "access_token" in data:
+                yield Shield(lambda: self._locked(self._change(Tokens.from_answer(data))))
+
+    def is_refresh(self, operation: Operation[Any]) -> bool:
+        """Tell whether this is the operation that exchanges a refresh token."""
+        return operation.name == self._operations.refresh.name
+
+    def _exchange(self, used: Tokens, send: Sender) -> Flow[Tokens]:
+        stored: Tokens | None = yield Block(self._store.load)
+        if stored is not None and stored.access_token != used.access_token:
+            # Another thread, task or process was faster.
+            self._keep(stored)
+            return stored
+        request = build_request(self._operations.refresh, body={"refresh_token": used.refresh_token})
+        try:
+            answer = yield from send(request)
+        except APIConnectionError:
+            # The token may be spent although its answer was lost: the API repeats that answer for some seconds.
+            answer = yield from send(request)
+        try:
+            answer.raise_for_status()
+        except (AuthenticationError, PermissionDeniedError):
+            yield from self._change(None)
+            raise
+        tokens = Tokens.from_answer(answer.json())
+        yield from self._change(tokens)
+        return tokens
+
+    def _locked(self, flow: Flow[T]) -> Flow[T]:
+        lock = self._store.lock()
+        yield Block(lock.__enter__)
+        try:
+            return (yield from flow)
+        finally:
+            yield Block(partial(lock.__exit__, None, None, None))
+
+    def _change(self, tokens: Tokens | None) -> Flow[None]:
+        yield Block(self._store.clear if tokens is None else partial(self._store.save, tokens))
+        self._keep(tokens)
+
+    def _keep(self, tokens: Tokens | None) -> None:
+        self._tokens = tokens
+        self._loaded = True

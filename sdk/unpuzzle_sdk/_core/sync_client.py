@@ -1,0 +1,192 @@
+"""The client for plain programs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .auth import TokenStore
+from .base_client import BaseClient
+from .flow import Block, Flow, Need, Send, Sleep
+from .operation import Operation
+from .options import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options
+from .pages import Page, PageModel, page_arguments
+from .response import Answer, RawResponse
+from .unset import UNSET
+
+if TYPE_CHECKING:
+    from .transport import HttpClient, Timeout, Transport
+
+T = TypeVar("T")
+M = TypeVar("M", bound=PageModel)
+
+
+class SyncClient(BaseClient):
+    """Calls operations and waits for the answers."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        token: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        http_client: HttpClient | None = None,
+        token_store: TokenStore | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a client. Nothing is sent before the first call.
+
+        Args:
+            base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
+            token: An access token or an API key; by default UNPUZZLE_TOKEN.
+            timeout: Seconds to wait for the server in each attempt; None waits for ever.
+            max_retries: How often to try again what is safe to repeat.
+            http_client: An httpx client to send with, which stays yours to close.
+            token_store: Where to keep the tokens of a session; by default in memory.
+            headers: More headers for every request.
+        """
+        super().__init__(base_url, token, token_store, Options(timeout, max_retries), headers)
+        self._wire = _Wire(self.base_url, http_client)
+
+    def call(self, operation: Operation[T], **arguments: Any) -> T:
+        """Call an operation of the contract; the resources do."""
+        return operation.parse(self.answer(operation, **arguments))
+
+    def page(
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+    ) -> Page[T]:
+        """Call a list operation of the contract; the resources do."""
+        return self.page_from(self.answer(operation, **arguments), operation, items, max_items, arguments)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send any request, with the session, the retries and the errors of the client.
+
+        Args:
+            method: The HTTP method.
+            path: The path, or an address that begins with `base_url`.
+            params: The query parameters.
+            json: The body.
+            headers: More headers.
+
+        Returns:
+            The decoded JSON of the answer; None if it is empty.
+        """
+        return self.call(self._ad_hoc(method, path), query=params, body=json, headers=headers)
+
+    def answer(self, operation: Operation[Any], **arguments: Any) -> Answer:
+        """Call an operation and give its answer, unless that is an error."""
+        answer = self._run(self._exchange.call(operation, arguments))
+        answer.raise_for_status()
+        return answer
+
+    def page_from(
+        self,
+        answer: Answer,
+        operation: Operation[M],
+        items: Callable[[M], Sequence[T]],
+        max_items: int | None,
+        arguments: Mapping[str, Any],
+    ) -> Page[T]:
+        """Make a page that can fetch the next one."""
+        data = operation.parse(answer)
+        page = Page(data, items(data), max_items)
+        page._fetch = lambda number, left: self.page(
+            operation, items, max_items=left, **page_arguments(arguments, number)
+        )
+        return page
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def __enter__(self) -> Self:
+        """Give the client."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            need = next(flow)
+            while True:
+                try:
+                    result = self._do(need)
+                except BaseException as error:
+                    need = flow.throw(error)
+                else:
+                    need = flow.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def _do(self, need: Need) -> Any:
+        if isinstance(need, Send):
+            return self._wire.transport.send(need.request, self._options.timeout)
+        if isinstance(need, Sleep):
+            return time.sleep(need.seconds)
+        if isinstance(need, Block):
+            return need.call()
+        # Threads exclude each other by the lock of the token store, which the flow takes.
+        return self._run(need.start())
+
+
+class _Wire:
+    """The transport, made with the first request: importing httpx takes longer than everything else."""
+
+    def __init__(self, base_url: str, http_client: HttpClient | None) -> None:
+        self._base_url = base_url
+        self._http_client = http_client
+        self._transport: Transport | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def transport(self) -> Transport:
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    from .transport import Transport
+
+                    self._transport = Transport(self._base_url, self._http_client)
+        return self._transport
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class RawCaller:
+    """Calls operations for `client.raw`: the results are whole responses."""
+
+    def __init__(self, client: SyncClient) -> None:
+        """Call with this client."""
+        self._client = client
+
+    def call(self, operation: Operation[Any], **arguments: Any) -> Any:
+        """Call an operation."""
+        answer = self._client.answer(operation, **arguments)
+        return RawResponse(answer.status, answer.headers, operation.parse(answer))
+
+    def page(
+        self,
+        operation: Operation[Any],
+        items: Callable[[Any], Sequence[Any]],
+        *,
+        max_items: int | None,
+        **arguments: Any,
+    ) -> Any:
+        """Call a list operation."""
+        answer = self._client.answer(operation, **arguments)
+        page = self._client.page_from(answer, operation, items, max_items, arguments)
+        return RawResponse(answer.status, answer.headers, page)
