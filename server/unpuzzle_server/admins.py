@@ -32,7 +32,7 @@ def create(data_dir: Path, settings: Settings, email: str, name: str, password: 
 
 
 def _create(owner_url: str, settings: Settings, email: str, name: str, password: str) -> str:
-    engine = create_engine(sqlalchemy_url(owner_url))
+    engine = create_engine(sqlalchemy_url(owner_url), hide_parameters=True)
     try:
         with engine.begin() as connection:
             if connection.execute(PROMOTE, {"email": email}).first():

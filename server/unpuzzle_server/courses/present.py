@@ -79,5 +79,5 @@ OWN = f"""json_build_object({_OWN}, 'instructor_id', c.instructor_id, 'detailed_
 
 CATEGORY_FULL = """json_build_object(
     'id', k.id, 'name', k.name, 'slug', k.slug, 'description', k.description,
-    'courses_count', (SELECT count(*) FROM courses c WHERE c.category_id = k.id AND c.status = 'published'),
+    'courses_count', (SELECT coalesce(sum(n.courses_count), 0)::int FROM catalogue_counts n WHERE n.category_id = k.id),
     'created_at', app.rfc3339(k.created_at), 'updated_at', app.rfc3339(k.updated_at))"""

@@ -1,6 +1,7 @@
 """SQL of the catalogue and of the courses that instructors write."""
 
 import re
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +70,7 @@ FILTERS = {
     "status": "c.status = :status",
     "search": "c.search @@ (to_tsquery('english', :search) || to_tsquery('simple', :search))",
 }
+KEPT_COUNTS = {"category": "k.slug = :category", "difficulty": "n.difficulty = :difficulty"}
 RELEVANCE = "ts_rank(c.search, to_tsquery('english', :search) || to_tsquery('simple', :search)) DESC, c.id"
 SORTS = {
     "title": ("c.title", "asc"),
@@ -89,26 +91,40 @@ def order_by(sort: str | None, order: str | None, *, searching: bool, otherwise:
 
 
 def catalogue(filters: dict[str, Any], order: str) -> TextClause:
-    return _page(present.SUMMARY, TABLES, ["c.status = 'published'", *_where(filters)], order)
+    where = " AND ".join(["c.status = 'published'", *_where(filters)])
+    return _page(present.SUMMARY, TABLES, where, order, _kept_count(filters) or f"SELECT count(*) FROM {TABLES} WHERE {where}")
+
+
+def _kept_count(filters: dict[str, Any]) -> str | None:
+    """The kept count, where nothing else is asked for than what it is kept by."""
+    asked = {name for name, value in filters.items() if value is not None}
+    if not asked <= KEPT_COUNTS.keys():
+        return None
+    where = " AND ".join(["true", *(KEPT_COUNTS[name] for name in sorted(asked))])
+    kept = "catalogue_counts n JOIN categories k ON k.id = n.category_id"
+    return f"SELECT coalesce(sum(n.courses_count), 0)::int FROM {kept} WHERE {where}"
 
 
 def own_courses(filters: dict[str, Any], order: str) -> TextClause:
-    mine = ["c.instructor_id = (SELECT app.user_id())", *_where(filters)]
-    return _page(present.OWN_SUMMARY, f"{TABLES} CROSS JOIN {present.OWN_COUNTS}", mine, order)
+    where = " AND ".join(["c.instructor_id = (SELECT app.user_id())", *_where(filters)])
+    count = f"SELECT count(*) FROM courses c WHERE {where}"
+    return _page(present.OWN_SUMMARY, f"{TABLES} CROSS JOIN {present.OWN_COUNTS}", where, order, count)
 
 
 def _where(filters: dict[str, Any]) -> list[str]:
     return [FILTERS[name] for name, value in filters.items() if value is not None]
 
 
-def _page(shape: str, tables: str, conditions: list[str], order: str) -> TextClause:
+def _page(shape: str, tables: str, where: str, order: str, count: str) -> TextClause:
     """One statement for the count and the page, so that the two agree."""
-    where = " AND ".join(conditions)
-    counted = "courses c LEFT JOIN categories k ON k.id = c.category_id" if "k.slug" in where else "courses c"
-    return text(f"""
-        SELECT (SELECT count(*) FROM {counted} WHERE {where}) AS total,
-               to_json(ARRAY(SELECT {shape} FROM {tables} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset)) AS results
-    """)
+    page = f"SELECT {shape} FROM {tables} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    return _statement(f"SELECT ({count}) AS total, to_json(ARRAY({page})) AS results")
+
+
+@cache
+def _statement(sql: str) -> TextClause:
+    """Parsed once: there are as many as there are ways to filter and sort."""
+    return text(sql)
 
 
 def search_words(search: str | None) -> str | None:

@@ -149,10 +149,14 @@ def not_ready(message: str, problems: list[dict[str, str]]) -> Problem:
 
 def _check_still_ready(columns: dict[str, Any]) -> None:
     needed = {"description": "description", "category_id": "category_id", "price_minor": "price"}
-    lost = [field for column, field in needed.items() if column in columns and columns[column] in (None, "")]
+    lost = [field for column, field in needed.items() if column in columns and _is_empty(columns[column])]
     if lost:
         details = [{"field": field, "message": "a published course needs it"} for field in lost]
         raise not_ready("The course is published: take it out of the catalogue before you clear this.", details)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or not str(value).strip()
 
 
 async def duplicate(tx: Transaction, course_id: str) -> Row[Any]:

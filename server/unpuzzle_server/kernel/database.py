@@ -79,7 +79,7 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_SECONDS,
-            pool_pre_ping=False,
+            hide_parameters=True,  # errors are logged, and parameters may be secrets
             connect_args={"prepare_threshold": 5 if settings.database_prepared_statements else None, "connect_timeout": 5},
         )
         self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -33,8 +33,14 @@ class JSONLines(logging.Formatter):
 
 class Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        extra = " ".join(f"{key}={value}" for key, value in fields(record).items())
+        extra = " ".join(f"{key}={_printable(value)}" for key, value in fields(record).items())
         return f"{super().format(record)} {extra}".rstrip()
+
+
+def _printable(value: Any) -> str:
+    """A path may hold a line break, which must not look like a line of the log."""
+    shown = str(value)
+    return shown if shown.isprintable() else repr(shown)
 
 
 def configure(settings: Settings) -> None:

@@ -114,6 +114,7 @@ class RedisCounters:
     def __init__(self, url: str, clock: Clock) -> None:
         import redis.asyncio  # only where it is used: it costs every start 60 ms
 
+        self.failure = redis.RedisError
         self.client = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self.clock = clock
 
@@ -123,7 +124,10 @@ class RedisCounters:
             pipeline.set(name, 0, px=period, nx=True)
             pipeline.incr(name)
             pipeline.pttl(name)
-            _, used, milliseconds = await pipeline.execute()
+            try:
+                _, used, milliseconds = await pipeline.execute()
+            except self.failure as error:
+                raise ConnectionError("Redis does not answer") from error
         return Count(used, self.clock.now() + timedelta(milliseconds=max(milliseconds, 0)))
 
     async def close(self) -> None:

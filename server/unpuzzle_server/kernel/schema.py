@@ -26,7 +26,7 @@ class SchemaError(Exception):
 
 def prepare(owner_url: str, app_url: str, secret_key: str) -> str:
     """Migrates and answers the URL of the application's role, making the role where `app_url` names none."""
-    engine = create_engine(sqlalchemy_url(owner_url), connect_args={"connect_timeout": 5})
+    engine = create_engine(sqlalchemy_url(owner_url), connect_args={"connect_timeout": 5}, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -68,7 +68,7 @@ INSERTS = {
 
 def load(owner_url: str) -> bool:
     """Loads the demo catalogue into a database without courses; answers whether it did."""
-    engine = create_engine(sqlalchemy_url(owner_url))
+    engine = create_engine(sqlalchemy_url(owner_url), hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

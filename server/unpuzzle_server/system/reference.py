@@ -4,7 +4,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,18 +15,23 @@ POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inl
 
 
 class Reference:
-    """Serves `/docs/`, and hands everything else on."""
+    """Serves `/docs/`, to which `/` leads, and hands everything else on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         assets = StaticFiles(directory=swagger_ui_path)
         self.pages = Starlette(
-            routes=[Route("/docs/", page), Route("/docs/start.js", script), Mount("/docs/assets", assets)],
+            routes=[Route("/", home), Route("/docs/", page), Route("/docs/start.js", script), Mount("/docs/assets", assets)],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        mine = scope["type"] == "http" and (scope["path"] == "/docs" or scope["path"].startswith("/docs/"))
+        mine = scope["type"] == "http" and (scope["path"] in ("/", "/docs") or scope["path"].startswith("/docs/"))
         await (self.pages if mine else self.app)(scope, receive, send)
+
+
+async def home(request: Request) -> Response:
+    """Whoever opens the server's bare address in a browser wants to read."""
+    return RedirectResponse("/docs/")
 
 
 async def page(request: Request) -> Response:

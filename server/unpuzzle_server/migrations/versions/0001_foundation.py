@@ -101,10 +101,6 @@ CREATE TABLE instructor_applications (
 );
 CREATE UNIQUE INDEX instructor_applications_open ON instructor_applications (user_id) WHERE status = 'pending';
 
--- What anybody may know of those who teach.
-CREATE VIEW instructors AS
-    SELECT id, full_name AS name, avatar_url, bio FROM users WHERE 'instructor' = ANY (roles);
-
 -- Who a token belongs to, and whether it still counts; asked before it is known who asks.
 CREATE FUNCTION app.find_identity(session uuid, account uuid)
     RETURNS TABLE (roles text[], suspended boolean, session_open boolean)
@@ -201,6 +197,11 @@ CREATE INDEX courses_instructor ON courses (instructor_id, updated_at DESC);
 CREATE INDEX courses_search ON courses USING gin (search);
 CREATE INDEX courses_tags ON courses USING gin (tags);
 
+-- What anybody may know of those who teach, or did: their courses stay when the role goes.
+CREATE VIEW instructors AS
+    SELECT id, full_name AS name, avatar_url, bio FROM users
+     WHERE 'instructor' = ANY (roles) OR EXISTS (SELECT FROM courses WHERE instructor_id = users.id);
+
 -- What lists sort by and show; kept true by the triggers below.
 CREATE TABLE course_stats (
     course_id uuid PRIMARY KEY REFERENCES courses ON DELETE CASCADE,
@@ -213,6 +214,14 @@ CREATE TABLE course_stats (
     rating numeric GENERATED ALWAYS AS (round(rating_sum::numeric / nullif(reviews_count, 0), 1)) STORED
 );
 CREATE INDEX course_stats_rating ON course_stats (rating DESC NULLS LAST, course_id);
+
+-- How many courses the catalogue has, so that its pages need not count ten thousand rows; kept true by a trigger below.
+CREATE TABLE catalogue_counts (
+    category_id uuid NOT NULL REFERENCES categories ON DELETE CASCADE,
+    difficulty text NOT NULL,
+    courses_count int NOT NULL,
+    PRIMARY KEY (category_id, difficulty)
+);
 
 CREATE TABLE sections (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -318,6 +327,22 @@ BEGIN
 END $$;
 CREATE TRIGGER course_stats AFTER INSERT ON courses FOR EACH ROW EXECUTE FUNCTION app.add_course_stats();
 
+CREATE FUNCTION app.count_catalogue() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' AND OLD.status = 'published' THEN
+        UPDATE catalogue_counts SET courses_count = courses_count - 1
+         WHERE category_id = OLD.category_id AND difficulty = OLD.difficulty;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.status = 'published' THEN
+        INSERT INTO catalogue_counts AS n VALUES (NEW.category_id, NEW.difficulty, 1)
+        ON CONFLICT (category_id, difficulty) DO UPDATE SET courses_count = n.courses_count + 1;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_catalogue AFTER INSERT OR DELETE OR UPDATE OF status, category_id, difficulty ON courses
+    FOR EACH ROW EXECUTE FUNCTION app.count_catalogue();
+
 -- Counted anew from the rows, behind a lock: two changes at once each see the other's.
 CREATE FUNCTION app.count_content() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
@@ -410,6 +435,7 @@ TOUCHED = ["users", "categories", "courses", "sections", "lessons", "enrollments
 
 SECURED = [
     "users", "passwords", "sessions", "refresh_tokens", "instructor_applications", "categories", "courses", "course_stats",
+    "catalogue_counts",
     "sections", "lessons", "lesson_texts", "enrollments", "reviews", "idempotency_keys",
 ]  # fmt: skip
 
@@ -430,6 +456,7 @@ CREATE POLICY own ON idempotency_keys TO {app} USING (user_id = (SELECT app.user
 CREATE POLICY everybody ON categories FOR SELECT TO {app} USING (true);
 CREATE POLICY admin ON categories TO {app} USING ((SELECT app.is_admin()));
 CREATE POLICY everybody ON course_stats FOR SELECT TO {app} USING (true);
+CREATE POLICY everybody ON catalogue_counts FOR SELECT TO {app} USING (true);
 
 CREATE POLICY visible ON courses FOR SELECT TO {app} USING (
     status = 'published' OR instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()) OR app.takes_course(id));
@@ -470,7 +497,7 @@ GRANT SELECT, INSERT, UPDATE (last_seen_at, ended_at) ON sessions TO {app};
 GRANT SELECT, INSERT, UPDATE (spent_at) ON refresh_tokens TO {app};
 GRANT SELECT, INSERT (user_id, motivation) ON instructor_applications TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON categories, courses, sections, lessons, lesson_texts TO {app};
-GRANT SELECT ON course_stats, reviews TO {app};
+GRANT SELECT ON course_stats, catalogue_counts, reviews TO {app};
 GRANT SELECT, INSERT, UPDATE ON enrollments TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys, rate_limits TO {app};
 GRANT SELECT ON alembic_version TO {app};
