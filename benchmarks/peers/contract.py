@@ -1,5 +1,6 @@
 """The contract as pydantic models, as a FastAPI server would declare them: what is sent, and what is answered."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from functools import reduce
 from operator import or_
@@ -92,3 +93,13 @@ def _example(responses: dict[str, Any]) -> Any:
     answer = next(spec.resolve_once(answer) for status, answer in responses.items() if status < "300")
     content = answer.get("content", {}).get("application/json")
     return None if content is None else content.get("example") or spec.resolve_once(content["schema"]).get("example")
+
+
+def answering(operation_id: str) -> Callable[..., Awaitable[Any]]:
+    """A handler that always gives back the contract's example."""
+    example = example_of(operation_id)
+
+    async def stub(*_: Any, **__: Any) -> Any:
+        return example
+
+    return stub

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import PASSWORD, Api, Server
 
+from harness import PASSWORD, Api, Server
 from unpuzzle_server.seed import loader
 
 HERE = Path(__file__).parent

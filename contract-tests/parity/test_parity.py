@@ -8,9 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from harness import CONTRACT, PASSWORD, Api, Person, Server
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
-
 from unpuzzle_server.kernel import operations, spec
 
 OPERATIONS = {operation.id: operation for operation in spec.operations()}

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Api, Person, Server, running_server
 
+from harness import Api, Person, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 
 

@@ -24,6 +24,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from unpuzzle_server.app import create_app
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, end_with
+from unpuzzle_server.kernel.protocol import EnvelopedHTTP
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.seed import loader
 
@@ -173,6 +174,8 @@ def _run(options: Options, settings: Settings, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=EnvelopedHTTP,
+        ws="none",
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,

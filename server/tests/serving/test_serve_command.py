@@ -14,8 +14,8 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from harness import PASSWORD, wait_for
 
+from harness import PASSWORD, wait_for
 from unpuzzle_server.kernel.embedded_postgres import running_url
 
 COMMAND = [sys.executable, "-W", "ignore", "-c", "from unpuzzle_server.main import app; app()"]
@@ -192,7 +192,9 @@ def test_a_database_of_a_newer_server_is_refused_and_left_as_it_is(serve: Serve,
     assert owner_url
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    sentence = refused("serve", "--port", "0", "--seed", "none", "--data-dir", str(data_dir / "other"), "--database-url", owner_url)
+    sentence = refused(
+        "serve", "--port", "0", "--seed", "none", "--data-dir", str(data_dir / "other"), "--database-url", owner_url
+    )
     assert "newer than this server" in sentence
     with psycopg.connect(owner_url) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)

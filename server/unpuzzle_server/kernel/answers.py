@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from secrets import token_hex
 from typing import Any
 
 import orjson
 from starlette.types import Send
 
-from unpuzzle_server.kernel.clock import rfc3339
+from unpuzzle_server.kernel.clock import Clock, rfc3339
 from unpuzzle_server.kernel.errors import Problem
 
 Body = dict[str, Any] | bytes | None
@@ -34,6 +35,22 @@ class Answer:
     content: bytes
     headers: dict[str, str] = field(default_factory=dict)
     cookies: Sequence[str] = ()
+
+
+def refusal(problem: Problem, request_id: str, clock: Clock) -> Answer:
+    """A problem in the error envelope."""
+    envelope = {
+        "status": "error",
+        "error": problem.body(),
+        "timestamp": rfc3339(clock.now()),
+        "request_id": request_id,
+    }
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **problem.headers}
+    return Answer(problem.status, orjson.dumps(envelope), headers)
+
+
+def new_request_id() -> str:
+    return f"req_{token_hex(10)}"
 
 
 def etag(version: int | None, content: bytes) -> str:

@@ -15,6 +15,9 @@ from unpuzzle_server.kernel.errors import Problem
 STATE = "unpuzzle.exchange"
 """Where the exchange stands in the ASGI scope."""
 
+DRAINED_BYTES = 16 * 1024 * 1024
+"""How much of a body that is too large is read and thrown away: many clients listen only when they have sent all."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -65,10 +68,9 @@ class Exchange:
         return client[0] if client else "unknown"
 
     async def body(self, limit: int) -> bytes:
-        """The whole body; a longer one than `limit` bytes is refused before it is read to its end."""
+        """The whole body; raises PAYLOAD_TOO_LARGE for one of more than `limit` bytes."""
         too_large = Problem("PAYLOAD_TOO_LARGE", f"A body may have {limit} bytes.")
-        announced = self.headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > limit:
+        if self._announced > DRAINED_BYTES:
             raise too_large
         chunks: list[bytes] = []
         size = 0
@@ -78,11 +80,17 @@ class Exchange:
                 raise ClientGone
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > limit:
+            if size <= limit:
+                chunks.append(chunk)
+            elif size > DRAINED_BYTES or not message.get("more_body"):
                 raise too_large
-            chunks.append(chunk)
             if not message.get("more_body"):
                 return b"".join(chunks)
+
+    @property
+    def _announced(self) -> int:
+        length = self.headers.get("content-length", "0")
+        return int(length) if length.isdigit() else 0
 
 
 class ClientGone(Exception):

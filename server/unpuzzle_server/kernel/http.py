@@ -3,14 +3,12 @@
 import logging
 import re
 import time
-from secrets import token_hex
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unpuzzle_server.kernel.answers import Answer, send_answer
-from unpuzzle_server.kernel.clock import Clock, rfc3339
-from unpuzzle_server.kernel.errors import Problem, as_problem
+from unpuzzle_server.kernel.answers import new_request_id, refusal, send_answer
+from unpuzzle_server.kernel.clock import Clock
+from unpuzzle_server.kernel.errors import as_problem
 from unpuzzle_server.kernel.exchange import STATE, ClientGone, Exchange, exchange_of
 
 access = logging.getLogger("unpuzzle_server.access")
@@ -32,7 +30,7 @@ class Edge:
             return
         exchange = Exchange(scope, receive, "")
         given = exchange.headers.get("x-request-id", "")
-        exchange.request_id = given if REQUEST_ID.fullmatch(given) else f"req_{token_hex(10)}"
+        exchange.request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
         scope[STATE] = exchange
         status = CLIENT_GONE
 
@@ -92,14 +90,4 @@ class Boundary:
         except Exception as error:
             if started:
                 raise  # too late to say anything: the server breaks the connection off
-            await send_answer(send, self._refusal(as_problem(error), exchange_of(scope)))
-
-    def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
-        envelope = {
-            "status": "error",
-            "error": problem.body(),
-            "timestamp": rfc3339(self.clock.now()),
-            "request_id": exchange.request_id,
-        }
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **problem.headers}
-        return Answer(problem.status, orjson.dumps(envelope), headers)
+            await send_answer(send, refusal(as_problem(error), exchange_of(scope).request_id, self.clock))
