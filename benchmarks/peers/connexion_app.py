@@ -54,7 +54,7 @@ def plainer(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def endpoint(operation: spec.Operation, handler: Handler) -> Handler:
-    async def call(token_info: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    async def call(token_info: dict[str, Any] | None = None, user: Any = None, **arguments: Any) -> Any:
         identity = (token_info or {}).get("identity")
         if operation.role != "public" and not identity.may(operation.role):
             raise Forbidden

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import Numeric, cast, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import joinedload, selectinload, undefer
 
@@ -98,7 +98,7 @@ class Store:
 
     async def _add_instructor_stats(self, session: AsyncSession, instructor: Any) -> None:
         taught = (Course.instructor_id == instructor.id, PUBLISHED)
-        rating = func.round(func.sum(Stats.rating_sum) * 1.0 / func.nullif(func.sum(Stats.reviews_count), 0), 1)
+        rating = func.round(cast(func.sum(Stats.rating_sum), Numeric) / func.nullif(func.sum(Stats.reviews_count), 0), 1)
         courses = await session.execute(select(func.count(), rating).select_from(Course).join(Stats).where(*taught))
         instructor.courses_count, instructor.rating = courses.one()
         learners = select(func.count(distinct(Enrollment.user_id))).join(Course).where(*taught, TAKING)

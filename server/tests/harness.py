@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -269,3 +270,16 @@ def code_of(response: httpx.Response) -> str:
 def fields_of(response: httpx.Response) -> set[str]:
     """The fields that a VALIDATION_ERROR or the like names."""
     return {detail["field"] for detail in response.json()["error"].get("details", [])}
+
+
+def in_parallel(server: Server, acts: list[Callable[[Api], Any]]) -> list[Any]:
+    """What several callers get who act at the same moment, each on a connection of its own."""
+    together = threading.Barrier(len(acts))
+
+    def once(act: Callable[[Api], Any]) -> Any:
+        with Api(server) as caller:
+            together.wait()
+            return act(caller)
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(once, acts))

@@ -59,6 +59,6 @@ def other_instructor(api: Api) -> Person:
 
 
 @pytest.fixture(scope="session")
-def admin(server: Server) -> Person:
+def admin(server: Server) -> Iterator[Person]:
     with Api(server) as found:
-        return found.sign_up_admin()
+        yield found.sign_up_admin()

@@ -132,7 +132,7 @@ def search_words(search: str | None) -> str | None:
     if search is None:
         return None
     words = re.findall(r"\w+", search)
-    return " & ".join(f"'{word}':*" for word in words) or "''"
+    return " & ".join(f"'{word}':*" for word in words)
 
 
 def insert_course(columns: list[str]) -> TextClause:
