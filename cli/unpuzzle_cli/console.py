@@ -14,7 +14,11 @@ FIRST = (
     "enrolled_at", "published_at", "updated_at",
 )  # fmt: skip
 """The columns of a table, in the order in which they matter."""
-COLUMNS = 8
+COLUMNS = 9
+LONG = ("title", "name", "slug", "description", "email")
+"""Columns that are cut where there is no room."""
+SHORTEST, GAP = 24, 2
+NUMBERS = (int, float, Decimal)
 DAY = 86_400
 UNITS = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"), (60, "minute"))
 
@@ -54,7 +58,8 @@ def many(items: list[Item], *, total: int, as_json: bool, fields: str, quiet: bo
     if as_json:
         print_json([_chosen(item, fields) for item in items])
     elif sys.stdout.isatty():
-        _table(items, _columns(items, fields))
+        columns = _columns(items, fields)
+        _table(items, [name for name in columns if fields or name != "id" or "slug" not in columns])
         talk(f"{len(items)} of {total}" if total != len(items) else f"{total} in all", quiet=quiet)
     else:
         for item in items:
@@ -88,15 +93,30 @@ def _table(items: list[Item], columns: list[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    rows = [[cell(item.get(column), people=True) for column in columns] for item in items]
+    widths = [max(len(text) for text in [column, *cells]) for column, *cells in zip(columns, *rows, strict=True)]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numeric = any(
-            isinstance(item.get(column), (int, float, Decimal)) and not isinstance(item.get(column), bool) for item in items
+    shown = _fitting(columns, widths, console.width)
+    for column, width in zip(columns[:shown], widths, strict=False):
+        numeric = any(isinstance(item.get(column), NUMBERS) and not isinstance(item.get(column), bool) for item in items)
+        least = min(width, SHORTEST) if column in LONG else width
+        table.add_column(
+            column.upper(), overflow="ellipsis", no_wrap=True, min_width=least, justify="right" if numeric else "left"
         )
-        table.add_column(column.upper(), overflow="ellipsis", no_wrap=True, justify="right" if numeric else "left")
-    for item in items:
-        table.add_row(*(Text(cell(item.get(column), people=True)) for column in columns))
-    Console(highlight=False).print(table)
+    for row in rows:
+        table.add_row(*map(Text, row[:shown]))
+    console.print(table)
+
+
+def _fitting(columns: list[str], widths: list[int], room: int) -> int:
+    """How many columns fit when the long ones are cut and the others are not."""
+    used = 0
+    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        used += (min(width, SHORTEST) if column in LONG else width) + GAP
+        if used > room + GAP:
+            return max(number, 1)
+    return len(columns)
 
 
 def cell(value: Any, *, people: bool) -> str:
