@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+
 from harness import PASSWORD, Api, Person, code_of, fields_of, in_parallel, running_server
 
 SIGN_UP, SIGN_IN, PROFILE = "/api/v1/auth/signup/", "/api/v1/auth/signin/", "/api/v1/auth/profile/"
@@ -84,7 +85,9 @@ def test_a_suspended_account_may_not_sign_in_nor_go_on(api: Api, learner: Person
     assert code_of(learner.get(PROFILE)) == "ACCOUNT_SUSPENDED"
     refused = api.post(SIGN_IN, json={"email": learner.email, "password": PASSWORD})
     assert (refused.status_code, code_of(refused)) == (403, "ACCOUNT_SUSPENDED")
-    assert code_of(api.post("/api/v1/auth/refresh/", json={"refresh_token": learner.tokens["refresh_token"]})) == "ACCOUNT_SUSPENDED"
+    assert (
+        code_of(api.post("/api/v1/auth/refresh/", json={"refresh_token": learner.tokens["refresh_token"]})) == "ACCOUNT_SUSPENDED"
+    )
 
 
 def test_the_profile_merges_what_is_sent(learner: Person) -> None:
@@ -102,7 +105,9 @@ def test_nothing_sent_changes_nothing(learner: Person) -> None:
     assert learner.put(UPDATE, json={}).json()["profile"] == before
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/nowhere", "../etc/passwd".replace(".", "a"), "A" * 64, "/etc/localtime"])
+@pytest.mark.parametrize(
+    "zone", ["Mars/Olympus", "europe/nowhere", "../etc/passwd".replace(".", "a"), "A" * 64, "/etc/localtime"]
+)
 def test_an_unknown_time_zone_is_refused(learner: Person, zone: str) -> None:
     response = learner.put(UPDATE, json={"preferences": {"timezone": zone}})
     assert (response.status_code, code_of(response)) == (422, "TIMEZONE_UNKNOWN")

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from harness import PASSWORD, TEST_SETTINGS, Api, Person, code_of, in_parallel
 
+from harness import PASSWORD, TEST_SETTINGS, Api, Person, code_of, in_parallel
 from unpuzzle_server.auth.tokens import derived_key
 
 PROFILE, REFRESH, SIGN_OUT = "/api/v1/auth/profile/", "/api/v1/auth/refresh/", "/api/v1/auth/signout/"
@@ -110,7 +110,9 @@ def test_the_forger_of_these_tests_could_make_a_good_one(api: Api, learner: Pers
     assert api.get(PROFILE, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
-@pytest.mark.parametrize(("key", "algorithm"), [("k" * 64, "HS256"), (KEY * 2, "HS512"), (None, "none")], ids=["key", "algorithm", "none"])
+@pytest.mark.parametrize(
+    ("key", "algorithm"), [("k" * 64, "HS256"), (KEY * 2, "HS512"), (None, "none")], ids=["key", "algorithm", "none"]
+)
 def test_a_token_of_another_key_or_algorithm_is_refused(api: Api, learner: Person, key: Any, algorithm: str) -> None:
     token = jwt.encode(claims(learner), key, algorithm=algorithm)
     response = api.get(PROFILE, headers={"Authorization": f"Bearer {token}"})

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from harness import Api, Person, code_of, in_parallel
 
 
@@ -55,12 +56,21 @@ def kind(request: pytest.FixtureRequest, instructor: Person) -> Kind:
 
 
 def test_what_is_added_goes_to_its_place_or_to_the_end(kind: Kind) -> None:
-    for title, fields in [("A", {}), ("B", {}), ("C", {"order": 1}), ("D", {"order": 2}), ("E", {"order": 9999}), ("F", {"order": 5.0})]:
+    for title, fields in [
+        ("A", {}),
+        ("B", {}),
+        ("C", {"order": 1}),
+        ("D", {"order": 2}),
+        ("E", {"order": 9999}),
+        ("F", {"order": 5.0}),
+    ]:
         kind.add(title, **fields)
     assert kind.titles() == "CDABFE"
 
 
-@pytest.mark.parametrize(("item", "order", "titles"), [(0, 3, "BCAD"), (3, 1, "DABC"), (1, 2, "ABCD"), (1, 9999, "ACDB"), (2, 1, "CABD")])
+@pytest.mark.parametrize(
+    ("item", "order", "titles"), [(0, 3, "BCAD"), (3, 1, "DABC"), (1, 2, "ABCD"), (1, 9999, "ACDB"), (2, 1, "CABD")]
+)
 def test_what_is_moved_leaves_no_gap(kind: Kind, item: int, order: int, titles: str) -> None:
     items = [kind.add(title) for title in "ABCD"]
     assert kind.person.patch(kind.path(items[item]), json={"order": order}).status_code == 200
@@ -90,7 +100,10 @@ def test_reordering_takes_each_once(kind: Kind) -> None:
 def test_changes_at_once_keep_an_order(kind: Kind) -> None:
     items = [kind.add(title) for title in "ABCDEF"]
     headers = kind.person.headers
-    moves = [lambda caller, i=item, n=n: caller.patch(kind.path(i), json={"order": n}, headers=headers) for n, item in enumerate(items[:3], 4)]
+    moves = [
+        lambda caller, i=item, n=n: caller.patch(kind.path(i), json={"order": n}, headers=headers)
+        for n, item in enumerate(items[:3], 4)
+    ]
     adds = [lambda caller: caller.post(kind.list_path, json={"title": "N", "order": 1}, headers=headers)] * 3
     drops = [lambda caller: caller.delete(kind.path(items[5]), headers=headers)]
     statuses = [response.status_code for response in in_parallel(kind.person.api.server, [*moves, *adds, *drops])]
@@ -123,9 +136,9 @@ def test_a_stale_version_is_refused(kind: Kind, method: str) -> None:
 def test_there_are_at_most_five_hundred(kind: Kind) -> None:
     kind.add("A")
     table, parent = ("sections", "course_id") if kind.name == "sections" else ("lessons", "section_id")
-    extra = ", course_id" if kind.name == "lessons" else ""
+    copied = f"{parent}, course_id" if kind.name == "lessons" else parent
     kind.person.api.server.sql(
-        f"INSERT INTO {table} ({parent}{extra}, title, position) SELECT {parent}{extra}, 'x', n FROM {table}, generate_series(2, 500) n"
+        f"INSERT INTO {table} ({copied}, title, position) SELECT {copied}, 'x', n FROM {table}, generate_series(2, 500) n"
         f" WHERE title = 'A' AND {parent} = (SELECT {parent} FROM {table} ORDER BY created_at DESC LIMIT 1)"
     )
     refused = kind.person.post(kind.list_path, json={"title": "One more"})
@@ -188,7 +201,9 @@ def test_the_text_of_a_lesson_is_cleaned_and_can_be_taken_away(instructor: Perso
     before = instructor.get(lesson_path(lesson)).headers["etag"]
     changed = instructor.patch(lesson_path(lesson), json={"body": None})
     assert changed.json()["body"] is None
-    assert code_of(instructor.patch(lesson_path(lesson), json={"body": "x"}, headers={"If-Match": before})) == "PRECONDITION_FAILED"
+    assert (
+        code_of(instructor.patch(lesson_path(lesson), json={"body": "x"}, headers={"If-Match": before})) == "PRECONDITION_FAILED"
+    )
 
 
 @pytest.mark.parametrize("change", ["unpublish the section", "delete the section", "delete the lesson"])

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from harness import Api, Person, code_of, in_parallel
 
 LIST = "/api/v1/courses/"
@@ -183,7 +184,9 @@ def test_content_counts_are_true_under_writers_at_once(api: Api, instructor: Per
 
     def add(section: dict[str, Any]) -> Any:
         path = f"/api/v1/content/sections/{section['id']}/lessons/"
-        return lambda caller: caller.post(path, json={"title": "x", "duration_seconds": 60}, headers=instructor.headers).status_code
+        return lambda caller: (
+            caller.post(path, json={"title": "x", "duration_seconds": 60}, headers=instructor.headers).status_code
+        )
 
     assert in_parallel(api.server, [add(section) for section in sections for _ in range(2)]) == [201] * 8
     found = api.get(f"{LIST}{course['id']}/").json()

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from harness import Api, Person, code_of, fields_of, in_parallel
 
 CREATE, OWN, CATEGORIES = "/api/v1/instructor/courses/create/", "/api/v1/instructor/courses/", "/api/v1/admin/categories/"
@@ -31,7 +32,10 @@ def test_a_new_course_is_a_draft_with_everything_that_was_sent(api: Api, instruc
     }
     response = instructor.post(CREATE, json=sent)
     created = response.json()
-    assert {**sent, "category_id": created["category"]["id"]}.items() <= {**created, "category_id": created["category"]["id"]}.items()
+    assert {**sent, "category_id": created["category"]["id"]}.items() <= {
+        **created,
+        "category_id": created["category"]["id"],
+    }.items()
     assert (created["status"], created["message"]) == ("draft", "Course created successfully")
     assert created["instructor_id"] == instructor.id
     assert response.headers["location"] == path_of(created)
@@ -75,7 +79,11 @@ def test_a_change_of_currency_alone_keeps_the_price_or_is_refused(instructor: Pe
 @pytest.mark.parametrize("method", ["create", "update"])
 def test_an_unknown_category_is_refused(instructor: Person, method: str) -> None:
     fields = {"title": "x", "category_id": str(uuid4())}
-    response = instructor.post(CREATE, json=fields) if method == "create" else instructor.patch(path_of(instructor.course()), json=fields)
+    response = (
+        instructor.post(CREATE, json=fields)
+        if method == "create"
+        else instructor.patch(path_of(instructor.course()), json=fields)
+    )
     assert (response.status_code, code_of(response)) == (422, "CATEGORY_UNKNOWN")
 
 
@@ -133,7 +141,9 @@ def test_publishing_again_changes_nothing_and_the_first_day_stays(instructor: Pe
     assert instructor.post(path_of(course, "unpublish/")).json()["status"] == "draft"
 
 
-@pytest.mark.parametrize("change", [{"description": None}, {"description": "  "}, {"price": None}, {"category_id": None}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"description": None}, {"description": "  "}, {"price": None}, {"category_id": None}], ids=str
+)
 def test_a_published_course_keeps_what_publishing_needs(instructor: Person, change: dict[str, Any]) -> None:
     course = instructor.published_course()
     refused = instructor.patch(path_of(course), json=change)
@@ -149,7 +159,9 @@ def test_publishing_and_emptying_at_once_never_leave_a_published_course_empty(ap
             api.server,
             [
                 lambda caller, c=course: caller.post(path_of(c, "publish/"), headers=instructor.headers).status_code,
-                lambda caller, n=lesson: caller.delete(f"/api/v1/content/lessons/{n['id']}/", headers=instructor.headers).status_code,
+                lambda caller, n=lesson: (
+                    caller.delete(f"/api/v1/content/lessons/{n['id']}/", headers=instructor.headers).status_code
+                ),
             ],
         )
         assert outcomes in ([200, 422], [422, 204])

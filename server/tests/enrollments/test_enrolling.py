@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from harness import Api, Person, code_of, in_parallel
 
 

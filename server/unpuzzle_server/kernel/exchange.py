@@ -34,7 +34,7 @@ class Identity:
 
 @dataclass
 class Exchange:
-    scope: Scope
+    scope: Scope = field(repr=False)  # its headers hold tokens
     receive: Receive
     request_id: str
     started: float = field(default_factory=time.perf_counter)

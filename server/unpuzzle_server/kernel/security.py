@@ -58,17 +58,17 @@ class CookieHandler(AbstractSecurityHandler):
 async def outcome(authenticate: Authenticate, token: str, *, by_cookie: bool = False) -> dict[str, Any]:
     try:
         identity = await authenticate(token)
-    except Problem as problem:
-        return rejected(problem)
+    except Exception as error:  # a database that is away too: nobody becomes anonymous because we could not ask
+        return rejected(error)
     return {"identity": identity, "by_cookie": by_cookie}
 
 
-def rejected(problem: Problem) -> dict[str, Any]:
+def rejected(error: Exception) -> dict[str, Any]:
     """A refusal that Connexion carries on.
 
     Raised, it would count as "this scheme did not match", and an optional scheme would let the caller in as nobody.
     """
-    return {"rejected": problem}
+    return {"rejected": error}
 
 
 def security_map(authenticate: Authenticate) -> dict[str, Any]:

@@ -73,7 +73,10 @@ class Reader:
         assert self.body is not None
         if body is ABSENT:
             return [{"field": "body", "message": "is required"}] if self.operation.body_required else []
-        return [] if self.body.is_valid(body) else explain(self.body, body)
+        try:
+            return [] if self.body.is_valid(body) else explain(self.body, body)
+        except ValueError:  # jsonschema-rs follows some 250 levels; no schema of the spec needs ten
+            raise too_deep() from None
 
 
 class ParameterReader:
@@ -164,10 +167,16 @@ def parse_json(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise Problem("MALFORMED_REQUEST", f"The body is not valid JSON: line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
-        raise Problem("MALFORMED_REQUEST", "The body is nested too deeply.") from None
-    except ValueError as error:
+        raise too_deep() from None
+    except _NotJSONError as error:
         raise Problem("MALFORMED_REQUEST", f"The body is not valid JSON: {error}.") from None
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise Problem("MALFORMED_REQUEST", "The body holds a number of too many digits.") from None
     return value
+
+
+def too_deep() -> Problem:
+    return Problem("MALFORMED_REQUEST", "The body is nested too deeply.")
 
 
 class _NotJSONError(ValueError):
