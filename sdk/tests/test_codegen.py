@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-pytest.importorskip("openapi_python_client")
 sys.path.insert(0, str(Path(__file__).parents[1] / "codegen"))
 
 import resources

@@ -192,15 +192,19 @@ class BoundOperation:
     def _dressed(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer as this caller asked for it: not at all if it is still the same, or in the standard envelope."""
         tag = answer.headers.get("ETag")
+        caching = ASKED_EACH_TIME if self.conditional else {"Cache-Control": "no-store"}
         if self.conditional and tag and not_modified(exchange.headers.get("if-none-match"), tag):
-            return Answer(304, b"", {"ETag": tag, "Cache-Control": "no-cache"})
-        headers = {**answer.headers, "Cache-Control": "no-cache" if self.conditional else "no-store"}
+            return Answer(304, b"", {"ETag": tag, **caching})
+        headers = {**answer.headers, **caching}
         content = answer.content
         if _wants_envelope(exchange) and headers.get("Content-Type") == "application/json":
             content = enveloped(content, self.kernel.clock.now)
             headers["Preference-Applied"] = "envelope=standard"
         return Answer(answer.status, content, headers, answer.cookies)
 
+
+ASKED_EACH_TIME = {"Cache-Control": "no-cache", "Vary": "Authorization, Cookie, Prefer"}
+"""A cache keeps the answer and asks whether it is still the same; to somebody else it may be another one."""
 
 KERNEL_CODES = {"PRECONDITION_FAILED", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_MISMATCH", "SERVICE_UNAVAILABLE"}
 """Refusals that the kernel gives on an operation's behalf, inside its transaction."""

@@ -1,0 +1,66 @@
+"""The snippets of the README, run as they stand against a running server with the demo catalogue."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import TEST_SETTINGS, Api, Server
+from unpuzzle_server.seed import loader
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+def demo(server: Server) -> Server:
+    loader.load(server.owner_url)
+    return server
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(command: list[str], server: Server, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    changes = {"UNPUZZLE_BASE_URL": server.base_url, "UNPUZZLE_CONFIG_DIR": str(tmp_path), "UNPUZZLE_NO_KEYRING": "1"}
+    environment = {**os.environ, **changes, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+
+def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python")
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert len(lines) == 4
+    assert "costs 49.99 USD" in lines[3] or "already enrolled" in lines[3]
+
+
+def test_the_address_that_curl_asks_is_served(demo: Server) -> None:
+    (path,) = re.findall(rf"curl '{ADDRESS}(.*?)'", README)
+    with Api(demo) as api:
+        assert api.get(path).json()["count"] > 0
+
+
+def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
+    lines = [line for block in snippets("sh") for line in block.splitlines() if line.startswith(".venv/bin/unpuzzle ")]
+    assert len(lines) == 3
+    for line in lines:
+        arguments = line.split()[1:]
+        outcome = run([sys.executable, "-m", "unpuzzle_cli", *arguments], demo, tmp_path)
+        if arguments == ["auth", "login"]:
+            assert "--email" in outcome.stderr  # nobody is here to be asked
+        else:
+            assert outcome.returncode == 0, outcome.stderr
+            assert outcome.stdout
+
+
+def test_the_settings_named_in_the_docs_are_there() -> None:
+    operating = (Path(__file__).parent / "operating.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=\w+)?`", operating))
+    assert named
+    assert {name.lower() for name in named} <= vars(TEST_SETTINGS).keys()
