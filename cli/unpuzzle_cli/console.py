@@ -1,158 +1,122 @@
-"""The one owner of the terminal: data to stdout, talk to stderr; tables for people, lines for pipes."""
+"""The one owner of the terminal: data goes to stdout, talk to stderr, and only people are asked."""
 
 import json
+import re
 import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-Item = dict[str, Any]
+from unpuzzle_cli.errors import FAILED, CommandError, UsageError
 
-FIRST = (
-    "id", "slug", "title", "name", "type", "status", "order", "category", "difficulty", "price", "currency", "rating",
-    "students_count", "lessons_count", "courses_count", "duration_hours", "duration_minutes", "is_published", "is_preview",
-    "enrolled_at", "published_at", "updated_at",
-)  # fmt: skip
-"""The columns of a table, in the order in which they matter."""
-COLUMNS = 9
-LONG = ("title", "name", "slug", "description", "email")
-"""Columns that are cut where there is no room."""
-SHORTEST, GAP = 24, 2
-NUMBERS = (int, float, Decimal)
-DAY = 86_400
-UNITS = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"), (60, "minute"))
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What could command a terminal or turn the order of what it shows: controls, C1, directions, halves of pairs."""
+
+_silent = False
+
+
+def silence() -> None:
+    """Say nothing but data and errors from now on."""
+    global _silent  # noqa: PLW0603 - one process, one terminal
+    _silent = True
+
+
+def for_people() -> bool:
+    """Whether a person reads stdout; else a program does."""
+    return sys.stdout.isatty()
 
 
 def plain(text: str) -> str:
     """Text without what could command the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+    return UNSAFE.sub("\ufffd", text)
 
 
-def raw(content: bytes) -> None:
-    sys.stdout.buffer.write(content)
-    sys.stdout.flush()
+def say(line: str) -> None:
+    """A line of data."""
+    _write(sys.stdout, plain(line))
 
 
-def talk(line: str, *, quiet: bool) -> None:
-    if not quiet:
-        print(plain(line), file=sys.stderr)
+def talk(line: str) -> None:
+    """A line for the person, beside the data."""
+    if not _silent:
+        _write(sys.stderr, plain(line))
 
 
-def one(item: Item, *, as_json: bool, fields: str, quiet: bool) -> None:
-    """A single resource: its fields, aligned on a terminal, with tabs in a pipe."""
-    message = item.get("message")
-    if as_json:
-        print_json(_chosen(item, fields))
+def complain(message: str, details: list[str], hint: str) -> None:
+    """An error: what, why, and what to type next."""
+    lines = [f"unpuzzle: {message}", *(f"  {line}" for line in details), *([hint] if hint else [])]
+    _write(sys.stderr, plain("\n".join(lines)))
+
+
+def say_json(value: Any) -> None:
+    """JSON, indented for people. What could command the terminal is escaped, so that nothing is lost."""
+    text = json.dumps(value, indent=2 if for_people() else None, ensure_ascii=False, default=_in_json)
+    _write(sys.stdout, UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def say_bytes(content: bytes) -> None:
+    """Content as it came. A terminal is spared what is not text."""
+    if not for_people():
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
         return
-    shown = _chosen({key: value for key, value in item.items() if key != "message"}, fields)
-    if isinstance(message, str):
-        talk(message, quiet=quiet)
-    width = max((len(key) for key in shown), default=0)
-    for key, value in shown.items():
-        text = cell(value, people=sys.stdout.isatty())
-        print(f"{key:<{width}}  {text}" if sys.stdout.isatty() else f"{key}\t{text}")
-
-
-def many(items: list[Item], *, total: int, as_json: bool, fields: str, quiet: bool) -> None:
-    """A list."""
-    if as_json:
-        print_json([_chosen(item, fields) for item in items])
-    elif sys.stdout.isatty():
-        columns = _columns(items, fields)
-        _table(items, [name for name in columns if fields or name != "id" or "slug" not in columns])
-        talk(f"{len(items)} of {total}" if total != len(items) else f"{total} in all", quiet=quiet)
-    else:
-        for item in items:
-            print("\t".join(cell(item.get(column), people=False) for column in _columns(items, fields)))
-
-
-def print_json(value: Any) -> None:
-    text = json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=False, default=_plain_value)
-    print(plain(text) if sys.stdout.isatty() else text)
-
-
-def _plain_value(value: Any) -> Any:
-    """Money is a number in JSON, as the server writes it."""
-    return float(value) if isinstance(value, Decimal) else str(value)
-
-
-def _chosen(item: Item, fields: str) -> Item:
-    names = [name.strip() for name in fields.split(",") if name.strip()]
-    return {name: item.get(name) for name in names} if names else item
-
-
-def _columns(items: list[Item], fields: str) -> list[str]:
-    if fields:
-        return [name.strip() for name in fields.split(",") if name.strip()]
-    present = items[0] if items else {}
-    return [name for name in FIRST if name in present][:COLUMNS]
-
-
-def _table(items: list[Item], columns: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    rows = [[cell(item.get(column), people=True) for column in columns] for item in items]
-    widths = [max(len(text) for text in [column, *cells]) for column, *cells in zip(columns, *rows, strict=True)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    shown = _fitting(columns, widths, console.width)
-    for column, width in zip(columns[:shown], widths, strict=False):
-        numeric = any(isinstance(item.get(column), NUMBERS) and not isinstance(item.get(column), bool) for item in items)
-        least = min(width, SHORTEST) if column in LONG else width
-        table.add_column(
-            column.upper(), overflow="ellipsis", no_wrap=True, min_width=least, justify="right" if numeric else "left"
-        )
-    for row in rows:
-        table.add_row(*map(Text, row[:shown]))
-    console.print(table)
-
-
-def _fitting(columns: list[str], widths: list[int], room: int) -> int:
-    """How many columns fit when the long ones are cut and the others are not."""
-    used = 0
-    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        used += (min(width, SHORTEST) if column in LONG else width) + GAP
-        if used > room + GAP:
-            return max(number, 1)
-    return len(columns)
-
-
-def cell(value: Any, *, people: bool) -> str:
-    """A value on one line."""
-    match value:
-        case None:
-            return "-" if people else ""
-        case bool():
-            return ("yes" if value else "no") if people else str(value).lower()
-        case dict():
-            return cell(
-                value.get("title") or value.get("name") or value.get("slug") or json.dumps(value, default=str), people=people
-            )
-        case list():
-            return ", ".join(cell(item, people=people) for item in value)
-        case str() if people and (moment := _moment(value)):
-            return ago(moment)
-        case _:
-            return " ".join(plain(str(value)).split())
-
-
-def _moment(value: str) -> datetime | None:
-    if len(value) < 19 or value[10:11] != "T":
-        return None
     try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
+        sys.stdout.write(plain(content.decode()))
+    except UnicodeDecodeError:
+        raise UsageError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
 
 
-def ago(moment: datetime) -> str:
-    """A time as one would say it."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    for size, unit in UNITS:
-        count = int(abs(seconds) // size)
-        if count:
-            words = f"{count} {unit}{'s' if count > 1 else ''}"
-            return f"{words} ago" if seconds > 0 else f"in {words}"
-    return "just now"
+def say_table(rows: list[list[str]], columns: list[str], numeric: set[str], cuttable: set[str]) -> None:
+    """A table in as many of the columns as fit; long cells of the cuttable ones are cut."""
+    from rich.console import Console
+
+    from unpuzzle_cli.tables import table
+
+    screen = Console(highlight=False)
+    screen.print(table(rows, columns, numeric, cuttable, screen.width))
+
+
+def ask(label: str, option: str) -> str:
+    """Asks for a value; `option` is how to give it where nobody can be asked."""
+    _need_a_person(label, option)
+    return _answer(f"{label.capitalize()}: ")
+
+
+def ask_secretly(label: str, option: str) -> str:
+    """Asks for a secret without showing what is typed."""
+    _need_a_person(label, option)
+    import getpass
+
+    return getpass.getpass(f"{label.capitalize()}: ")
+
+
+def confirms(question: str) -> bool:
+    """Whether a person says yes; False where there is none. Whoever says no ends the command."""
+    if not sys.stdin.isatty():
+        return False
+    if _answer(f"{question}? [y/N] ").lower() not in ("y", "yes"):
+        raise CommandError("Nothing was changed.", code=FAILED)
+    return True
+
+
+def _need_a_person(label: str, option: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"The {label} is needed, and nobody is there to ask.", f"Give it: {option}")
+
+
+def _answer(prompt: str) -> str:
+    sys.stderr.write(plain(prompt))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _write(stream: Any, text: str) -> None:
+    # Where the terminal's encoding has no such character, an escape is better than a crash.
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _in_json(value: Any) -> Any:
+    """Money is a number in JSON, as the server writes it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)

@@ -7,6 +7,16 @@ from typing import Any
 
 FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED = 1, 2, 4, 5, 6, 130
 
+CODE_OF_STATUS = {401: SIGN_IN, 403: SIGN_IN, 404: NOT_FOUND, 429: LIMIT}
+NEXT_STEPS = {
+    "ACCOUNT_SUSPENDED": "Ask support, and quote the request id",
+    "AUTH_INVALID_CREDENTIALS": "Try again: unpuzzle auth login",
+    "COURSE_NOT_FOUND": "Find it: unpuzzle courses list --search WORDS",
+    "COURSE_NOT_READY": "See what is missing: unpuzzle courses check-readiness COURSE_ID",
+    "PRECONDITION_FAILED": "Read it again, and send its new ETag",
+}
+"""What to type after an error of the API, by its code."""
+
 
 class CommandError(Exception):
     """A command can't go on; the message says why, `hint` what to type next."""
@@ -17,67 +27,85 @@ class CommandError(Exception):
         self.code = code
 
 
-def guarded(command: Callable[[], Any]) -> int:
+class UsageError(CommandError):
+    """The command was not given what it needs."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint, USAGE)
+
+
+def guarded(command: Callable[[], int]) -> int:
     """Runs a command and answers its exit code."""
     try:
-        command()
+        code = command()
+        sys.stdout.flush()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read from the pipe has enough. Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except CommandError as error:
-        _tell(str(error), [], error.hint)
-        return error.code
     except Exception as error:
-        return _explain(error)
-    return 0
+        return _explained(error)
+    return code
 
 
-def _explain(error: Exception) -> int:
+def _explained(error: Exception) -> int:
+    if isinstance(error, CommandError):
+        return _tell(str(error), hint=error.hint, code=error.code)
+    # typer's exceptions have no public names: they are known by what they can do.
+    if hasattr(error, "format_message"):
+        return _misused(error)
+    if isinstance(error, OSError):
+        return _tell(str(error))
     from unpuzzle_sdk import errors  # only when something went wrong with a request
 
     match error:
         case errors.APIStatusError():
-            details = [f"{detail.field}: {detail.message}" for detail in error.details or []]
-            if error.request_id:
-                details.append(f"request id: {error.request_id}")
-            _tell(f"{error.message} ({error.code or error.status_code})", details, _next_step(error))
-            return _exit_code(error)
+            return _refused(error)
         case errors.APIConnectionError():
-            _tell(f"The server can't be reached: {error}", [], "Choose it: unpuzzle --base-url URL …, or UNPUZZLE_BASE_URL")
-            return FAILED
+            hint = "Is it the right server? Choose one: unpuzzle --base-url URL …, or UNPUZZLE_BASE_URL"
+            return _tell(f"The server can't be reached: {error}", hint=hint)
         case errors.UnpuzzleError() | ValueError():
-            _tell(str(error), [], "")
-            return FAILED
-        case _:
-            raise error
+            return _tell(str(error))
+    raise error
 
 
-def _exit_code(error: Any) -> int:
-    return {401: SIGN_IN, 404: NOT_FOUND, 429: LIMIT}.get(error.status_code, FAILED)
+def _misused(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # typer has printed the help while it made the error
+        return USAGE
+    hint = f"See: {context.command_path} --help" if context else ""
+    return _tell(error.format_message(), hint=hint, code=error.exit_code)
+
+
+def _refused(error: Any) -> int:
+    """An error answer of the API."""
+    details = [f"{detail.field}: {detail.message}" for detail in error.details]
+    if error.request_id:
+        details.append(f"request id: {error.request_id}")
+    code = CODE_OF_STATUS.get(error.status_code, FAILED)
+    return _tell(f"{error.message} ({error.code or error.status_code})", details, _next_step(error), code)
 
 
 def _next_step(error: Any) -> str:
+    if step := NEXT_STEPS.get(error.code):
+        return step
     if error.status_code == 401:
-        return "Sign in: unpuzzle auth login"
-    if error.code == "PERMISSION_DENIED" and "instructor" in error.message:
-        return "Become an instructor: unpuzzle auth apply-as-instructor"
-    if error.status_code == 429 and error.retry_after:
+        given = "The token in UNPUZZLE_TOKEN is not good: set another one, or unset it and sign in"
+        return given if os.environ.get("UNPUZZLE_TOKEN") else "Sign in: unpuzzle auth login"
+    if error.status_code == 403:
+        teach = error.code == "PERMISSION_DENIED" and "instructor" in error.message
+        return "Become an instructor: unpuzzle auth apply-as-instructor" if teach else "See who you are: unpuzzle auth status"
+    if error.retry_after:
         return f"Try again in {int(error.retry_after)} seconds"
     return ""
 
 
-def _tell(message: str, details: list[str], hint: str) -> None:
-    from unpuzzle_cli.console import plain
+def _tell(message: str, details: list[str] | None = None, hint: str = "", code: int = FAILED) -> int:
+    from unpuzzle_cli import console
 
-    print(
-        f"unpuzzle: {plain(message)}",
-        *(f"  {plain(line)}" for line in details),
-        *([hint] if hint else []),
-        sep="\n",
-        file=sys.stderr,
-    )
+    console.complain(message, details or [], hint)
+    return code

@@ -11,6 +11,13 @@ def run() -> None:
         print(f"unpuzzle {__version__}")
         return
     from unpuzzle_cli.errors import guarded
+
+    sys.exit(guarded(_command_line))
+
+
+def _command_line() -> int:
     from unpuzzle_cli.tree import app
 
-    sys.exit(guarded(app))
+    # Not standalone: typer would turn errors into messages and exit codes of its own.
+    code: int | None = app(prog_name="unpuzzle", standalone_mode=False)
+    return code or 0

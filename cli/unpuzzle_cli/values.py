@@ -2,38 +2,60 @@
 
 import json
 import sys
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from unpuzzle_cli.errors import USAGE, CommandError
+from unpuzzle_cli import console
+from unpuzzle_cli.errors import UsageError
+
+NULL = object()
+"""The word `null` where the contract takes null."""
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that were given; the word `null` stands for no value."""
-    return {name: None if value == "null" else value for name, value in options.items() if value is not None}
+    """The options that were given."""
+    return {name: None if value is NULL else value for name, value in options.items() if value is not None}
 
 
-def text(value: str | None) -> str | None:
-    """A text, or `@file`, or `-` for stdin."""
-    if value == "-":
-        return sys.stdin.read()
-    if value is None or not value.startswith("@"):
-        return value
+def changes(**options: Any) -> dict[str, Any]:
+    """The changes that were given; at least one must be."""
+    found = given(**options)
+    if not found:
+        raise UsageError("Nothing to change.", "Say what: see --help")
+    return found
+
+
+def nullable(value: str | None) -> Any:
+    """A text, or `null` for no value."""
+    return NULL if value == "null" else value
+
+
+def text(value: str | None, *, nullable: bool = False) -> Any:
+    """A long text: as it stands, or `@file`, or `-` for stdin."""
+    if nullable and value == "null":
+        return NULL
+    return value if value is None else content(value).decode()
+
+
+def content(value: str) -> bytes:
+    """The text itself, or what is in `@file`, or stdin for `-`."""
     try:
-        return Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{value[1:]} can't be read: {error}", code=USAGE) from None
+        if value == "-":
+            return sys.stdin.buffer.read()
+        return Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
+    except OSError as error:
+        raise UsageError(f"{value[1:]} can't be read: {error.strerror}") from None
 
 
-def number(value: str | None) -> Any:
-    """A decimal number, or `null`."""
-    if value in (None, "null"):
-        return value
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise CommandError(f"{value} is not a number.", code=USAGE) from None
+def scalar(value: str | None) -> Any:
+    """A number, true, false or null. Decimals stay exact, as money needs."""
+    return value if value is None else _literal(value, f"{value} is not a number, true, false or null.")
+
+
+def document(value: str | None) -> Any:
+    """Any JSON, or `@file`, or `-` for stdin."""
+    return value if value is None else _literal(content(value).decode(), "This is not JSON.")
 
 
 def strings(values: list[str] | None) -> list[str] | None:
@@ -43,59 +65,67 @@ def strings(values: list[str] | None) -> list[str] | None:
     return [] if values == [""] else values
 
 
-def mapping(pairs: list[str] | None) -> dict[str, Any] | None:
-    """`key=value` pairs, whose values are JSON where they look like it, or one JSON object."""
+def objects(values: list[str] | None) -> list[Any] | None:
+    """A repeated option of JSON objects; an array of them, `@file` and `-` are taken too."""
+    if not values:
+        return None
+    found: list[Any] = []
+    for value in values:
+        one = document(value or "[]")
+        found += one if isinstance(one, list) else [one]
+    return found
+
+
+def mapping(pairs: list[str] | None, *, strings: tuple[str, ...] | None = ()) -> Any:
+    """`key=value` pairs, or one JSON object. Values are JSON where they can be; those of `strings` (None: all) are text."""
     if not pairs:
         return None
-    if len(pairs) == 1 and pairs[0].lstrip().startswith("{"):
-        return _object(pairs[0])
+    if len(pairs) == 1 and (pairs[0] == "-" or pairs[0].lstrip().startswith(("{", "@"))):
+        return document(pairs[0])
     found = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise CommandError(f"{pair} is not of the form key=value.", code=USAGE)
-        found[key] = typed(value)
+    for key, value in map(pair, pairs):
+        found[key] = value if strings is None or key in strings else typed(value)
     return found
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`key=value`, split."""
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise UsageError(f"{text} is not of the form key=value.")
+    return key, value
 
 
 def typed(value: str) -> Any:
-    """true, false, null, a number or JSON; anything else is text."""
-    if value[:1] in '{["' or value in ("true", "false", "null"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _object(value: str) -> dict[str, Any]:
+    """JSON where it is JSON, what is in `@file`, else text."""
+    if value.startswith("@"):
+        return content(value).decode()
     try:
-        found = json.loads(value)
-    except ValueError as error:
-        raise CommandError(f"This is not JSON: {error}", code=USAGE) from None
-    assert isinstance(found, dict)
-    return found
+        return json.loads(value)
+    except ValueError:
+        if value.startswith(("{", "[", '"')):
+            raise UsageError(f"{value} is not JSON.") from None
+        return value
 
 
 def secret(name: str, *, from_stdin: bool, required: bool) -> str | None:
-    """A secret: from stdin, or asked for on a terminal; never from the command line, which others can read."""
+    """A secret: a line of stdin, or asked for on a terminal; never from the command line, which others can read."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    if not required:
-        return None
-    if not sys.stdin.isatty():
-        raise CommandError(f"A {name} is needed.", f"Give it on stdin: --{name.replace('_', '-')}-stdin", USAGE)
-    import getpass
-
-    return getpass.getpass(f"{name.replace('_', ' ').capitalize()}: ")
+    label = name.replace("_", " ")
+    return console.ask_secretly(label, f"--{name.replace('_', '-')}-stdin") if required else None
 
 
-def confirmed(what: str, *, yes: bool) -> None:
+def confirmed(what: str, *names: str, yes: bool) -> None:
     """Asks before something is deleted."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError(f"Nobody is there to ask: {what.lower()}?", "Say that you mean it: --yes", USAGE)
-    print(f"{what}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CommandError("Nothing was deleted.")
+    question = " ".join((what, *names))
+    if not yes and not console.confirms(question):
+        raise UsageError(f"{question}: not without an answer, and nobody is there to ask.", "Say that you mean it: --yes")
+
+
+def _literal(value: str, otherwise: str) -> Any:
+    try:
+        found = json.loads(value, parse_float=Decimal)
+    except ValueError:
+        raise UsageError(otherwise) from None
+    return NULL if found is None else found

@@ -80,17 +80,12 @@ def test_without_a_tag_the_last_write_wins(learner: Person) -> None:
 
 
 def test_of_many_changes_to_one_version_exactly_one_is_made(learner: Person) -> None:
-    tag = learner.get(PROFILE).headers["etag"]
+    headers = {**learner.headers, "If-Match": learner.get(PROFILE).headers["etag"]}
 
-    def change(number: int) -> int:
-        headers = {**learner.headers, "If-Match": tag}
-        return in_one(number, headers)
+    def change(number: int) -> Callable[[Api], int]:
+        return lambda caller: caller.put(UPDATE, json={"bio": f"{number}"}, headers=headers).status_code
 
-    def in_one(number: int, headers: dict[str, str]) -> int:
-        with Api(learner.api.server) as caller:
-            return caller.put(UPDATE, json={"bio": f"{number}"}, headers=headers).status_code
-
-    statuses = in_parallel(learner.api.server, [lambda _, number=number: change(number) for number in range(8)])
+    statuses = in_parallel(learner.api.server, [change(number) for number in range(8)])
     assert sorted(statuses) == [200] + [412] * 7
 
 

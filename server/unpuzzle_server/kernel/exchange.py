@@ -1,16 +1,19 @@
 """One request and what is gathered for its answer, on its way through the kernel."""
 
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Message, Receive, Scope
 
 from unpuzzle_server.kernel.errors import Problem
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+"""The id of the request that the running code works for; every line of the log carries it."""
 
 STATE = "unpuzzle.exchange"
 """Where the exchange stands in the ASGI scope."""
@@ -44,8 +47,9 @@ class Exchange:
     operation_id: str = ""
 
     @cached_property
-    def headers(self) -> Headers:
-        return Headers(scope=self.scope)
+    def headers(self) -> dict[str, str]:
+        """By name in small letters; of a header that is there twice, the first."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(self.scope["headers"])}
 
     @cached_property
     def cookies(self) -> dict[str, str]:

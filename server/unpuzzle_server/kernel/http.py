@@ -9,11 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unpuzzle_server.kernel.answers import new_request_id, refusal, send_answer
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.errors import as_problem
-from unpuzzle_server.kernel.exchange import STATE, ClientGone, Exchange, exchange_of
+from unpuzzle_server.kernel.exchange import REQUEST_ID, STATE, ClientGone, Exchange, exchange_of
 
 access = logging.getLogger("unpuzzle_server.access")
 
-REQUEST_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+ACCEPTED_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 CLIENT_GONE = 499
 """What the log shows of a request whose client went away."""
 
@@ -30,8 +30,9 @@ class Edge:
             return
         exchange = Exchange(scope, receive, "")
         given = exchange.headers.get("x-request-id", "")
-        exchange.request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
+        exchange.request_id = given if ACCEPTED_ID.fullmatch(given) else new_request_id()
         scope[STATE] = exchange
+        REQUEST_ID.set(exchange.request_id)
         status = CLIENT_GONE
 
         async def send_dressed(message: Message) -> None:
@@ -52,7 +53,6 @@ class Edge:
             return
         scope = exchange.scope
         fields = {
-            "request_id": exchange.request_id,
             "method": scope["method"],
             "path": scope["path"],  # without the query: searches are nobody's business
             "status": status,

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from unpuzzle_server.kernel.exchange import REQUEST_ID
 from unpuzzle_server.kernel.settings import Settings
 
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
@@ -37,6 +38,12 @@ class Text(logging.Formatter):
         return f"{super().format(record)} {extra}".rstrip()
 
 
+def _add_request_id(record: logging.LogRecord) -> bool:
+    if request_id := REQUEST_ID.get(None):
+        record.request_id = request_id
+    return True
+
+
 def _printable(value: Any) -> str:
     """A path may hold a line break, which must not look like a line of the log."""
     shown = str(value)
@@ -46,6 +53,7 @@ def _printable(value: Any) -> str:
 def configure(settings: Settings) -> None:
     """Sends every log to stderr: stdout belongs to the command."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_add_request_id)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     handler.setFormatter(JSONLines() if as_json else Text("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)

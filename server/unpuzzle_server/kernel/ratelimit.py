@@ -19,6 +19,7 @@ from unpuzzle_server.kernel.spec import Operation
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 FLUSHES_BETWEEN_PURGES = 1000
+REDIS_CONNECTIONS = 20
 
 COUNT = text("""
     INSERT INTO rate_limits AS r (key, used, resets_at)
@@ -115,7 +116,11 @@ class RedisCounters:
         import redis.asyncio  # only where it is used: it costs every start 60 ms
 
         self.failure = redis.RedisError
-        self.client = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        # Blocking: one request more than there are connections waits for one, where the plain pool refuses it.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url, max_connections=REDIS_CONNECTIONS, socket_timeout=2, socket_connect_timeout=2
+        )
+        self.client = redis.asyncio.Redis.from_pool(pool)
         self.clock = clock
 
     async def hit(self, key: str, period: timedelta) -> Count:

@@ -108,7 +108,7 @@ class ParameterReader:
             case "path":
                 return exchange.path_params[self.name]
             case "header":
-                return exchange.headers.get(self.name)
+                return exchange.headers.get(self.name.lower())
             case _:
                 return exchange.cookies.get(self.name)
 

@@ -1,0 +1,180 @@
+"""Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from unpuzzle_cli import console
+from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.tables import MOST_COLUMNS
+
+Item = dict[str, Any]
+
+FIRST = (
+    "title", "name", "full_name", "email", "code", "type", "status", "order", "category", "difficulty", "price", "amount",
+    "currency", "rating", "progress", "students_count", "lessons_count", "courses_count", "duration_hours",
+    "duration_minutes", "is_published", "is_preview", "enrolled_at", "published_at", "updated_at", "created_at",
+)  # fmt: skip
+"""Columns in the order in which they matter; those of a list that are not here come after them."""
+CUTTABLE = {"title", "name", "full_name", "slug", "email", "message", "description", "category"}
+TOO_LONG = ("description", "body", "bio", "_url", "metadata")
+TOKENS = {"access_token", "refresh_token"}
+"""For programs that ask for them, never by the way on a screen."""
+DAY = 86_400
+UNITS = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"), (60, "minute"))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What `--json` and `--fields` ask for."""
+
+    as_json: bool = False
+    fields: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [name.strip() for name in self.fields.split(",") if name.strip()]
+
+    def of(self, item: Item) -> Item:
+        """The chosen fields of an item; all of them if none was chosen."""
+        if not self.names:
+            return item
+        known = flat(item)
+        return {name: _chosen(name, item, known) for name in self.names}
+
+
+def one(item: Item, shape: Shape) -> None:
+    """A single resource. Its message is talk; the rest is data."""
+    if shape.as_json:
+        console.say_json(shape.of(item))
+        return
+    if isinstance(item.get("message"), str):
+        console.talk(item["message"])
+    shown = flat(shape.of({name: value for name, value in item.items() if shape.names or name != "message"}))
+    if not shape.names:
+        shown = {name: value for name, value in shown.items() if name not in TOKENS}
+    lists = {name: value for name, value in shown.items() if console.for_people() and _is_table(value)}
+    _values({name: value for name, value in shown.items() if name not in lists})
+    for name, value in lists.items():
+        console.say(f"\n{name}")
+        _table(value, _columns(value, "id"))
+
+
+def many(answer: Item, shape: Shape, key: str = "id") -> None:
+    """A list. `key` is the column that names an item to the next command."""
+    items: list[Item] = answer["results"]
+    if shape.as_json:
+        console.say_json({**answer, "results": [shape.of(item) for item in items]} if shape.names else answer)
+        return
+    columns = shape.names or _columns(items, key)
+    chosen = [Shape(fields=",".join(columns)).of(item) for item in items]
+    if not console.for_people():
+        for item in chosen:
+            console.say("\t".join(cell(value, people=False) for value in item.values()))
+        return
+    if items:
+        _table(chosen, columns)
+    total = answer.get("count", len(items))
+    console.talk(f"{len(items)} of {total}. All of them: --all" if total > len(items) else f"{total} in all")
+
+
+def flat(item: Item, prefix: str = "") -> Item:
+    """Objects inside as `object.field`."""
+    found: Item = {}
+    for name, value in item.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+    return found
+
+
+def cell(value: Any, *, people: bool) -> str:
+    """A value on one line."""
+    match value:
+        case None:
+            return "-" if people else ""
+        case bool():
+            return ("yes" if value else "no") if people else str(value).lower()
+        case dict():
+            return _name_of(value, people=people)
+        case list():
+            return ", ".join(cell(item, people=people) for item in value)
+        case str() if people and (moment := _moment(value)):
+            return ago(moment)
+        case _:
+            return " ".join(console.plain(str(value)).split())
+
+
+def ago(moment: datetime) -> str:
+    """A time as one would say it."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for size, unit in UNITS:
+        count = int(abs(seconds) // size)
+        if count:
+            words = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"{words} ago" if seconds > 0 else f"in {words}"
+    return "just now"
+
+
+def _chosen(name: str, item: Item, known: Item) -> Any:
+    if name in item:
+        return item[name]
+    if name in known:
+        return known[name]
+    # An object that is null here has its fields elsewhere.
+    if "." in name and name in item | known or item.get(name.partition(".")[0], "") is None:
+        return None
+    raise UsageError(f"There is no field {name}.", f"There are: {', '.join(known)}")
+
+
+def _values(shown: Item) -> None:
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        if console.for_people():
+            console.say(f"{name:<{width}}  {cell(value, people=True)}")
+        else:
+            console.say(f"{name}\t{cell(value, people=False)}")
+
+
+def _table(items: list[Item], columns: list[str]) -> None:
+    rows = [[_cell_of(item, column) for column in columns] for item in items]
+    numeric = {column for column in columns if any(type(item.get(column)) in (int, float) for item in items)}
+    console.say_table(rows, columns, numeric, CUTTABLE)
+
+
+def _cell_of(item: Item, column: str) -> str:
+    value = item.get(column)
+    if column in ("price", "amount") and isinstance(value, float):
+        return f"{value:,.2f}"
+    return cell(value, people=True)
+
+
+def _columns(items: list[Item], key: str) -> list[str]:
+    """The columns of a list: what names an item, then what matters most."""
+    present = [name for name, value in (items[0] if items else {}).items() if _fits(name, value)]
+    if key == "slug":
+        present = [name for name in present if name != "id"]
+    ranks = {name: rank for rank, name in enumerate((key, "slug", "id", *FIRST))}
+    return sorted(present, key=lambda name: ranks.get(name, len(ranks)))[:MOST_COLUMNS]
+
+
+def _fits(name: str, value: Any) -> bool:
+    return not name.endswith(TOO_LONG) and not isinstance(value, list) and (name in FIRST or not isinstance(value, dict))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _name_of(item: Item, *, people: bool) -> str:
+    for name in ("title", "name", "slug", "message", "id"):
+        if item.get(name):
+            return cell(item[name], people=people)
+    return ", ".join(f"{name}={cell(value, people=people)}" for name, value in item.items())
+
+
+def _moment(value: str) -> datetime | None:
+    if len(value) < 20 or value[10:11] != "T":
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
