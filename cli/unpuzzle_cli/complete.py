@@ -1,33 +1,58 @@
-"""Completion that knows what is on the server; where it can't ask in time, it says nothing."""
+"""Completion that knows what is on the server. Where it can't ask in time, it says nothing."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
 
+from unpuzzle_cli.session import Choice
 
-def courses(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Slugs of the catalogue that begin so, each with its title."""
-    from unpuzzle_cli.session import Choice
+TIMEOUT = 1.0
+"""Seconds. Whoever pressed Tab is waiting."""
 
+Found = list[tuple[str, str]]
+
+
+def course_slugs(context: typer.Context, incomplete: str) -> Found:
+    def ask(client: Any) -> Iterable[tuple[str, str]]:
+        words = {"search": incomplete.replace("-", " ")} if incomplete.strip("-") else {}
+        return [(item.slug, item.title) for item in client.courses.list(page_size=100, **words).results]
+
+    return _beginning(incomplete, _asked(context, ask))
+
+
+def own_course_ids(context: typer.Context, incomplete: str) -> Found:
+    return _beginning(
+        incomplete, _asked(context, lambda client: [(item.id, item.title) for item in client.courses.list_own(page_size=100).results])
+    )
+
+
+def category_slugs(context: typer.Context, incomplete: str) -> Found:
+    return _beginning(incomplete, _asked(context, lambda client: [(item.slug, item.name) for item in _categories(client)]))
+
+
+def category_ids(context: typer.Context, incomplete: str) -> Found:
+    return _beginning(incomplete, _asked(context, lambda client: [(item.id, item.name) for item in _categories(client)]))
+
+
+def words(*known: str) -> Callable[[str], list[str]]:
+    """Completes the values that an open list of choices has today."""
+    return lambda incomplete: [word for word in known if word.startswith(incomplete)]
+
+
+def _categories(client: Any) -> Any:
+    return client.courses.list_categories(page_size=100).results
+
+
+def _asked(context: typer.Context, ask: Callable[[Any], Iterable[tuple[str, str]]]) -> Found:
     try:
-        given: dict[str, Any] = ctx.find_root().params
-        choice = Choice(given.get("base_url") or "", given.get("profile") or "default", quiet=True)
-        with choice.client(timeout=1, max_retries=0) as client:
-            page = client.courses.list(page_size=50, **({"search": incomplete.replace("-", " ")} if incomplete else {}))
-            return [(item.slug, item.title) for item in page.results if item.slug.startswith(incomplete)]
+        with Choice.of(context).client(timeout=TIMEOUT, max_retries=0) as client:
+            return list(ask(client))
     except Exception:  # a shell that waits for completion has no use for any error
         return []
 
 
-def own_courses(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Ids of one's own courses that begin so, each with its title."""
-    from unpuzzle_cli.session import Choice
+def _beginning(incomplete: str, found: Found) -> Found:
+    from unpuzzle_cli.console import plain
 
-    try:
-        given: dict[str, Any] = ctx.find_root().params
-        choice = Choice(given.get("base_url") or "", given.get("profile") or "default", quiet=True)
-        with choice.client(timeout=1, max_retries=0) as client:
-            page = client.courses.list_own(page_size=100)
-            return [(item.id, item.title) for item in page.results if item.id.startswith(incomplete)]
-    except Exception:  # as above
-        return []
+    return [(plain(value), plain(about)) for value, about in found if value.startswith(incomplete)]

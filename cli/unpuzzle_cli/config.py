@@ -1,46 +1,90 @@
 """Profiles: what a person wants from each server, in one TOML file."""
 
+import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
 
-from unpuzzle_cli.errors import CommandError
+from unpuzzle_cli.errors import CommandError, UsageError
 
-KEYS = ("base_url",)
+KEYS = {
+    "base_url": "The address of the server.",
+    "timeout": "Seconds to wait for an answer.",
+}
+
+Profile = dict[str, str]
 
 
 def folder() -> Path:
-    """Where the configuration is; UNPUZZLE_CONFIG_DIR or the system's place for it."""
+    """Where the configuration is: UNPUZZLE_CONFIG_DIR, or the system's place for it."""
+    if chosen := os.environ.get("UNPUZZLE_CONFIG_DIR"):
+        return Path(chosen)
     from platformdirs import user_config_path
 
-    chosen = os.environ.get("UNPUZZLE_CONFIG_DIR")
-    return Path(chosen) if chosen else user_config_path("unpuzzle", appauthor=False)
+    return user_config_path("unpuzzle", appauthor=False)
 
 
 def path() -> Path:
     return folder() / "config.toml"
 
 
-def load() -> dict[str, dict[str, Any]]:
+def load() -> dict[str, Profile]:
     """Every profile by its name."""
     try:
-        return tomllib.loads(path().read_text(encoding="utf-8"))
+        tables = tomllib.loads(path().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise CommandError(f"{path()} can't be read: {error}", f"Mend or remove it: {path()}") from None
-
-
-def save(profiles: dict[str, dict[str, Any]]) -> None:
-    import tomli_w
-
-    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path().with_suffix(".new")
-    fresh.write_text(tomli_w.dumps(profiles), encoding="utf-8")
-    fresh.replace(path())
+    profiles = {name: values for name, values in tables.items() if isinstance(values, dict)}
+    return {name: {key: str(value) for key, value in values.items()} for name, values in profiles.items()}
 
 
 def get(profile: str, key: str) -> str:
-    value: str = load().get(profile, {}).get(key, "")
-    return value
+    return load().get(profile, {}).get(key, "")
+
+
+def change(profile: str, key: str, value: str | None) -> None:
+    """Keeps a value in a profile; None forgets it."""
+    profiles = load()
+    values = profiles.setdefault(profile, {})
+    values.pop(known(key), None)
+    if value is not None:
+        values[key] = _checked(key, value)
+    _save({name: found for name, found in profiles.items() if found})
+
+
+def known(key: str) -> str:
+    if key not in KEYS:
+        raise UsageError(f"There is no setting {key}.", f"There are: {', '.join(KEYS)}")
+    return key
+
+
+def _checked(key: str, value: str) -> str:
+    if key == "base_url" and not value.startswith(("https://", "http://")):
+        raise UsageError(f"{value} is not an address.", "Such as: https://api.unpuzzle.com")
+    if key == "timeout":
+        seconds(value)
+    return value.rstrip("/")
+
+
+def seconds(value: str) -> float:
+    """A timeout as a number."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0
+    if not 0 < found < float("inf"):
+        raise UsageError(f"{value} is not a number of seconds.")
+    return found
+
+
+def _save(profiles: dict[str, Profile]) -> None:
+    # The strings of JSON are strings of TOML too, so that no library is needed to write a table of them.
+    lines = []
+    for name, values in profiles.items():
+        lines += [f"[{json.dumps(name)}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path().with_suffix(f".{os.getpid()}.new")
+    fresh.write_text("\n".join(lines), encoding="utf-8")
+    fresh.replace(path())

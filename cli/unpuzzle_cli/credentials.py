@@ -1,76 +1,94 @@
-"""Where tokens are kept: in the system's keyring, or in a file of the user's where there is none."""
+"""Where tokens are kept: in the system's keyring, or in a file of the user's where there is none that works."""
 
 import json
 import os
-import sys
-from contextlib import AbstractContextManager
+import re
+from contextlib import AbstractContextManager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from unpuzzle_cli import config
-from unpuzzle_sdk._core.auth import FileTokenStore, Tokens
+from unpuzzle_cli import config, console
+from unpuzzle_sdk import FileTokenStore, Tokens
 
 SERVICE = "unpuzzle"
 
 
-class KeyringTokenStore:
-    """Tokens in the system's keyring, one entry for each profile and server."""
+class Credentials:
+    """The tokens of one profile on one server. Those of one server are never sent to another."""
 
-    def __init__(self, keyring: Any, name: str, lock_file: Path) -> None:
-        self.keyring = keyring
-        self.name = name
-        self.locks = FileTokenStore(lock_file)  # a keyring has no locks: those of a file keep two processes apart
+    def __init__(self, profile: str, base_url: str) -> None:
+        self.name = f"{profile}@{base_url}"
+        self.path = config.folder() / f"tokens-{_file_name(self.name)}.json"
+        self._file = FileTokenStore(self.path)
+        self._keyring = _Keyring(self.name)
+
+    @property
+    def place(self) -> str:
+        """Where the tokens are, for people."""
+        return str(self.path) if self.path.exists() else "keyring"
 
     def load(self) -> Tokens | None:
-        kept = self.keyring.get_password(SERVICE, self.name)
+        # The file first: it is there only where the keyring did not take the tokens.
+        return self._file.load() or self._keyring.load()
+
+    def save(self, tokens: Tokens) -> None:
+        if self._keyring.save(tokens):
+            self._file.clear()
+            return
+        self._make_folder()
+        if not self.path.exists():
+            console.talk(f"No keyring works here: the tokens are kept in {self.path}, which only you can read.")
+        self._file.save(tokens)
+
+    def clear(self) -> None:
+        self._keyring.clear()
+        self._file.clear()
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """Keeps two processes apart; a keyring has no locks, so it is the file's."""
+        self._make_folder()
+        return self._file.lock()
+
+    def _make_folder(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+class _Keyring:
+    """The system's keyring, which may be absent, locked or broken: then it holds nothing and takes nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def load(self) -> Tokens | None:
+        kept = None
+        with suppress(Exception):  # each backend fails in its own way
+            kept = self._backend().get_password(SERVICE, self._name)
         try:
             return Tokens(**json.loads(kept)) if kept else None
         except (TypeError, ValueError):
             return None
 
-    def save(self, tokens: Tokens) -> None:
+    def save(self, tokens: Tokens) -> bool:
         fields = {"access_token": tokens.access_token, "refresh_token": tokens.refresh_token, "expires_at": tokens.expires_at}
-        self.keyring.set_password(SERVICE, self.name, json.dumps(fields))
+        try:
+            self._backend().set_password(SERVICE, self._name, json.dumps(fields))
+        except Exception:  # as above
+            return False
+        return True
 
     def clear(self) -> None:
-        if self.keyring.get_password(SERVICE, self.name):
-            self.keyring.delete_password(SERVICE, self.name)
+        with suppress(Exception):  # as above; what is not there can't be deleted
+            self._backend().delete_password(SERVICE, self._name)
 
-    def lock(self) -> AbstractContextManager[Any]:
-        return self.locks.lock()
+    def _backend(self) -> Any:
+        if os.environ.get("UNPUZZLE_NO_KEYRING"):
+            raise LookupError
+        import keyring  # it looks for backends among everything that is installed: only when tokens are needed
 
-
-class AnnouncedFileTokenStore(FileTokenStore):
-    """Tokens in a file of mode 0600, which says so when it begins to keep them."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.path = path
-
-    def save(self, tokens: Tokens) -> None:
-        if not self.path.exists():
-            print(f"There is no keyring here: the tokens are kept in {self.path}, which only you can read.", file=sys.stderr)
-        super().save(tokens)
+        return keyring
 
 
-def store(profile: str, base_url: str) -> KeyringTokenStore | AnnouncedFileTokenStore:
-    """The tokens of a profile on a server: those of one server are never sent to another."""
-    folder = config.folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{profile}@{base_url}"
-    safe = "".join(character if character.isalnum() else "-" for character in name)
-    file = folder / f"tokens-{safe}.json"
-    keyring = _keyring()
-    return AnnouncedFileTokenStore(file) if keyring is None else KeyringTokenStore(keyring, name, file)
-
-
-def _keyring() -> Any:
-    """The system's keyring; None where there is none that works without asking."""
-    if os.environ.get("UNPUZZLE_NO_KEYRING"):
-        return None
-    import keyring
-    from keyring.backends import fail
-
-    backend = keyring.get_keyring()
-    chained = getattr(backend, "backends", [backend])
-    return None if not chained or isinstance(backend, fail.Keyring) else keyring
+def _file_name(name: str) -> str:
+    """A readable name of a file that no other profile and server has."""
+    return f"{re.sub('[^A-Za-z0-9.]+', '-', name)}-{sha256(name.encode()).hexdigest()[:8]}"

@@ -1,41 +1,94 @@
 """Runs an operation and shows its answer."""
 
-from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console
+from unpuzzle_cli import console, show
+from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.session import Choice
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
-Fields = Annotated[str, typer.Option(help="Only these fields, with commas.", show_default=False)]
+OUTPUT, PAGES = "Output", "Pages"
+DEFAULT_LIMIT, LARGEST_PAGE = 20, 100
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", rich_help_panel=OUTPUT)]
+Fields = Annotated[
+    str, typer.Option(help="Only these fields, with commas: id,title,category.name.", show_default=False, rich_help_panel=OUTPUT)
+]
+Output = Annotated[str, typer.Option("--output", "-o", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before deleting.")]
-Limit = Annotated[int, typer.Option(help="At most so many results.", min=1)]
-All = Annotated[bool, typer.Option("--all", help="Every result, over all pages.")]
+Limit = Annotated[int | None, typer.Option(help="At most so many results; 20 by default.", min=1, rich_help_panel=PAGES)]
+All = Annotated[bool, typer.Option("--all", help="Every result, over all pages.", rich_help_panel=PAGES)]
+PageNumber = Annotated[int | None, typer.Option("--page", help="Only this page, from 1.", min=1, rich_help_panel=PAGES)]
+PageSize = Annotated[
+    int | None,
+    typer.Option(help="How many results a page holds.", min=1, max=LARGEST_PAGE, rich_help_panel=PAGES),
+]
 
 
-def call(context: typer.Context, operation: str, arguments: dict[str, Any], as_json: bool, fields: str) -> None:
+def call(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
     """One operation, one answer."""
-    choice: Choice = context.obj
-    tag, _, verb = operation.partition(".")
-    with choice.client() as client:
-        answer = getattr(getattr(client, tag), verb)(**arguments)
-    if isinstance(answer, bytes):
-        console.raw(answer)
-    elif answer is not None:
-        console.one(answer.to_dict(), as_json=as_json, fields=fields, quiet=choice.quiet)
+    with Choice.of(context).client() as client:
+        answer = _method(client, operation)(**arguments)
+    if answer is not None:
+        show.one(as_served(answer.to_dict()), show.Shape(as_json, fields))
+
+
+def download(context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "") -> None:
+    """An operation whose answer is a file."""
+    with Choice.of(context).client() as client:
+        content: bytes | str = _method(client, operation)(**arguments)
+    found = content if isinstance(content, bytes) else content.encode()
+    if output:
+        Path(output).write_bytes(found)
+    else:
+        console.say_bytes(found)
 
 
 def walk(
-    context: typer.Context, operation: str, arguments: dict[str, Any], limit: int, everything: bool, as_json: bool, fields: str
+    context: typer.Context,
+    operation: str,
+    arguments: dict[str, Any],
+    *,
+    page: int | None = None,
+    page_size: int | None = None,
+    limit: int | None = None,
+    everything: bool = False,
+    as_json: bool = False,
+    fields: str = "",
+    key: str = "id",
 ) -> None:
-    """A list, over as many pages as it takes."""
-    choice: Choice = context.obj
+    """A list: one page of it, or the first results over as many pages as it takes."""
+    if page and (limit or everything):
+        raise UsageError("--page is one page: it does not go with --limit or --all.")
+    one_page = page or (page_size and not limit and not everything)
+    wanted = None if everything or one_page else limit or DEFAULT_LIMIT
+    size = page_size or (DEFAULT_LIMIT if one_page else min(wanted or LARGEST_PAGE, LARGEST_PAGE))
+    with Choice.of(context).client() as client:
+        first = _method(client, operation)(page=page, page_size=size, max_items=wanted, **arguments)
+        pages = [first] if one_page else list(first.pages())
+    results = [item for each in pages for item in each.results][:wanted]
+    answer = {**first.data.to_dict(), "next": pages[-1].data.next, "results": [_plain(item) for item in results]}
+    show.many(as_served(answer), show.Shape(as_json, fields), key)
+
+
+def as_served(value: Any) -> Any:
+    """Times as the server writes them: the SDK turns Z into +00:00."""
+    match value:
+        case dict():
+            return {name: as_served(item) for name, item in value.items()}
+        case list():
+            return [as_served(item) for item in value]
+        case str() if value.endswith("+00:00") and value[10:11] == "T":
+            return value.removesuffix("+00:00") + "Z"
+    return value
+
+
+def _plain(item: Any) -> Any:
+    return item.to_dict() if hasattr(item, "to_dict") else item
+
+
+def _method(client: Any, operation: str) -> Any:
     tag, _, verb = operation.partition(".")
-    wanted = None if everything else limit
-    size = 100 if wanted is None else min(wanted, 100)
-    with choice.client() as client:
-        page = getattr(getattr(client, tag), verb)(**{"page_size": size, **arguments})
-        items = [item.to_dict() for item in islice(page, wanted)]
-        console.many(items, total=page.count, as_json=as_json, fields=fields, quiet=choice.quiet)
+    return getattr(getattr(client, tag), verb)

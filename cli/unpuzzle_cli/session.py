@@ -2,39 +2,61 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    import typer
+
+    from unpuzzle_cli.credentials import Credentials
+    from unpuzzle_sdk import Unpuzzle
+
+DEFAULT_PROFILE = "default"
 DEFAULT_URL = "https://api.unpuzzle.com"
+BASE_URL, PROFILE = "unpuzzle.base_url", "unpuzzle.profile"
+"""Under these names `context.meta` holds the options, wherever on the command line they stood."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The options before the command. Precedence: flag, environment, profile, default."""
+    """What was chosen. Precedence: flag, environment, profile, default."""
 
-    base_url: str
-    profile: str
-    quiet: bool
+    base_url: str = ""
+    profile: str = DEFAULT_PROFILE
+
+    @classmethod
+    def of(cls, context: "typer.Context") -> "Choice":
+        profile = context.meta.get(PROFILE) or os.environ.get("UNPUZZLE_PROFILE") or DEFAULT_PROFILE
+        return cls(context.meta.get(BASE_URL) or "", profile)
 
     @property
     def server(self) -> str:
-        from unpuzzle_cli import config
-
-        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or config.get(self.profile, "base_url")
+        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url")
         return (chosen or DEFAULT_URL).rstrip("/")
 
-    def client(self, **options: Any) -> Any:
-        """The SDK's client; UNPUZZLE_TOKEN wins over what sign-in has kept."""
+    @property
+    def token(self) -> str:
+        """The token of the environment, which wins over what sign-in has kept."""
+        return os.environ.get("UNPUZZLE_TOKEN", "")
+
+    @property
+    def credentials(self) -> "Credentials":
+        from unpuzzle_cli.credentials import Credentials
+
+        return Credentials(self.profile, self.server)
+
+    def setting(self, key: str) -> str:
+        from unpuzzle_cli import config
+
+        return config.get(self.profile, key)
+
+    def client(self, **options: Any) -> "Unpuzzle":
+        from unpuzzle_cli import config
         from unpuzzle_sdk import Unpuzzle
 
-        token = os.environ.get("UNPUZZLE_TOKEN")
-        if token:
-            return Unpuzzle(base_url=self.server, token=token, headers=_headers(), **options)
-        return Unpuzzle(base_url=self.server, token_store=self.tokens(), headers=_headers(), **options)
-
-    def tokens(self) -> Any:
-        from unpuzzle_cli import credentials
-
-        return credentials.store(self.profile, self.server)
+        if "timeout" not in options and (timeout := self.setting("timeout")):
+            options["timeout"] = config.seconds(timeout)
+        whose: dict[str, Any] = {"token": self.token} if self.token else {"token_store": self.credentials}
+        return Unpuzzle(base_url=self.server, headers=_headers(), **whose, **options)
 
 
 def _headers() -> dict[str, str]:

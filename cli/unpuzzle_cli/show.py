@@ -67,10 +67,10 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
         console.say_json({**answer, "results": [shape.of(item) for item in items]} if shape.names else answer)
         return
     columns = shape.names or _columns(items, key)
-    chosen = [Shape(fields=",".join(columns)).of(item) for item in items]
+    chosen = [shape.of(item) for item in items]
     if not console.for_people():
         for item in chosen:
-            console.say("\t".join(cell(value, people=False) for value in item.values()))
+            console.say("\t".join(cell(item.get(column), people=False) for column in columns))
         return
     if items:
         _table(chosen, columns)
@@ -115,12 +115,10 @@ def ago(moment: datetime) -> str:
 
 
 def _chosen(name: str, item: Item, known: Item) -> Any:
-    if name in item:
-        return item[name]
-    if name in known:
-        return known[name]
-    # An object that is null here has its fields elsewhere.
-    if "." in name and name in item | known or item.get(name.partition(".")[0], "") is None:
+    if name in item or name in known:
+        return item.get(name, known.get(name))
+    inside, dot, _ = name.partition(".")
+    if dot and item.get(inside, "") is None:  # an object that is null here has its fields elsewhere
         return None
     raise UsageError(f"There is no field {name}.", f"There are: {', '.join(known)}")
 

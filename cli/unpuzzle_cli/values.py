@@ -58,10 +58,12 @@ def document(value: str | None) -> Any:
     return value if value is None else _literal(content(value).decode(), "This is not JSON.")
 
 
-def strings(values: list[str] | None) -> list[str] | None:
+def strings(values: list[str] | None, *, nullable: bool = False) -> Any:
     """A repeated option; one empty value is an empty list."""
     if not values:
         return None
+    if nullable and values == ["null"]:
+        return NULL
     return [] if values == [""] else values
 
 

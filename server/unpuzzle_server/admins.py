@@ -7,13 +7,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, create_engine, text
 
 from unpuzzle_server import serving
-from unpuzzle_server.auth.passwords import check_strength
+from unpuzzle_server.auth.passwords import MIN_LENGTH, check_strength
 from unpuzzle_server.kernel.database import sqlalchemy_url
 from unpuzzle_server.kernel.embedded_postgres import running_url
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.serving import Options, ServeError
 
-MIN_PASSWORD = 8
 PROMOTE = text("UPDATE users SET roles = array_append(array_remove(roles, 'admin'), 'admin') WHERE email = :email RETURNING id")
 ADD = text("""
     INSERT INTO users (id, email, full_name, roles, email_verified) VALUES (:id, :email, :name, '{student,admin}', true)
@@ -46,8 +45,8 @@ def _create(owner_url: str, settings: Settings, email: str, name: str, password:
 def _add(connection: Connection, settings: Settings, email: str, name: str, password: str) -> None:
     if "@" not in email:
         raise ServeError(f"{email} is not an e-mail address.")
-    if len(password) < MIN_PASSWORD:
-        raise ServeError(f"There is no account {email}: give a password of {MIN_PASSWORD} characters or more to make one.")
+    if len(password) < MIN_LENGTH:
+        raise ServeError(f"There is no account {email}: give a password of {MIN_LENGTH} characters or more to make one.")
     check_strength(password, email)
     hasher = PasswordHasher(time_cost=settings.password_passes, memory_cost=settings.password_memory_kib, parallelism=1)
     user_id = uuid4()

@@ -17,7 +17,7 @@ from unpuzzle_server.kernel import logs, spec
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
 from unpuzzle_server.kernel.http import Boundary, Edge
-from unpuzzle_server.kernel.operations import Kernel, Operations, handler_of
+from unpuzzle_server.kernel.operations import Kernel, Operations, check_bindings, handler_of
 from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLimiter, RedisCounters
 from unpuzzle_server.kernel.routing import Routing
 from unpuzzle_server.kernel.security import Gate, security_map
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     """The server as an ASGI app; without arguments as `uvicorn --factory` starts it, from the environment."""
     settings = settings or Settings.from_environment()
     logs.configure(settings)
+    check_bindings()
     kernel = wire(settings, clock or Clock())
     accounts: Accounts = kernel.gateways["accounts"]
 

@@ -176,6 +176,7 @@ def _run(options: Options, settings: Settings, listener: socket.socket) -> None:
         server_header=False,
         http=EnvelopedHTTP,
         ws="none",
+        lifespan="on",  # by default a failing start is taken for an app without one, and served
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -2,82 +2,109 @@
 
 import json
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
 from unpuzzle_cli import console, values
-from unpuzzle_cli.errors import USAGE, CommandError
+from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.session import Choice
 
-Pairs = list[str]
+READS = ("GET", "HEAD")
+
+Pairs = list[str] | None
 
 
 def send(
     context: typer.Context,
     method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
-    path: Annotated[str, typer.Argument(help="Such as /api/v1/courses/, or courses/.")],
-    text: Annotated[Pairs, typer.Option("--field", "-f", help="key=value, as text: the query of a GET, else the body.")] = [],  # noqa: B006
-    typed: Annotated[Pairs, typer.Option("--typed-field", "-F", help="key=value, as JSON, or key=@file.")] = [],  # noqa: B006
-    header: Annotated[Pairs, typer.Option("--header", "-H", help="Name: value.")] = [],  # noqa: B006
-    body: Annotated[str, typer.Option("--input", help="The body: a file, or - for stdin.")] = "",
+    path: Annotated[str, typer.Argument(help="Such as /api/v1/courses/, or courses/ for short.")],
+    text: Annotated[Pairs, typer.Option("--raw-field", "-f", metavar="KEY=VALUE", help="A text.")] = None,
+    typed: Annotated[
+        Pairs,
+        typer.Option("--field", "-F", metavar="KEY=VALUE", help="JSON where it is JSON, what is in `@file`, else text."),
+    ] = None,
+    header: Annotated[Pairs, typer.Option("--header", "-H", metavar="NAME:VALUE", help="A header.")] = None,
+    body: Annotated[str, typer.Option("--input", metavar="FILE", help="The JSON body, from a file or `-`.")] = "",
     paginate: Annotated[bool, typer.Option("--paginate", help="Every result of a list, over all pages.")] = False,
+    include: Annotated[bool, typer.Option("--include", "-i", help="Show the status and the headers too.")] = False,
 ) -> None:
-    """Send any request and print the JSON that comes back."""
-    choice: Choice = context.obj
-    verb = method.upper()
-    fields = {**_pairs(text), **{key: _value(value) for key, value in _pairs(typed).items()}}
-    arguments: dict[str, Any] = {"headers": _headers(header)}
+    """Send any request and print what comes back.
+
+    The fields are the query of a GET, else the body; with --input they are the query.
+    """
+    if paginate and method.upper() not in READS:
+        raise UsageError("--paginate is for GET.")
+    fields = {**dict(map(values.pair, text or [])), **{key: values.typed(value) for key, value in map(values.pair, typed or [])}}
+    arguments: dict[str, Any] = {"headers": dict(map(_header, header or []))}
     if body:
-        arguments["json"] = _parsed(values.text("-" if body == "-" else f"@{body}") or "")
-    elif fields:
-        arguments["params" if verb == "GET" else "json"] = fields
-    with choice.client() as client:
-        answer = client.request(verb, _path(path), **arguments)
+        arguments["body"] = _json_in(body)
+    if fields:
+        arguments["query" if body or method.upper() in READS else "body"] = fields
+    with Choice.of(context).client() as client:
+        answer = _answer(client, method.upper(), path, arguments, include)
         if paginate:
-            answer = _all_results(client, answer)
-    if answer is not None:
-        console.print_json(answer)
+            console.say_json(_all_results(client, answer, arguments["headers"]))
+        else:
+            _show(answer)
 
 
-def _all_results(client: Any, page: Any) -> list[Any]:
+def _answer(client: Any, method: str, path: str, arguments: dict[str, Any], include: bool) -> Any:
+    # `client.request` gives the decoded body alone; the operation it would make gives the headers too.
+    from unpuzzle_sdk import errors
+    from unpuzzle_sdk._core.operation import Operation
+
+    operation: Any = Operation(f"{method} {path}", method, _absolute(path), answers={}, keyed=method not in READS)
+    try:
+        answer = client.answer(operation, **arguments)
+    except errors.APIStatusError as error:
+        if include:
+            console.say(f"HTTP {error.status_code}\n")
+        console.say_json(error.body)
+        raise
+    if include:
+        lines = [f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in sorted(answer.headers.items())), ""]
+        console.say("\n".join(lines))
+    return answer
+
+
+def _show(answer: Any) -> None:
+    if answer.headers.get("content-type", "").startswith("application/json"):
+        console.say_json(json.loads(answer.content))
+    elif answer.content:
+        console.say_bytes(answer.content)
+
+
+def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]:
+    page = answer.json()
+    if not isinstance(page, dict) or "results" not in page:
+        raise UsageError("This is not a list of pages: --paginate is for those.")
     results = list(page["results"])
     while page["next"]:
-        page = client.request("GET", _after_host(page["next"]))
+        page = client.request("GET", _after_host(page["next"]), headers=headers)
         results += page["results"]
     return results
 
 
-def _after_host(url: str) -> str:
-    return "/" + url.split("/", 3)[3]
-
-
-def _path(path: str) -> str:
+def _absolute(path: str) -> str:
     return path if path.startswith("/") else f"/api/v1/{path}"
 
 
-def _pairs(pairs: Pairs) -> dict[str, str]:
-    split = [pair.partition("=") for pair in pairs]
-    if any(not separator for _, separator, _ in split):
-        raise CommandError("Fields are of the form key=value.", code=USAGE)
-    return {key: value for key, _, value in split}
+def _after_host(url: str) -> str:
+    """The next page on the server that gave this one, by whatever name it calls itself."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
 
 
-def _value(value: str) -> Any:
-    if value.startswith("@"):
-        return values.text(value)
+def _header(line: str) -> tuple[str, str]:
+    name, separator, value = line.partition(":")
+    if not separator:
+        raise UsageError(f"{line} is not of the form Name: value.")
+    return name.strip(), value.strip()
+
+
+def _json_in(source: str) -> Any:
     try:
-        return json.loads(value)
-    except ValueError:
-        raise CommandError(f"{value} is not JSON.", "For text use -f key=value", USAGE) from None
-
-
-def _headers(lines: Pairs) -> dict[str, str]:
-    split = [line.partition(":") for line in lines]
-    return {name.strip(): value.strip() for name, _, value in split}
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
+        return json.loads(values.content("-" if source == "-" else f"@{source}"))
     except ValueError as error:
-        raise CommandError(f"The input is not JSON: {error}", code=USAGE) from None
+        raise UsageError(f"The input is not JSON: {error}") from None

@@ -7,23 +7,29 @@ import typer
 from unpuzzle_cli import values
 from unpuzzle_cli.runner import AsJson, Fields, call
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
-@app.command("sign-up", epilog="Open to everybody. May answer EMAIL_TAKEN, WEAK_PASSWORD.")
+@app.command(
+    "sign-up",
+    epilog="Example: unpuzzle auth sign-up --email user@example.com --full-name 'John Doe'\n\nOpen to everybody. May answer EMAIL_TAKEN, WEAK_PASSWORD.",
+)
 def sign_up_command(
     context: typer.Context,
     email: Annotated[
         str, typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False)
     ],
     full_name: Annotated[str, typer.Option("--full-name", help="The name shown to others.", show_default=False)],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
+    ] = False,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
             "--metadata",
-            help="Notes of the client, kept with the account. key=value, may be repeated, or JSON.",
+            help="Notes of the client, kept with the account. May be repeated, or one JSON object.",
             show_default=False,
+            metavar="KEY=VALUE",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -31,7 +37,9 @@ def sign_up_command(
 ) -> None:
     """Create an account.
 
-    Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and sets the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
+    Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
+    sets the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is
+    never stored: an `Idempotency-Key` has no effect here.
     """
     call(
         context,
@@ -40,89 +48,53 @@ def sign_up_command(
             email=email,
             password=values.secret("password", from_stdin=password_stdin, required=True),
             full_name=full_name,
-            metadata=values.mapping(metadata),
+            metadata=values.mapping(metadata, strings=None),
         ),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("sign-in", epilog="Open to everybody. May answer AUTH_INVALID_CREDENTIALS, ACCOUNT_SUSPENDED.")
-def sign_in_command(
-    context: typer.Context,
-    email: Annotated[
-        str, typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False)
-    ],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
-    """Sign in with a password.
-
-    Answers tokens and sets the cookies. A wrong address and a wrong password give the same answer in the same time. Ten tries a minute are taken for one address and account. The answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
-    """
-    call(
-        context,
-        "auth.sign_in",
-        values.given(email=email, password=values.secret("password", from_stdin=password_stdin, required=True)),
-        as_json,
-        fields,
-    )
-
-
-@app.command("refresh", epilog="Open to everybody. May answer AUTH_INVALID_TOKEN, AUTH_REQUIRED, ACCOUNT_SUSPENDED.")
+@app.command(
+    "refresh",
+    epilog="Example: unpuzzle auth refresh\n\nOpen to everybody. May answer AUTH_INVALID_TOKEN, AUTH_REQUIRED, ACCOUNT_SUSPENDED.",
+)
 def refresh_command(
     context: typer.Context,
     refresh_token_stdin: Annotated[
-        bool, typer.Option("--refresh-token-stdin", help="Read the refresh_token from stdin.")
+        bool, typer.Option("--refresh-token-stdin", help="Read the refresh token from stdin, a line of its own.")
     ] = False,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
     """Exchange a refresh token.
 
-    Answers new tokens for a refresh token, which is spent by that. A spent token that comes back later than 10 seconds after is taken as stolen and ends the whole session. Browsers with cookies send an empty body. The answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
+    Answers new tokens for a refresh token, which is spent by that. A spent token that comes back later than 10
+    seconds after is taken as stolen and ends the whole session. Browsers with cookies send an empty body. The
+    answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
     """
     call(
         context,
         "auth.refresh",
         values.given(refresh_token=values.secret("refresh_token", from_stdin=refresh_token_stdin, required=False)),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("sign-out", epilog="Needs a sign-in.")
-def sign_out_command(
-    context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
-    """End this session.
-
-    Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies.
-    """
-    call(context, "auth.sign_out", values.given(idempotency_key=idempotency_key), as_json, fields)
-
-
-@app.command("get-profile", epilog="Needs a sign-in.")
+@app.command("get-profile", epilog="Example: unpuzzle auth get-profile\n\nNeeds a sign-in.")
 def get_profile_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get your profile.
 
     The account that is signed in, with its roles, its plan and its preferences.
     """
-    call(context, "auth.get_profile", {}, as_json, fields)
+    call(context, "auth.get_profile", {}, as_json=as_json, fields=fields)
 
 
-@app.command("update-profile", epilog="Needs a sign-in. May answer TIMEZONE_UNKNOWN.")
+@app.command(
+    "update-profile",
+    epilog="Example: unpuzzle auth update-profile --full-name 'John Updated Doe'\n\nNeeds a sign-in. May answer TIMEZONE_UNKNOWN.",
+)
 def update_profile_command(
     context: typer.Context,
     idempotency_key: Annotated[
@@ -131,14 +103,16 @@ def update_profile_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     if_match: Annotated[
         str | None,
         typer.Option(
             "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. `@file` or `-` for stdin.",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     full_name: Annotated[
@@ -147,7 +121,7 @@ def update_profile_command(
     bio: Annotated[
         str | None,
         typer.Option(
-            "--bio", help="A few words about oneself. `null` for none. `@file` or `-` for stdin.", show_default=False
+            "--bio", help="A few words about oneself. `@file` or `-` for stdin. `null` for none.", show_default=False
         ),
     ] = None,
     avatar_url: Annotated[
@@ -156,7 +130,10 @@ def update_profile_command(
     preferences: Annotated[
         list[str] | None,
         typer.Option(
-            "--preferences", help="The preferences to change. key=value, may be repeated, or JSON.", show_default=False
+            "--preferences",
+            help="The preferences to change. Of: email_notifications, learning_reminders, timezone. May be repeated, or one JSON object.",
+            show_default=False,
+            metavar="KEY=VALUE",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -164,25 +141,29 @@ def update_profile_command(
 ) -> None:
     """Change your profile.
 
-    Changes what is sent and keeps the rest; preferences are merged key by key. `null` clears the bio or the avatar.
+    Changes what is sent and keeps the rest; preferences are merged key by key. `null` clears the bio or the
+    avatar.
     """
     call(
         context,
         "auth.update_profile",
-        values.given(
-            idempotency_key=idempotency_key,
-            if_match=values.text(if_match),
-            full_name=full_name,
-            bio=values.text(bio),
-            avatar_url=avatar_url,
-            preferences=values.mapping(preferences),
-        ),
-        as_json,
-        fields,
+        {
+            **values.given(idempotency_key=idempotency_key, if_match=if_match),
+            **values.changes(
+                full_name=full_name,
+                bio=values.text(bio, nullable=True),
+                avatar_url=values.nullable(avatar_url),
+                preferences=values.mapping(preferences, strings=("timezone",)),
+            ),
+        },
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("apply-as-instructor", epilog="Needs a sign-in. May answer CONFLICT.")
+@app.command(
+    "apply-as-instructor", epilog="Example: unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT."
+)
 def apply_as_instructor_command(
     context: typer.Context,
     idempotency_key: Annotated[
@@ -191,6 +172,7 @@ def apply_as_instructor_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     motivation: Annotated[
@@ -204,21 +186,22 @@ def apply_as_instructor_command(
 ) -> None:
     """Apply to teach.
 
-    Asks for the role `instructor`. Where the server approves applications at once, the caller has the role when this is answered; else an admin decides.
+    Asks for the role `instructor`. Where the server approves applications at once, the caller has the role when
+    this is answered; else an admin decides.
     """
     call(
         context,
         "auth.apply_as_instructor",
         values.given(idempotency_key=idempotency_key, motivation=values.text(motivation)),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("csrf-token", epilog="Needs a sign-in.")
+@app.command("csrf-token", epilog="Example: unpuzzle auth csrf-token\n\nNeeds a sign-in.")
 def csrf_token_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get a CSRF token.
 
     The value for the header `X-CSRF-Token` of unsafe methods under cookies. It is good for the whole session.
     """
-    call(context, "auth.csrf_token", {}, as_json, fields)
+    call(context, "auth.csrf_token", {}, as_json=as_json, fields=fields)

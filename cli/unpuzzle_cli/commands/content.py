@@ -5,20 +5,22 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import complete, values
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Yes, call, walk
+from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
-@app.command("list-sections", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND.")
+@app.command(
+    "list-sections",
+    epilog="Example: unpuzzle content list-sections b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+)
 def list_sections_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
-    page: Annotated[
-        int | None, typer.Option("--page", help="Which page, from 1. A page past the end is empty.", show_default=False)
-    ] = None,
-    limit: Limit = 20,
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    limit: Limit = None,
     everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -29,18 +31,23 @@ def list_sections_command(
     walk(
         context,
         "content.list_sections",
-        values.given(course_id=course_id, page=page),
-        limit,
-        everything,
-        as_json,
-        fields,
+        values.given(course_id=course_id),
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("create-section", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.")
+@app.command(
+    "create-section",
+    epilog="Example: unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+)
 def create_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
     title: Annotated[str, typer.Option("--title", help="The title.", show_default=False)],
     idempotency_key: Annotated[
         str | None,
@@ -48,12 +55,13 @@ def create_section_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What it is about. `null` for none. `@file` or `-` for stdin.", show_default=False
+            "--description", help="What it is about. `@file` or `-` for stdin. `null` for none.", show_default=False
         ),
     ] = None,
     order: Annotated[
@@ -80,22 +88,29 @@ def create_section_command(
             course_id=course_id,
             idempotency_key=idempotency_key,
             title=title,
-            description=values.text(description),
+            description=values.text(description, nullable=True),
             order=order,
             is_published=is_published,
         ),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("reorder-sections", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.")
+@app.command(
+    "reorder-sections",
+    epilog="Example: unpuzzle content reorder-sections b6b28414-328b-5b14-930c-0a8320288e81 --section-ids 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+)
 def reorder_sections_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
     section_ids: Annotated[
         list[str],
-        typer.Option("--section-ids", help="Every section of the course once. May be repeated.", show_default=False),
+        typer.Option(
+            "--section-ids",
+            help="Every section of the course once. May be repeated; '' for an empty list.",
+            show_default=False,
+        ),
     ],
     idempotency_key: Annotated[
         str | None,
@@ -103,6 +118,7 @@ def reorder_sections_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -110,21 +126,25 @@ def reorder_sections_command(
 ) -> None:
     """Put the sections into an order.
 
-    Takes every section of the course once, in the new order. A list that is not that is refused and nothing moves.
+    Takes every section of the course once, in the new order. A list that is not that is refused and nothing
+    moves.
     """
     call(
         context,
         "content.reorder_sections",
         values.given(course_id=course_id, idempotency_key=idempotency_key, section_ids=values.strings(section_ids)),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("get-section", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND.")
+@app.command(
+    "get-section",
+    epilog="Example: unpuzzle content get-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND.",
+)
 def get_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
     as_json: AsJson = False,
     fields: Fields = "",
@@ -133,15 +153,22 @@ def get_section_command(
 
     One section of your course.
     """
-    call(context, "content.get_section", values.given(course_id=course_id, section_id=section_id), as_json, fields)
+    call(
+        context,
+        "content.get_section",
+        values.given(course_id=course_id, section_id=section_id),
+        as_json=as_json,
+        fields=fields,
+    )
 
 
 @app.command(
-    "update-section", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY."
+    "update-section",
+    epilog="Example: unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def update_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
     idempotency_key: Annotated[
         str | None,
@@ -149,21 +176,23 @@ def update_section_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     if_match: Annotated[
         str | None,
         typer.Option(
             "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. `@file` or `-` for stdin.",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False)] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What it is about. `null` for none. `@file` or `-` for stdin.", show_default=False
+            "--description", help="What it is about. `@file` or `-` for stdin. `null` for none.", show_default=False
         ),
     ] = None,
     order: Annotated[
@@ -181,32 +210,32 @@ def update_section_command(
 ) -> None:
     """Change a section.
 
-    Changes what is sent and keeps the rest; `order` moves it. The last published section with lessons of a published course can't be unpublished.
+    Changes what is sent and keeps the rest; `order` moves it. The last published section with lessons of a
+    published course can't be unpublished.
     """
     call(
         context,
         "content.update_section",
-        values.given(
-            course_id=course_id,
-            section_id=section_id,
-            idempotency_key=idempotency_key,
-            if_match=values.text(if_match),
-            title=title,
-            description=values.text(description),
-            order=order,
-            is_published=is_published,
-        ),
-        as_json,
-        fields,
+        {
+            **values.given(
+                course_id=course_id, section_id=section_id, idempotency_key=idempotency_key, if_match=if_match
+            ),
+            **values.changes(
+                title=title, description=values.text(description, nullable=True), order=order, is_published=is_published
+            ),
+        },
+        as_json=as_json,
+        fields=fields,
     )
 
 
 @app.command(
-    "delete-section", epilog="Needs the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY."
+    "delete-section",
+    epilog="Example: unpuzzle content delete-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def delete_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_courses)],
+    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
     idempotency_key: Annotated[
         str | None,
@@ -214,14 +243,16 @@ def delete_section_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     if_match: Annotated[
         str | None,
         typer.Option(
             "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. `@file` or `-` for stdin.",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     yes: Yes = False,
@@ -230,29 +261,30 @@ def delete_section_command(
 ) -> None:
     """Delete a section.
 
-    Deletes the section with its lessons and closes the gap. The last published section with lessons of a published course can't be deleted.
+    Deletes the section with its lessons and closes the gap. The last published section with lessons of a
+    published course can't be deleted.
     """
-    values.confirmed("Delete a section", yes=yes)
+    values.confirmed("Delete a section", course_id, section_id, yes=yes)
     call(
         context,
         "content.delete_section",
-        values.given(
-            course_id=course_id, section_id=section_id, idempotency_key=idempotency_key, if_match=values.text(if_match)
-        ),
-        as_json,
-        fields,
+        values.given(course_id=course_id, section_id=section_id, idempotency_key=idempotency_key, if_match=if_match),
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("list-lessons", epilog="Needs the role instructor. May answer NOT_FOUND.")
+@app.command(
+    "list-lessons",
+    epilog="Example: unpuzzle content list-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
 def list_lessons_command(
     context: typer.Context,
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
-    page: Annotated[
-        int | None, typer.Option("--page", help="Which page, from 1. A page past the end is empty.", show_default=False)
-    ] = None,
-    limit: Limit = 20,
+    limit: Limit = None,
     everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -263,15 +295,20 @@ def list_lessons_command(
     walk(
         context,
         "content.list_lessons",
-        values.given(section_id=section_id, page=page),
-        limit,
-        everything,
-        as_json,
-        fields,
+        values.given(section_id=section_id),
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("create-lesson", epilog="Needs the role instructor. May answer NOT_FOUND, CONFLICT.")
+@app.command(
+    "create-lesson",
+    epilog="Example: unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
+)
 def create_lesson_command(
     context: typer.Context,
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
@@ -282,14 +319,16 @@ def create_lesson_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     type: Annotated[
         str | None,
         typer.Option(
             "--type",
-            help="What a lesson shows. Later versions may add types. One of video, document, article, quiz.",
+            help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
             show_default=False,
+            autocompletion=complete.words("video", "document", "article", "quiz"),
         ),
     ] = None,
     order: Annotated[
@@ -307,14 +346,15 @@ def create_lesson_command(
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option("--body", help="The text in HTML. `null` for none. `@file` or `-` for stdin.", show_default=False),
+        typer.Option("--body", help="The text in HTML. `@file` or `-` for stdin. `null` for none.", show_default=False),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
     """Add a lesson.
 
-    Adds a lesson at the place `order`, moving those behind it, or at the end. `body` is HTML and is cleaned of what could run. Without a duration an article takes as long as reading its text at 200 words a minute.
+    Adds a lesson at the place `order`, moving those behind it, or at the end. `body` is HTML and is cleaned of
+    what could run. Without a duration an article takes as long as reading its text at 200 words a minute.
     """
     call(
         context,
@@ -327,20 +367,27 @@ def create_lesson_command(
             order=order,
             duration_seconds=duration_seconds,
             is_preview=is_preview,
-            body=values.text(body),
+            body=values.text(body, nullable=True),
         ),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("reorder-lessons", epilog="Needs the role instructor. May answer NOT_FOUND, CONFLICT.")
+@app.command(
+    "reorder-lessons",
+    epilog="Example: unpuzzle content reorder-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --lesson-ids 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
+)
 def reorder_lessons_command(
     context: typer.Context,
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
     lesson_ids: Annotated[
         list[str],
-        typer.Option("--lesson-ids", help="Every lesson of the section once. May be repeated.", show_default=False),
+        typer.Option(
+            "--lesson-ids",
+            help="Every lesson of the section once. May be repeated; '' for an empty list.",
+            show_default=False,
+        ),
     ],
     idempotency_key: Annotated[
         str | None,
@@ -348,6 +395,7 @@ def reorder_lessons_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -355,18 +403,22 @@ def reorder_lessons_command(
 ) -> None:
     """Put the lessons into an order.
 
-    Takes every lesson of the section once, in the new order. A list that is not that is refused and nothing moves.
+    Takes every lesson of the section once, in the new order. A list that is not that is refused and nothing
+    moves.
     """
     call(
         context,
         "content.reorder_lessons",
         values.given(section_id=section_id, idempotency_key=idempotency_key, lesson_ids=values.strings(lesson_ids)),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("get-lesson", epilog="Needs the role instructor. May answer NOT_FOUND.")
+@app.command(
+    "get-lesson",
+    epilog="Example: unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
 def get_lesson_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
@@ -377,10 +429,13 @@ def get_lesson_command(
 
     One lesson of your course, with its text.
     """
-    call(context, "content.get_lesson", values.given(lesson_id=lesson_id), as_json, fields)
+    call(context, "content.get_lesson", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)
 
 
-@app.command("update-lesson", epilog="Needs the role instructor. May answer NOT_FOUND.")
+@app.command(
+    "update-lesson",
+    epilog="Example: unpuzzle content update-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
 def update_lesson_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
@@ -390,14 +445,16 @@ def update_lesson_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     if_match: Annotated[
         str | None,
         typer.Option(
             "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. `@file` or `-` for stdin.",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False)] = None,
@@ -405,8 +462,9 @@ def update_lesson_command(
         str | None,
         typer.Option(
             "--type",
-            help="What a lesson shows. Later versions may add types. One of video, document, article, quiz.",
+            help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
             show_default=False,
+            autocompletion=complete.words("video", "document", "article", "quiz"),
         ),
     ] = None,
     order: Annotated[
@@ -424,7 +482,7 @@ def update_lesson_command(
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option("--body", help="The text in HTML. `null` for none. `@file` or `-` for stdin.", show_default=False),
+        typer.Option("--body", help="The text in HTML. `@file` or `-` for stdin. `null` for none.", show_default=False),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -436,23 +494,26 @@ def update_lesson_command(
     call(
         context,
         "content.update_lesson",
-        values.given(
-            lesson_id=lesson_id,
-            idempotency_key=idempotency_key,
-            if_match=values.text(if_match),
-            title=title,
-            type=type,
-            order=order,
-            duration_seconds=duration_seconds,
-            is_preview=is_preview,
-            body=values.text(body),
-        ),
-        as_json,
-        fields,
+        {
+            **values.given(lesson_id=lesson_id, idempotency_key=idempotency_key, if_match=if_match),
+            **values.changes(
+                title=title,
+                type=type,
+                order=order,
+                duration_seconds=duration_seconds,
+                is_preview=is_preview,
+                body=values.text(body, nullable=True),
+            ),
+        },
+        as_json=as_json,
+        fields=fields,
     )
 
 
-@app.command("delete-lesson", epilog="Needs the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.")
+@app.command(
+    "delete-lesson",
+    epilog="Example: unpuzzle content delete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
+)
 def delete_lesson_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
@@ -462,14 +523,16 @@ def delete_lesson_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     if_match: Annotated[
         str | None,
         typer.Option(
             "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. `@file` or `-` for stdin.",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     yes: Yes = False,
@@ -480,11 +543,11 @@ def delete_lesson_command(
 
     Deletes the lesson and closes the gap. The last lesson of a published course can't be deleted.
     """
-    values.confirmed("Delete a lesson", yes=yes)
+    values.confirmed("Delete a lesson", lesson_id, yes=yes)
     call(
         context,
         "content.delete_lesson",
-        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key, if_match=values.text(if_match)),
-        as_json,
-        fields,
+        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key, if_match=if_match),
+        as_json=as_json,
+        fields=fields,
     )

@@ -7,17 +7,17 @@ import typer
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.runner import AsJson, Fields, call
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command(
     "enroll",
-    epilog="Needs a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, NOT_CONFIGURED, CONFLICT.",
+    epilog="Example: unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, NOT_CONFIGURED, CONFLICT.",
 )
 def enroll_command(
     context: typer.Context,
     course_id: Annotated[
-        str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.courses)
+        str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
     idempotency_key: Annotated[
         str | None,
@@ -25,6 +25,7 @@ def enroll_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            rich_help_panel="Request",
         ),
     ] = None,
     payment_method_id: Annotated[
@@ -38,7 +39,8 @@ def enroll_command(
 ) -> None:
     """Enrol in a course.
 
-    Enrols the caller in a published course. Free courses need no body; a course with a price needs a payment method. However often and from however many places it is sent at once, one enrolment comes of it.
+    Enrols the caller in a published course. Free courses need no body; a course with a price needs a payment
+    method. However often and from however many places it is sent at once, one enrolment comes of it.
     """
     call(
         context,
@@ -49,6 +51,6 @@ def enroll_command(
             payment_method_id=payment_method_id,
             coupon_code=coupon_code,
         ),
-        as_json,
-        fields,
+        as_json=as_json,
+        fields=fields,
     )

@@ -1,101 +1,152 @@
-"""Commands and aliases that are not operations of the contract; all of them stand here."""
+"""Commands and aliases that are not operations of the contract, and the operations written by hand; all stand here."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from unpuzzle_cli import config, console, values
-from unpuzzle_cli.errors import SIGN_IN, USAGE, CommandError
+from unpuzzle_cli import config, console, runner, show, values
+from unpuzzle_cli.commands import api
+from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
+from unpuzzle_cli.runner import AsJson, Fields
 from unpuzzle_cli.session import Choice
 
-config_app = typer.Typer(help="Profiles: which server each is for.", no_args_is_help=True)
+MORE_COMMANDS = "More commands"
 
-Email = Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")]
-
-
-def add_to(tag: str, group: typer.Typer) -> None:
-    """Adds what belongs to a tag."""
-    if tag == "auth":
-        group.command("login")(login)
-        group.command("logout")(logout)
-        group.command("status")(status)
+config_app = typer.Typer(no_args_is_help=True)
 
 
-def login(context: typer.Context, email: Email = "", password_stdin: PasswordStdin = False) -> None:
-    """Sign in with e-mail and password, and stay so. The same as `auth sign-in`, which does not ask for the address."""
-    choice: Choice = context.obj
-    address = email or _ask_email()
+def sign_in(
+    context: typer.Context,
+    email: Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.", show_default=False)] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Sign in with a password, and stay so.
+
+    The tokens are kept in the keyring, or where none works in a file that only you can read. They are refreshed by themselves.
+    """
+    choice = Choice.of(context)
+    if choice.token:
+        raise UsageError("UNPUZZLE_TOKEN is set and would win over what you sign in to.", "First: unset UNPUZZLE_TOKEN")
+    address = email or console.ask("e-mail address", "--email you@example.com")
     password = values.secret("password", from_stdin=password_stdin, required=True)
     with choice.client() as client:
-        session = client.auth.sign_in(email=address, password=password)
-    console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).", quiet=choice.quiet)
+        session = client.auth.sign_in(email=address, password=password or "")
+    console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).")
+    if as_json or fields:
+        show.one(runner.as_served(session.to_dict()), show.Shape(as_json, fields))
 
 
-def logout(context: typer.Context) -> None:
-    """End the session. The same as `auth sign-out`."""
-    choice: Choice = context.obj
+def sign_out(
+    context: typer.Context,
+    idempotency_key: Annotated[str | None, typer.Option(help="Makes it safe to send again.", show_default=False)] = None,
+) -> None:
+    """End the session, here and on the server."""
+    from unpuzzle_sdk import errors
+
+    choice = Choice.of(context)
+    _needs_a_session(choice)
+    try:
+        with choice.client() as client:
+            client.auth.sign_out(**values.given(idempotency_key=idempotency_key))
+    except errors.AuthenticationError:
+        pass  # the server has ended it already
+    choice.credentials.clear()
+    console.talk(f"Signed out of {choice.server}.")
+
+
+def status(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+    """Tell who is signed in, where, and where the token is kept."""
+    choice = Choice.of(context)
+    _needs_a_session(choice)
     with choice.client() as client:
-        client.auth.sign_out()
-    console.talk(f"Signed out of {choice.server}.", quiet=choice.quiet)
-
-
-def status(context: typer.Context) -> None:
-    """Tell who is signed in, and where."""
-    choice: Choice = context.obj
-    with choice.client() as client:
-        if choice.tokens().load() is None and not _token_given():
-            raise CommandError(f"Nobody is signed in to {choice.server}.", "Sign in: unpuzzle auth login", SIGN_IN)
         user = client.auth.get_profile()
-    shown = {"server": choice.server, "profile": choice.profile, "email": user.email, "name": user.full_name, "roles": user.roles}
-    console.one(shown, as_json=False, fields="", quiet=choice.quiet)
+    found = {
+        "server": choice.server,
+        "profile": choice.profile,
+        "email": user.email,
+        "name": user.full_name,
+        "roles": list(user.roles),
+        "token": "UNPUZZLE_TOKEN" if choice.token else choice.credentials.place,
+    }
+    show.one(found, show.Shape(as_json, fields))
 
 
-def _token_given() -> bool:
-    import os
+def token(context: typer.Context) -> None:
+    """Print the access token, for other programs."""
+    choice = Choice.of(context)
+    _needs_a_session(choice)
+    with choice.client() as client:
+        client.auth.get_profile()  # a token that has ended is exchanged on the way
+    kept = choice.credentials.load()
+    console.say(choice.token or (kept.access_token if kept else ""))
 
-    return bool(os.environ.get("UNPUZZLE_TOKEN"))
 
-
-def _ask_email() -> str:
-    if not sys.stdin.isatty():
-        raise CommandError("An address is needed.", "Give it: --email you@example.com", USAGE)
-    print("E-mail: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+def _needs_a_session(choice: Choice) -> None:
+    if not choice.token and choice.credentials.load() is None:
+        raise CommandError(f"Nobody is signed in to {choice.server}.", "Sign in: unpuzzle auth login", SIGN_IN)
 
 
 @config_app.command("list")
-def list_profiles() -> None:
-    """Show every profile."""
-    for name, profile in config.load().items():
-        for key, value in profile.items():
-            print(f"{name}\t{key}\t{value}")
+def list_settings(as_json: AsJson = False, fields: Fields = "") -> None:
+    """Show the settings of every profile."""
+    found = [
+        {"profile": name, "key": key, "value": value} for name, kept in config.load().items() for key, value in kept.items()
+    ]
+    show.many({"count": len(found), "results": found}, show.Shape(as_json, fields or "profile,key,value"))
 
 
 @config_app.command("get")
-def get_value(context: typer.Context, key: str) -> None:
-    """Show one value of the profile."""
-    print(config.get(context.obj.profile, _known(key)))
+def get_setting(context: typer.Context, key: str) -> None:
+    """Show a setting of the profile."""
+    console.say(Choice.of(context).setting(config.known(key)))
 
 
 @config_app.command("set")
-def set_value(context: typer.Context, key: str, value: str) -> None:
-    """Keep a value in the profile."""
-    profiles = config.load()
-    profiles.setdefault(context.obj.profile, {})[_known(key)] = value
-    config.save(profiles)
+def set_setting(context: typer.Context, key: str, value: str) -> None:
+    """Keep a setting in the profile."""
+    config.change(Choice.of(context).profile, key, value)
 
 
 @config_app.command("unset")
-def unset_value(context: typer.Context, key: str) -> None:
-    """Forget a value of the profile."""
-    profiles = config.load()
-    profiles.get(context.obj.profile, {}).pop(_known(key), None)
-    config.save(profiles)
+def unset_setting(context: typer.Context, key: str) -> None:
+    """Forget a setting of the profile."""
+    config.change(Choice.of(context).profile, key, None)
 
 
-def _known(key: str) -> str:
-    if key not in config.KEYS:
-        raise CommandError(f"There is no setting {key}.", f"There are: {', '.join(config.KEYS)}", USAGE)
-    return key
+def completion(
+    shell: Annotated[str, typer.Argument(help="bash, zsh or fish.", autocompletion=lambda: ["bash", "zsh", "fish"])],
+) -> None:
+    r"""Print the script that completes commands in a shell.
+
+    Load it where your shell starts: eval "$(unpuzzle completion bash)" in ~/.bashrc or ~/.zshrc, or in
+    ~/.config/fish/config.fish: unpuzzle completion fish | source. `unpuzzle --install-completion` does it for you.
+    """
+    from typer.completion import get_completion_script
+
+    if shell not in ("bash", "zsh", "fish"):
+        raise UsageError(f"There is no completion for {shell}.", "There is one for bash, zsh and fish")
+    console.say(get_completion_script(prog_name="unpuzzle", complete_var="_UNPUZZLE_COMPLETE", shell=shell))
+
+
+CONTRACT = {"auth.sign_in": sign_in, "auth.sign_out": sign_out}
+"""Operations whose commands are written here, since they keep or forget the session."""
+EXTRAS = {"auth.login": sign_in, "auth.logout": sign_out, "auth.status": status, "auth.token": token}
+"""Aliases, and commands that are not operations."""
+
+
+def add_to(tag: str, group: typer.Typer) -> None:
+    """Adds what is written here to the commands of a tag."""
+    for name, command in (CONTRACT | EXTRAS).items():
+        owner, _, verb = name.partition(".")
+        if owner == tag:
+            group.command(verb.replace("_", "-"))(command)
+
+
+def add_to_root(root: typer.Typer) -> None:
+    """Adds the commands that stand beside the tags."""
+    root.command("api", rich_help_panel=MORE_COMMANDS)(api.send)
+    about = "Settings, by profile: " + ", ".join(config.KEYS) + "."
+    root.add_typer(config_app, name="config", help=about, rich_help_panel=MORE_COMMANDS)
+    root.command("completion", rich_help_panel=MORE_COMMANDS)(completion)

@@ -2,42 +2,42 @@
 
 import typer
 
-from unpuzzle_cli.runner import AsJson, Fields, call
+from unpuzzle_cli.runner import AsJson, Fields, Output, call, download
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
-@app.command("health", epilog="Open to everybody.")
+@app.command("health", epilog="Example: unpuzzle system health\n\nOpen to everybody.")
 def health_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Tell whether the server works.
 
     Answers 200 while the server and its database work, else 503. For load balancers; not limited.
     """
-    call(context, "system.health", {}, as_json, fields)
+    call(context, "system.health", {}, as_json=as_json, fields=fields)
 
 
-@app.command("info", epilog="Open to everybody.")
+@app.command("info", epilog="Example: unpuzzle system info\n\nOpen to everybody.")
 def info_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Describe this API.
 
     The name and version of the API, and where its documentation is.
     """
-    call(context, "system.info", {}, as_json, fields)
+    call(context, "system.info", {}, as_json=as_json, fields=fields)
 
 
-@app.command("openapi", epilog="Open to everybody.")
+@app.command("openapi", epilog="Example: unpuzzle system openapi\n\nOpen to everybody.")
 def openapi_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get this contract as JSON.
 
     The OpenAPI document of this API, equal to the YAML file when parsed.
     """
-    call(context, "system.openapi", {}, as_json, fields)
+    call(context, "system.openapi", {}, as_json=as_json, fields=fields)
 
 
-@app.command("openapi-yaml", epilog="Open to everybody.")
-def openapi_yaml_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command("openapi-yaml", epilog="Example: unpuzzle system openapi-yaml\n\nOpen to everybody.")
+def openapi_yaml_command(context: typer.Context, output: Output = "") -> None:
     """Get this contract as YAML.
 
     The OpenAPI document of this API, byte for byte as it was written.
     """
-    call(context, "system.openapi_yaml", {}, as_json, fields)
+    download(context, "system.openapi_yaml", {}, output=output)

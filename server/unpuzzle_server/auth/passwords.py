@@ -1,14 +1,23 @@
 """Passwords: Argon2id at rest, and none that are easily guessed."""
 
 import asyncio
+import ctypes
+import importlib.util
 import os
+import runpy
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.settings import Settings
+
+MIN_LENGTH = 8
+M_MMAP_THRESHOLD = -3
+LARGE_BLOCK = 1024 * 1024
 
 
 class Passwords:
@@ -17,6 +26,7 @@ class Passwords:
     def __init__(self, settings: Settings) -> None:
         self.hasher = PasswordHasher(time_cost=settings.password_passes, memory_cost=settings.password_memory_kib, parallelism=1)
         self.slots = asyncio.Semaphore(os.cpu_count() or 1)
+        _give_memory_back()
 
     async def hash(self, password: str) -> str:
         async with self.slots:
@@ -38,6 +48,15 @@ class Passwords:
         return self.hasher.hash("the password of nobody")
 
 
+def _give_memory_back() -> None:
+    """Has the C library return large blocks to the system when they are freed.
+
+    By default glibc begins to keep them once it has seen one freed: a process then holds Argon2's 19 MiB for ever.
+    """
+    with suppress(OSError, AttributeError):  # another C library does not know the word
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
 def check_strength(password: str, email: str) -> None:
     """Raises WEAK_PASSWORD for the common ones and those that hold the address."""
     lowered = password.lower()
@@ -49,6 +68,12 @@ def check_strength(password: str, email: str) -> None:
 
 @cache
 def _common() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30 ms and some megabytes, at the first sign-up only
+    """The common passwords that are long enough to be tried, from the lists of zxcvbn.
 
-    return frozenset(FREQUENCY_LISTS["passwords"])
+    Its module is run by itself and thrown away: imported, it would keep all of its lists, 15 MB, for the sake of one.
+    """
+    package = importlib.util.find_spec("zxcvbn")
+    assert package is not None, "zxcvbn is a dependency of this package"
+    assert package.submodule_search_locations
+    lists = runpy.run_path(str(Path(package.submodule_search_locations[0]) / "frequency_lists.py"))["FREQUENCY_LISTS"]
+    return frozenset(word for word in lists["passwords"] if len(word) >= MIN_LENGTH)

@@ -92,6 +92,12 @@ def check_signature(operation: spec.Operation, handler: Handler) -> str:
     return names[0]
 
 
+def check_bindings() -> None:
+    """Raises BindingError where the spec and the handlers do not fit; Connexion binds them only when it is first called."""
+    for operation in spec.operations():
+        check_signature(operation, handler_of(operation.id))
+
+
 class BoundOperation:
     """One operation with its compiled reader and its handler."""
 

@@ -1,0 +1,112 @@
+"""The contract as the generator reads it: operations with their parameters and bodies, references resolved."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONTRACT = Path(__file__).parents[2] / "openapi" / "unpuzzle.yaml"
+METHODS = ("get", "put", "post", "patch", "delete")
+# The client sends these by itself, or they make no sense for a command.
+CLIENT_HEADERS = ("X-API-Version", "If-None-Match")
+
+Node = dict[str, Any]
+
+
+class ContractError(Exception):
+    """The contract holds something that the command line can't express."""
+
+
+class Contract:
+    def __init__(self, document: Node) -> None:
+        self.document = document
+
+    @classmethod
+    def load(cls, path: Path = CONTRACT) -> "Contract":
+        return cls(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Every tag that has an operation, with its description."""
+        used = {operation.tag for operation in self.operations()}
+        return {tag["name"]: tag["description"] for tag in self.document["tags"] if tag["name"] in used}
+
+    def operations(self) -> list["Operation"]:
+        return [
+            Operation(self, path, method, item)
+            for path, item in self.document["paths"].items()
+            for method in METHODS
+            if method in item
+        ]
+
+    def resolved(self, node: Node) -> Node:
+        """What a reference points to; the parts of an `allOf` as one."""
+        while "$ref" in node:
+            found: Any = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                found = found[part]
+            node = found
+        merged: Node = {}
+        for part in map(self.resolved, node.get("allOf", [])):
+            merged = {**merged, **part, "properties": {**merged.get("properties", {}), **part.get("properties", {})}}
+        return {**merged, **node}
+
+
+class Operation:
+    """One operation, in the words of the contract."""
+
+    def __init__(self, contract: Contract, path: str, method: str, item: Node) -> None:
+        self.contract = contract
+        self.path = path
+        self.method = method
+        self.raw: Node = item[method]
+        self.name: str = self.raw["operationId"]
+        self.tag, _, self.verb = self.name.partition(".")
+        listed = [*item.get("parameters", []), *self.raw.get("parameters", [])]
+        self.parameters = [contract.resolved(each) for each in listed]
+
+    @property
+    def is_list(self) -> bool:
+        return "x-unpuzzle-pagination" in self.raw
+
+    @property
+    def deletes(self) -> bool:
+        return self.method == "delete"
+
+    @property
+    def edits(self) -> bool:
+        """Whether the body is a set of changes, at least one of which should be there."""
+        return self.method in ("patch", "put") and bool(self.fields) and not self.body.get("required")
+
+    @property
+    def answers_a_file(self) -> bool:
+        kinds = [kind for status, answer in self.raw["responses"].items() if status < "3" for kind in answer.get("content", {})]
+        return bool(kinds) and "application/json" not in kinds
+
+    @property
+    def body_type(self) -> str:
+        """The media type of the body; empty if there is none."""
+        return next(iter(self.raw.get("requestBody", {}).get("content", {})), "")
+
+    @property
+    def body(self) -> Node:
+        return self.contract.resolved(self.raw["requestBody"]["content"][self.body_type]["schema"]) if self.body_type else {}
+
+    @property
+    def fields(self) -> Node:
+        """The fields of a JSON object in the body."""
+        found: Node = self.body.get("properties", {}) if self.body_type == "application/json" else {}
+        return found
+
+    @property
+    def key(self) -> str:
+        """The column of a list that names an item to the next command: its slug where the contract takes it."""
+        one = next((path for path in self.contract.document["paths"] if path.startswith(self.path + "{") and path.count("{") == 1), "")
+        item = self.contract.document["paths"].get(one, {})
+        parameters = map(self.contract.resolved, item.get("parameters", []))
+        slugged = any(each["in"] == "path" and each["schema"].get("format") != "uuid" for each in parameters)
+        return "slug" if slugged and one.endswith("}/") else "id"
+
+    def located(self, *places: str) -> list[Node]:
+        """The parameters in the path, the query or the headers that a command takes."""
+        return [each for each in self.parameters if each["in"] in places and each["name"] not in CLIENT_HEADERS]
