@@ -12,8 +12,8 @@ FRESH_LEARNERS = 9
 
 FILL = """
 INSERT INTO users (id, email, full_name, bio, roles, created_at)
-SELECT md5('instructor' || n)::uuid, 'instructor-' || n || '@example.com', 'Instructor ' || n, 'Has taught for ' || n || ' years.',
-       '{student,instructor}', %(start)s FROM generate_series(1, %(instructors)s) n;
+SELECT md5('instructor' || n)::uuid, 'instructor-' || n || '@example.com', 'Instructor ' || n,
+       'Has taught for ' || n || ' years.', '{student,instructor}', %(start)s FROM generate_series(1, %(instructors)s) n;
 INSERT INTO users (id, email, full_name, created_at)
 SELECT md5('learner' || n)::uuid, 'learner-' || n || '@example.com', 'Learner ' || n, %(start)s
   FROM generate_series(1, %(learners)s) n;
@@ -21,7 +21,8 @@ INSERT INTO passwords (user_id, hash) SELECT id, %(hash)s FROM users;
 INSERT INTO categories (id, name, slug) SELECT md5('category' || n)::uuid, 'Category ' || n, 'category-' || n
   FROM generate_series(1, %(categories)s) n;
 INSERT INTO courses (id, instructor_id, category_id, title, slug, description, detailed_description, difficulty, status,
-                     price_minor, thumbnail_url, requirements, objectives, target_audience, tags, published_at, created_at, updated_at)
+                     price_minor, thumbnail_url, requirements, objectives, target_audience, tags, published_at, created_at,
+                     updated_at)
 SELECT md5('course' || n)::uuid, md5('instructor' || 1 + n %% %(instructors)s)::uuid,
        md5('category' || 1 + n %% %(categories)s)::uuid, 'Course ' || n || ' on how things work', 'course-' || n,
        'What happens inside, step by step, with an exercise after each of them. Course ' || n || '.',

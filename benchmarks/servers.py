@@ -35,10 +35,10 @@ class Server:
 
 
 @contextmanager
-def running(settings: dict[str, str], urls: dict[str, str]) -> Iterator[list[Server]]:
+def running(settings: dict[str, str], urls: dict[str, str], logs: Path) -> Iterator[list[Server]]:
     """Ours and its peers side by side: one process each, on the same loop and the same HTTP parser."""
     with ExitStack() as stack:
-        yield [stack.enter_context(_running(name, {**settings, **urls_of(name, urls)})) for name in APPS]
+        yield [stack.enter_context(_running(name, {**settings, **urls_of(name, urls)}, logs)) for name in APPS]
 
 
 def urls_of(name: str, urls: dict[str, str]) -> dict[str, str]:
@@ -47,25 +47,26 @@ def urls_of(name: str, urls: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _running(name: str, settings: dict[str, str]) -> Iterator[Server]:
+def _running(name: str, settings: dict[str, str], logs: Path) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", APPS[name], "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    with (HERE / f".{name}.log").open("wb") as log:
+    log_path = logs / f"{name}.log"
+    with log_path.open("wb") as log:
         process = subprocess.Popen(command, cwd=HERE, env={**os.environ, **settings}, stdout=log, stderr=log)
     try:
-        wait_until_healthy(process, port)
+        wait_until_healthy(process, port, log_path)
         yield Server(name, port, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(30)
 
 
-def wait_until_healthy(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_healthy(process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} has ended: see the .log files here")
+            raise RuntimeError(f"{process.args} has ended:\n{log_path.read_text()[-2000:]}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=2):
                 return

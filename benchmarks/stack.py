@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import cycle, islice, product
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +22,7 @@ import orjson
 import uvloop
 from peers import connexion_app, fastapi_app
 from peers.contract import answering
+from peers.tokens import TokenReader
 
 from unpuzzle_server import app as composition
 from unpuzzle_server.auth.tokens import Claims, TokenIssuer, derived_key
@@ -40,7 +42,9 @@ SETTINGS = Settings(
     rate_limit_authenticated=10**9,
 )
 ISSUER = TokenIssuer(derived_key(SETTINGS.secret_key, "access-token"), Clock())
-TOKEN = ISSUER.issue(Claims(uuid4(), uuid4())).access_token
+READER = TokenReader(SETTINGS.secret_key)
+TOKENS = [ISSUER.issue(Claims(uuid4(), uuid4())).access_token for _ in range(100)]
+"""As many people as ask by turns."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,20 @@ CALLS = [
 ]
 
 
-async def identify(token: str) -> Identity:
-    claims = ISSUER.verify(token)
+def somebody(claims: Claims) -> Identity:
     return Identity(claims.user_id, claims.session_id, frozenset({"admin"}))
 
 
+async def identify(token: str) -> Identity:
+    return somebody(READER.read(token))
+
+
+async def authenticate(token: str) -> Identity:
+    return somebody(ISSUER.verify(token))
+
+
 def ours() -> App:
-    accounts = SimpleNamespace(authenticate=identify)
+    accounts = SimpleNamespace(authenticate=authenticate)
     with patch.multiple(composition, wire=partial(in_memory, accounts), handler_of=stub_of):
         return composition.create_app(SETTINGS)
 
@@ -121,39 +132,47 @@ APPS: dict[str, Callable[[], App]] = {
 }
 
 
-def measure(rounds: int, requests: int) -> dict[str, dict[str, list[float]]]:
+def measure(rounds: int, requests: int, say: Callable[[str], None]) -> dict[str, dict[str, list[float]]]:
     """Microseconds of CPU for a request: by call, by app, one figure a round."""
-    return uvloop.run(_measure(rounds, requests))
+    return uvloop.run(_measure(rounds, requests, say))
 
 
-async def _measure(rounds: int, requests: int) -> dict[str, dict[str, list[float]]]:
+async def _measure(rounds: int, requests: int, say: Callable[[str], None]) -> dict[str, dict[str, list[float]]]:
     apps = {name: make() for name, make in APPS.items()}
     gc.collect()
     gc.freeze()  # so that nobody pays for what the others have built
     found: dict[str, dict[str, list[float]]] = {call.name: {name: [] for name in apps} for call in CALLS}
     for number in range(-1, rounds):  # the first one warms up
-        for call in CALLS:
-            for name, app in apps.items():
-                cost = await microseconds(app, call, requests)
-                if number >= 0:
-                    found[call.name][name].append(cost)
+        for call, (name, app) in product(CALLS, apps.items()):
+            cost = await microseconds(app, call, requests)
+            say(f"{call.name}, round {number + 1}: {name} {cost:.0f} µs")
+            if number >= 0:
+                found[call.name][name].append(cost)
     return found
+
+
+def token_microseconds(requests: int) -> float:
+    """What reading a token costs the peers."""
+    began = time.process_time()
+    for token in islice(cycle(TOKENS), requests):
+        READER.read(token)
+    return (time.process_time() - began) / requests * 1e6
 
 
 async def microseconds(app: App, call: Call, requests: int) -> float:
     began = time.process_time()
-    for _ in range(requests):
-        await ask(app, call)
+    for token in islice(cycle(TOKENS), requests):
+        await ask(app, call, token)
     return (time.process_time() - began) / requests * 1e6
 
 
-async def ask(app: App, call: Call) -> None:
+async def ask(app: App, call: Call, token: str) -> None:
     """One request, as uvicorn would hand it over."""
     headers = [
         (b"host", b"127.0.0.1:8000"),
         (b"user-agent", b"benchmark"),
         (b"accept", b"*/*"),
-        (b"authorization", b"Bearer " + TOKEN.encode()),
+        (b"authorization", f"Bearer {token}".encode()),
     ]
     if call.body:
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(call.body)).encode())]

@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
-from functools import reduce
-from operator import or_
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -40,8 +38,9 @@ class Models:
 
     def _merged(self, parts: list[dict[str, Any]], name: str) -> Any:
         whole = [spec.resolve_once(part) for part in parts]
-        properties = reduce(or_, (part["properties"] for part in whole))
-        return self._model({"properties": properties, "required": sum((part.get("required", []) for part in whole), [])}, name)
+        properties = {field: schema for part in whole for field, schema in part["properties"].items()}
+        required = [field for part in whole for field in part.get("required", [])]
+        return self._model({"properties": properties, "required": required}, name)
 
     def _bare(self, schema: dict[str, Any], name: str) -> Any:
         kind = schema["type"]

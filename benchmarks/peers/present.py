@@ -7,8 +7,8 @@ from peers.orm import Course, Section, User
 from unpuzzle_server.kernel.clock import rfc3339
 
 SUMMARY = (
-    "title", "slug", "description", "thumbnail_url", "difficulty", "duration_hours", "price", "currency", "rating", "reviews_count",
-    "students_count", "sections_count", "lessons_count", "tags",
+    "title", "slug", "description", "thumbnail_url", "difficulty", "duration_hours", "price", "currency", "rating",
+    "reviews_count", "students_count", "sections_count", "lessons_count", "tags",
 )  # fmt: skip
 DETAIL = ("detailed_description", "preview_video_url", "requirements", "objectives", "target_audience", "status")
 SECTION = ("title", "description", "order", "duration_minutes", "lessons_count", "is_preview")

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import joinedload, selectinload, undefer
 
 from peers.orm import Course, Enrollment, LoginSession, RefreshToken, Section, Stats, User
+from peers.tokens import TokenReader
 from unpuzzle_server.auth.passwords import Passwords
 from unpuzzle_server.auth.tokens import ACCESS_LIFE, REFRESH_LIFE, Claims, TokenIssuer, derived_key, refresh_hash
 from unpuzzle_server.kernel.clock import Clock
@@ -45,6 +46,7 @@ class Store:
         self.passwords = Passwords(settings)
         self.clock = Clock()
         self.issuer = TokenIssuer(derived_key(settings.secret_key, "access-token"), self.clock)
+        self.tokens = TokenReader(settings.secret_key)
         connect = {"prepare_threshold": 5, "options": "-c timezone=UTC"}
         engine = create_async_engine(
             sqlalchemy_url(settings.database_url), pool_size=settings.database_pool_size, max_overflow=0, connect_args=connect
@@ -56,7 +58,7 @@ class Store:
         return cls(Settings.from_environment(environment))
 
     async def identify(self, token: str) -> Identity:
-        claims = self.issuer.verify(token)
+        claims = self.tokens.read(token)
         async with self.sessions() as session:
             found = await session.scalar(
                 select(LoginSession).where(LoginSession.id == claims.session_id).options(joinedload(LoginSession.user))

@@ -1,5 +1,6 @@
 """The contract as the generator reads it: operations with their parameters and bodies, references resolved."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +102,11 @@ class Operation:
     @property
     def key(self) -> str:
         """The column of a list that names an item to the next command: its slug where the contract takes it."""
-        one = next((path for path in self.contract.document["paths"] if path.startswith(self.path + "{") and path.count("{") == 1), "")
-        item = self.contract.document["paths"].get(one, {})
-        parameters = map(self.contract.resolved, item.get("parameters", []))
+        one = re.compile(re.escape(self.path) + r"\{\w+\}/")
+        items = [item for path, item in self.contract.document["paths"].items() if one.fullmatch(path)]
+        parameters = [self.contract.resolved(each) for item in items for each in item.get("parameters", [])]
         slugged = any(each["in"] == "path" and each["schema"].get("format") != "uuid" for each in parameters)
-        return "slug" if slugged and one.endswith("}/") else "id"
+        return "slug" if slugged else "id"
 
     def located(self, *places: str) -> list[Node]:
         """The parameters in the path, the query or the headers that a command takes."""

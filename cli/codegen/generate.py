@@ -21,9 +21,10 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 """
 HAND_WRITTEN = ("auth.sign_in", "auth.sign_out")
 """They keep and forget the session: their commands are in `commands/own.py`."""
@@ -53,9 +54,10 @@ def command(operation: Operation) -> str:
     signature = ["context: typer.Context", *(option.declaration for option in declared), *asks, *common]
     key = [f"key={operation.key!r}"] if operation.is_list and operation.key != "id" else []
     handed = ["context", repr(operation.name), arguments(operation, where, body), *common.values(), *key]
-    deprecated = ", deprecated=True" if operation.raw.get("deprecated") else ""
+    settings = [repr(operation.verb.replace("_", "-")), "cls=Command", f"epilog={epilog(operation, declared)!r}"]
+    settings += ["deprecated=True"] if operation.raw.get("deprecated") else []
     return (
-        f"\n\n@app.command({operation.verb.replace('_', '-')!r}, epilog={epilog(operation, declared)!r}{deprecated})\n"
+        f"\n\n@app.command({', '.join(settings)})\n"
         f"def {operation.verb}_command({', '.join(signature)}) -> None:\n"
         f"    {docstring(operation)}\n{question(operation)}    {runner(operation)}({', '.join(handed)})\n"
     )
@@ -84,7 +86,7 @@ def question(operation: Operation) -> str:
 
 
 def docstring(operation: Operation) -> str:
-    about = " ".join(operation.raw["description"].split()).replace("[", "\\[").replace("\\", "\\\\").replace('"""', "'''")
+    about = " ".join(operation.raw["description"].split()).replace("\\", "\\\\").replace('"""', "'''")
     wrapped = fill(about, 112, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
     return f'"""{operation.raw["summary"]}.\n\n{wrapped}\n    """'
 
@@ -95,17 +97,19 @@ def epilog(operation: Operation, options: list[Option]) -> str:
     needs = {"public": "Open to everybody.", "user": "Needs a sign-in."}.get(role, f"Needs the role {role}.")
     errors = operation.raw.get("x-unpuzzle-errors", [])
     refusals = f" May answer {', '.join(errors)}." if errors else ""
-    return f"Example: {example(operation, options)}\n\n{needs}{refusals}".replace("[", "\\[")
+    return f"Example: {example(operation, options)}\n\n{needs}{refusals}"
 
 
 def example(operation: Operation, options: list[Option]) -> str:
-    """What one types, with the examples of the contract: all arguments, and the options that are needed."""
-    known = {each["name"]: each["example"] for each in operation.parameters if "example" in each}
-    known |= operation.body.get("example", {}) if operation.fields else {}
+    """What one types, with the examples of the contract: all that is needed, and one option of what is optional."""
+    fields = operation.body.get("example", {}) if operation.fields else {}
+    known = {each["name"]: each["example"] for each in operation.parameters if "example" in each} | fields
     words = ["unpuzzle", operation.tag, operation.verb.replace("_", "-")]
-    changed = {next(iter(operation.fields), "")} if operation.edits else set()
-    for option in options:
-        if option.name in known and (option.required or option.name in changed) and not option.spelled.endswith("-stdin"):
+    shown = [option for option in options if option.required]
+    telling = known if operation.is_list else fields if operation.edits else {}
+    shown += [option for option in options if not option.required and option.name in telling][:1]
+    for option in shown:
+        if option.name in known and not option.spelled.endswith("-stdin"):
             words += [flag(option.name)] if option.spelled else []
             words.append(shlex.quote(spelled(known[option.name])))
     return " ".join(words)
@@ -127,9 +131,10 @@ def write(contract: Contract, folder: Path) -> None:
 
 
 def _tidy(files: list[str]) -> None:
-    ruff = [sys.executable, "-m", "ruff"]
-    subprocess.run([*ruff, "check", "--isolated", "--quiet", "--line-length", "120", "--fix-only", "--select", "F,I", *files], check=True)
-    subprocess.run([*ruff, "format", "--isolated", "--quiet", "--line-length", "120", *files], check=True)
+    alone = ["--isolated", "--quiet", "--line-length", "120"]
+    ours = ["--config", 'lint.isort.known-first-party=["unpuzzle_cli"]']
+    for job in (["check", *alone, *ours, "--fix-only", "--select", "F,I"], ["format", *alone]):
+        subprocess.run([sys.executable, "-m", "ruff", *job, *files], check=True)
 
 
 if __name__ == "__main__":

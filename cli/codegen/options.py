@@ -1,7 +1,7 @@
 """From a parameter or a field of a body to an argument or option of typer, and the expression for its value."""
 
 import keyword
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contract import Contract, ContractError, Node, Operation
 
@@ -34,7 +34,8 @@ class Option:
     @property
     def declaration(self) -> str:
         made = "Option" if self.spelled else "Argument"
-        settings = ", ".join([*([repr(self.spelled)] if self.spelled else []), *(f"{key}={it}" for key, it in self.settings.items())])
+        spelled = [repr(self.spelled)] if self.spelled else []
+        settings = ", ".join([*spelled, *(f"{key}={setting}" for key, setting in self.settings.items())])
         kind = self.kind if self.required or self.default != "None" else f"{self.kind} | None"
         default = "" if self.required else f" = {self.default}"
         return f"{self.python_name}: Annotated[{kind}, typer.{made}({settings})]{default}"
@@ -75,7 +76,8 @@ def _argument(parameter: Node) -> Option:
 
 def _header(parameter: Node) -> Option:
     name = python(parameter["name"].lower().replace("-", "_"))
-    settings = {"help": text(parameter["description"]), "show_default": "False", "rich_help_panel": repr(REQUEST)}
+    about = text(parameter.get("description", ""))
+    settings = {"help": about, "show_default": "False", "metavar": "'TEXT'", "rich_help_panel": repr(REQUEST)}
     return Option(name, "str", settings, name, spelled=flag(name))
 
 
@@ -99,20 +101,22 @@ def _option(operation: Operation, name: str, schema: Node, about: str, *, requir
     resolved = contract.resolved(schema)
     if in_body and _is_secret(name, resolved):
         return _secret(name, required=required)
-    kind, value, more, extra = _conversion(contract, python(name), resolved, in_body=in_body)
+    made = _converted(contract, python(name), resolved)
     about = " ".join((about or resolved.get("description", "")).split())
-    sentences = [about, *more]
+    sentences = [about, *([made.about] if made.about else [])]
     if "default" in resolved:
         sentences.append(f"{resolved['default']} by default.")
     if resolved.get("nullable"):
         sentences.append("`null` for none.")
     if resolved.get("deprecated"):
         sentences.append("Deprecated.")
-    settings = {"help": text(" ".join(sentences)), "show_default": "False", **extra}
+    settings = {"help": text(" ".join(sentences)), "show_default": "False", **made.settings}
+    if not made.kind.startswith(("bool", "Literal")):
+        settings.setdefault("metavar", repr(_metavar(resolved)))
     if name in COMPLETIONS:
         settings["autocompletion"] = f"complete.{COMPLETIONS[name]}"
-    spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if kind == "bool" else flag(name)
-    return Option(python(name), kind, settings, value, required=required, spelled=spelled)
+    spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if made.kind == "bool" else flag(name)
+    return Option(python(name), made.kind, settings, made.value, required=required, spelled=spelled)
 
 
 def _secret(name: str, *, required: bool) -> Option:
@@ -121,54 +125,78 @@ def _secret(name: str, *, required: bool) -> Option:
     return Option(name, "bool", about, value, default="False", spelled=f"{flag(name)}-stdin")
 
 
-def _conversion(contract: Contract, name: str, schema: Node, *, in_body: bool) -> tuple[str, str, list[str], dict[str, str]]:
-    """The type, the value, what the help says besides, and more settings."""
-    nullable = bool(schema.get("nullable"))
-    kind = schema.get("type", "")
+@dataclass(frozen=True)
+class Conversion:
+    """How a value is declared and read."""
+
+    kind: str
+    value: str
+    about: str = ""
+    """What the help says besides the description."""
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def _converted(contract: Contract, name: str, schema: Node) -> Conversion:
     if "enum" in schema:
-        return _choice(name, schema, nullable=nullable)
-    if kind in ("integer", "number", "boolean"):
-        if nullable or schema.get("x-unpuzzle-money"):
-            return "str", f"values.scalar({name})", [], {"metavar": repr(kind.upper())}
-        return {"integer": "int", "number": "float", "boolean": "bool"}[kind], name, [], {}
-    if kind == "array":
-        return _array(contract, name, schema, nullable=nullable)
-    if kind == "object":
-        return _object(contract, name, schema)
-    if kind != "string":
-        return "str", f"values.document({name})", ["JSON, `@file` or `-`."], {"metavar": "'JSON'"}
-    if in_body and schema.get("maxLength", 0) >= LONG_TEXT and schema.get("format") != "uri":
-        return "str", f"values.text({name}{', nullable=True' if nullable else ''})", ["`@file` or `-` for stdin."], {}
-    return "str", f"values.nullable({name})" if nullable else name, [], {}
+        return _choice(name, schema)
+    kinds = {"string": _text, "array": _array, "object": _object, "integer": _number, "number": _number, "boolean": _number}
+    convert = kinds.get(schema.get("type", ""))
+    if convert is None:
+        return Conversion("str", f"values.document({name})", "JSON, `@file` or `-`.", {"metavar": "'JSON'"})
+    return convert(contract, name, schema)
 
 
-def _choice(name: str, schema: Node, *, nullable: bool) -> tuple[str, str, list[str], dict[str, str]]:
+def _choice(name: str, schema: Node) -> Conversion:
     known = [str(each) for each in schema["enum"] if each is not None]
-    value = f"values.nullable({name})" if nullable else name
+    value = f"values.nullable({name})" if schema.get("nullable") else name
     if "may add" in schema.get("description", ""):  # later servers know more than this list
-        return "str", value, [f"Today: {', '.join(known)}."], {"autocompletion": f"complete.words({', '.join(map(repr, known))})"}
-    listed = [*known, "null"] if nullable else known
-    return f"Literal[{', '.join(map(repr, listed))}]", value, [], {}
+        completes = {"autocompletion": f"complete.words({', '.join(map(repr, known))})"}
+        return Conversion("str", value, f"Today: {', '.join(known)}.", completes)
+    listed = [*known, "null"] if schema.get("nullable") else known
+    return Conversion(f"Literal[{', '.join(map(repr, listed))}]", value)
 
 
-def _array(contract: Contract, name: str, schema: Node, *, nullable: bool) -> tuple[str, str, list[str], dict[str, str]]:
+def _text(contract: Contract, name: str, schema: Node) -> Conversion:
+    nullable = bool(schema.get("nullable"))
+    if schema.get("maxLength", 0) >= LONG_TEXT and schema.get("format") != "uri":
+        return Conversion("str", f"values.text({name}{', nullable=True' if nullable else ''})", "`@file` or `-` for stdin.")
+    return Conversion("str", f"values.nullable({name})" if nullable else name)
+
+
+def _number(contract: Contract, name: str, schema: Node) -> Conversion:
+    kind = schema["type"]
+    if schema.get("nullable") or schema.get("x-unpuzzle-money"):
+        return Conversion("str", f"values.scalar({name})", "", {"metavar": "'true|false'" if kind == "boolean" else "'N'"})
+    return Conversion({"integer": "int", "number": "float", "boolean": "bool"}[kind], name)
+
+
+def _array(contract: Contract, name: str, schema: Node) -> Conversion:
     item = contract.resolved(schema["items"]).get("type", "object")
-    more = ["May be repeated; '' for an empty list."]
     if item in ("object", "array"):
-        return "list[str]", f"values.objects({name})", ["JSON; may be repeated, or one array, `@file` or `-`."], {"metavar": "'JSON'"}
+        about = "JSON; may be repeated, or one array, `@file` or `-`."
+        return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
     if item in ("integer", "number"):
-        return f"list[{'int' if item == 'integer' else 'float'}]", f"{name} or None", ["May be repeated."], {}
-    return "list[str]", f"values.strings({name}{', nullable=True' if nullable else ''})", more, {}
+        return Conversion(f"list[{'int' if item == 'integer' else 'float'}]", f"{name} or None", "May be repeated.")
+    nullable = ", nullable=True" if schema.get("nullable") else ""
+    return Conversion("list[str]", f"values.strings({name}{nullable})", "May be repeated; '' for an empty list.")
 
 
-def _object(contract: Contract, name: str, schema: Node) -> tuple[str, str, list[str], dict[str, str]]:
+def _object(contract: Contract, name: str, schema: Node) -> Conversion:
     fields = {key: contract.resolved(field) for key, field in schema.get("properties", {}).items()}
     texts = tuple(key for key, field in fields.items() if field.get("type") == "string" and not field.get("nullable"))
     rest = schema.get("additionalProperties")
     all_texts = not fields and isinstance(rest, dict) and contract.resolved(rest).get("type") == "string"
-    strings = "None" if all_texts else repr(texts)
-    more = [f"Of: {', '.join(fields)}."] if fields else []
-    return "list[str]", f"values.mapping({name}, strings={strings})", [*more, "May be repeated, or one JSON object."], {"metavar": "'KEY=VALUE'"}
+    known = f"Of: {', '.join(fields)}. " if fields else ""
+    value = f"values.mapping({name}, strings={None if all_texts else texts!r})"
+    return Conversion("list[str]", value, f"{known}May be repeated, or one JSON object.", {"metavar": "'KEY=VALUE'"})
+
+
+def _metavar(schema: Node) -> str:
+    """What stands for a value in the help."""
+    one = schema.get("items", schema)
+    if one.get("type") in ("integer", "number"):
+        return "N"
+    return {"uuid": "ID", "uri": "URL", "email": "EMAIL", "date": "DATE", "date-time": "TIME"}.get(one.get("format", ""), "TEXT")
 
 
 def _is_secret(name: str, schema: Node) -> bool:
@@ -183,8 +211,8 @@ def _check(options: list[Option], operation: Operation) -> None:
 
 
 def text(value: str) -> str:
-    """Code of a string on one line, in which rich sees no markup."""
-    return repr(" ".join(value.split()).replace("[", "\\["))
+    """Code of a string on one line."""
+    return repr(" ".join(value.split()))
 
 
 def flag(name: str) -> str:

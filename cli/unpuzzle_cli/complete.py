@@ -22,9 +22,10 @@ def course_slugs(context: typer.Context, incomplete: str) -> Found:
 
 
 def own_course_ids(context: typer.Context, incomplete: str) -> Found:
-    return _beginning(
-        incomplete, _asked(context, lambda client: [(item.id, item.title) for item in client.courses.list_own(page_size=100).results])
-    )
+    def ask(client: Any) -> Iterable[tuple[str, str]]:
+        return [(item.id, item.title) for item in client.courses.list_own(page_size=100).results]
+
+    return _beginning(incomplete, _asked(context, ask))
 
 
 def category_slugs(context: typer.Context, incomplete: str) -> Found:

@@ -1,12 +1,13 @@
 """The one owner of the terminal: data goes to stdout, talk to stderr, and only people are asked."""
 
 import json
+import os
 import re
 import sys
 from decimal import Decimal
 from typing import Any
 
-from unpuzzle_cli.errors import FAILED, CommandError, UsageError
+from unpuzzle_cli.errors import UsageError
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What could command a terminal or turn the order of what it shows: controls, C1, directions, halves of pairs."""
@@ -33,6 +34,13 @@ def plain(text: str) -> str:
 def say(line: str) -> None:
     """A line of data."""
     _write(sys.stdout, plain(line))
+
+
+def show_help(text: str) -> None:
+    """The help of a command, whose headings are bold on a terminal."""
+    import typer
+
+    typer.echo(text)
 
 
 def talk(line: str) -> None:
@@ -71,7 +79,8 @@ def say_table(rows: list[list[str]], columns: list[str], numeric: set[str], cutt
 
     from unpuzzle_cli.tables import table
 
-    screen = Console(highlight=False)
+    # Where NO_COLOR is set rich keeps what is bold; who sets it wants text.
+    screen = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
     screen.print(table(rows, columns, numeric, cuttable, screen.width))
 
 
@@ -89,17 +98,18 @@ def ask_secretly(label: str, option: str) -> str:
     return getpass.getpass(f"{label.capitalize()}: ")
 
 
+def can_ask() -> bool:
+    """Whether there is a person to ask."""
+    return sys.stdin.isatty()
+
+
 def confirms(question: str) -> bool:
-    """Whether a person says yes; False where there is none. Whoever says no ends the command."""
-    if not sys.stdin.isatty():
-        return False
-    if _answer(f"{question}? [y/N] ").lower() not in ("y", "yes"):
-        raise CommandError("Nothing was changed.", code=FAILED)
-    return True
+    """Whether the person says yes."""
+    return _answer(f"{question}? [y/N] ").lower() in ("y", "yes")
 
 
 def _need_a_person(label: str, option: str) -> None:
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise UsageError(f"The {label} is needed, and nobody is there to ask.", f"Give it: {option}")
 
 

@@ -5,7 +5,6 @@ import os
 import re
 from contextlib import AbstractContextManager, suppress
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from unpuzzle_cli import config, console

@@ -74,9 +74,13 @@ def _explained(error: Exception) -> int:
 
 
 def _misused(error: Any) -> int:
+    """What typer did not understand."""
     context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":  # typer has printed the help while it made the error
-        return USAGE
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is the help
+        from unpuzzle_cli import console
+
+        console.show_help(error.message)
+        return 0
     hint = f"See: {context.command_path} --help" if context else ""
     return _tell(error.format_message(), hint=hint, code=error.exit_code)
 

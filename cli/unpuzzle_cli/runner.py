@@ -14,16 +14,22 @@ DEFAULT_LIMIT, LARGEST_PAGE = 20, 100
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", rich_help_panel=OUTPUT)]
 Fields = Annotated[
-    str, typer.Option(help="Only these fields, with commas: id,title,category.name.", show_default=False, rich_help_panel=OUTPUT)
+    str,
+    typer.Option(
+        metavar="NAMES", help="Only these fields, such as id,title,category.name.", show_default=False, rich_help_panel=OUTPUT
+    ),
 ]
-Output = Annotated[str, typer.Option("--output", "-o", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT)]
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before deleting.")]
-Limit = Annotated[int | None, typer.Option(help="At most so many results; 20 by default.", min=1, rich_help_panel=PAGES)]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many; 20 by default.", min=1, rich_help_panel=PAGES)]
 All = Annotated[bool, typer.Option("--all", help="Every result, over all pages.", rich_help_panel=PAGES)]
-PageNumber = Annotated[int | None, typer.Option("--page", help="Only this page, from 1.", min=1, rich_help_panel=PAGES)]
+PageNumber = Annotated[int | None, typer.Option("--page", metavar="N", help="Only this page.", min=1, rich_help_panel=PAGES)]
 PageSize = Annotated[
     int | None,
-    typer.Option(help="How many results a page holds.", min=1, max=LARGEST_PAGE, rich_help_panel=PAGES),
+    typer.Option(metavar="N", help="How many results a page holds.", min=1, max=LARGEST_PAGE, rich_help_panel=PAGES),
 ]
 
 

@@ -146,11 +146,11 @@ def _cell_of(item: Item, column: str) -> str:
 
 
 def _columns(items: list[Item], key: str) -> list[str]:
-    """The columns of a list: what names an item, then what matters most."""
+    """The columns of a list: what names an item, then what matters most. Programs get the id in any case."""
     present = [name for name, value in (items[0] if items else {}).items() if _fits(name, value)]
-    if key == "slug":
+    if key == "slug" and console.for_people():
         present = [name for name in present if name != "id"]
-    ranks = {name: rank for rank, name in enumerate((key, "slug", "id", *FIRST))}
+    ranks = {name: rank for rank, name in enumerate(("id", "slug", *FIRST))}
     return sorted(present, key=lambda name: ranks.get(name, len(ranks)))[:MOST_COLUMNS]
 
 

@@ -25,8 +25,13 @@ def table(rows: list[list[str]], columns: list[str], numeric: set[str], cuttable
     kept = list(_fitting(least, room))
     found = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for index in kept:
-        side = "right" if columns[index] in numeric else "left"
-        found.add_column(columns[index].upper(), overflow="ellipsis", no_wrap=True, min_width=least[index], justify=side)
+        found.add_column(
+            columns[index].upper(),
+            overflow="ellipsis",
+            no_wrap=True,
+            min_width=least[index],
+            justify="right" if columns[index] in numeric else "left",
+        )
     for row in rows:
         found.add_row(*(Text(row[index], style=STYLES.get(row[index], "")) for index in kept))
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unpuzzle_cli import console
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError, UsageError
 
 NULL = object()
 """The word `null` where the contract takes null."""
@@ -121,8 +121,12 @@ def secret(name: str, *, from_stdin: bool, required: bool) -> str | None:
 def confirmed(what: str, *names: str, yes: bool) -> None:
     """Asks before something is deleted."""
     question = " ".join((what, *names))
-    if not yes and not console.confirms(question):
-        raise UsageError(f"{question}: not without an answer, and nobody is there to ask.", "Say that you mean it: --yes")
+    if yes:
+        return
+    if not console.can_ask():
+        raise UsageError(f"{question}: nobody is there to confirm it.", "Say that you mean it: --yes")
+    if not console.confirms(question):
+        raise CommandError("Nothing was deleted.")
 
 
 def _literal(value: str, otherwise: str) -> Any:

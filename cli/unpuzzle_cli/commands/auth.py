@@ -5,21 +5,26 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import values
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import AsJson, Fields, call
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "sign-up",
+    cls=Command,
     epilog="Example: unpuzzle auth sign-up --email user@example.com --full-name 'John Doe'\n\nOpen to everybody. May answer EMAIL_TAKEN, WEAK_PASSWORD.",
 )
 def sign_up_command(
     context: typer.Context,
     email: Annotated[
-        str, typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False)
+        str,
+        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
     ],
-    full_name: Annotated[str, typer.Option("--full-name", help="The name shown to others.", show_default=False)],
+    full_name: Annotated[
+        str, typer.Option("--full-name", help="The name shown to others.", show_default=False, metavar="TEXT")
+    ],
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
     ] = False,
@@ -57,6 +62,7 @@ def sign_up_command(
 
 @app.command(
     "refresh",
+    cls=Command,
     epilog="Example: unpuzzle auth refresh\n\nOpen to everybody. May answer AUTH_INVALID_TOKEN, AUTH_REQUIRED, ACCOUNT_SUSPENDED.",
 )
 def refresh_command(
@@ -82,7 +88,7 @@ def refresh_command(
     )
 
 
-@app.command("get-profile", epilog="Example: unpuzzle auth get-profile\n\nNeeds a sign-in.")
+@app.command("get-profile", cls=Command, epilog="Example: unpuzzle auth get-profile\n\nNeeds a sign-in.")
 def get_profile_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get your profile.
 
@@ -93,6 +99,7 @@ def get_profile_command(context: typer.Context, as_json: AsJson = False, fields:
 
 @app.command(
     "update-profile",
+    cls=Command,
     epilog="Example: unpuzzle auth update-profile --full-name 'John Updated Doe'\n\nNeeds a sign-in. May answer TIMEZONE_UNKNOWN.",
 )
 def update_profile_command(
@@ -103,6 +110,7 @@ def update_profile_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -112,20 +120,24 @@ def update_profile_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
     full_name: Annotated[
-        str | None, typer.Option("--full-name", help="The name shown to others.", show_default=False)
+        str | None, typer.Option("--full-name", help="The name shown to others.", show_default=False, metavar="TEXT")
     ] = None,
     bio: Annotated[
         str | None,
         typer.Option(
-            "--bio", help="A few words about oneself. `@file` or `-` for stdin. `null` for none.", show_default=False
+            "--bio",
+            help="A few words about oneself. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     avatar_url: Annotated[
-        str | None, typer.Option("--avatar-url", help="A picture. `null` for none.", show_default=False)
+        str | None, typer.Option("--avatar-url", help="A picture. `null` for none.", show_default=False, metavar="URL")
     ] = None,
     preferences: Annotated[
         list[str] | None,
@@ -162,7 +174,9 @@ def update_profile_command(
 
 
 @app.command(
-    "apply-as-instructor", epilog="Example: unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT."
+    "apply-as-instructor",
+    cls=Command,
+    epilog="Example: unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def apply_as_instructor_command(
     context: typer.Context,
@@ -172,13 +186,17 @@ def apply_as_instructor_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
     motivation: Annotated[
         str | None,
         typer.Option(
-            "--motivation", help="What one wants to teach and why. `@file` or `-` for stdin.", show_default=False
+            "--motivation",
+            help="What one wants to teach and why. `@file` or `-` for stdin.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -198,7 +216,7 @@ def apply_as_instructor_command(
     )
 
 
-@app.command("csrf-token", epilog="Example: unpuzzle auth csrf-token\n\nNeeds a sign-in.")
+@app.command("csrf-token", cls=Command, epilog="Example: unpuzzle auth csrf-token\n\nNeeds a sign-in.")
 def csrf_token_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get a CSRF token.
 

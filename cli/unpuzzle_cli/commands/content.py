@@ -5,13 +5,15 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "list-sections",
+    cls=Command,
     epilog="Example: unpuzzle content list-sections b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def list_sections_command(
@@ -43,31 +45,39 @@ def list_sections_command(
 
 @app.command(
     "create-section",
+    cls=Command,
     epilog="Example: unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def create_section_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False)],
+    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What it is about. `@file` or `-` for stdin. `null` for none.", show_default=False
+            "--description",
+            help="What it is about. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     order: Annotated[
         int | None,
         typer.Option(
-            "--order", help="Its place in the course, from 1; a place past the end is the end.", show_default=False
+            "--order",
+            help="Its place in the course, from 1; a place past the end is the end.",
+            show_default=False,
+            metavar="N",
         ),
     ] = None,
     is_published: Annotated[
@@ -99,6 +109,7 @@ def create_section_command(
 
 @app.command(
     "reorder-sections",
+    cls=Command,
     epilog="Example: unpuzzle content reorder-sections b6b28414-328b-5b14-930c-0a8320288e81 --section-ids 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def reorder_sections_command(
@@ -110,6 +121,7 @@ def reorder_sections_command(
             "--section-ids",
             help="Every section of the course once. May be repeated; '' for an empty list.",
             show_default=False,
+            metavar="ID",
         ),
     ],
     idempotency_key: Annotated[
@@ -118,6 +130,7 @@ def reorder_sections_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -140,6 +153,7 @@ def reorder_sections_command(
 
 @app.command(
     "get-section",
+    cls=Command,
     epilog="Example: unpuzzle content get-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND.",
 )
 def get_section_command(
@@ -164,7 +178,8 @@ def get_section_command(
 
 @app.command(
     "update-section",
-    epilog="Example: unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
+    cls=Command,
+    epilog="Example: unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --is-published true\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def update_section_command(
     context: typer.Context,
@@ -176,6 +191,7 @@ def update_section_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -185,20 +201,27 @@ def update_section_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False)] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What it is about. `@file` or `-` for stdin. `null` for none.", show_default=False
+            "--description",
+            help="What it is about. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     order: Annotated[
         int | None,
         typer.Option(
-            "--order", help="Its place in the course, from 1; a place past the end is the end.", show_default=False
+            "--order",
+            help="Its place in the course, from 1; a place past the end is the end.",
+            show_default=False,
+            metavar="N",
         ),
     ] = None,
     is_published: Annotated[
@@ -231,6 +254,7 @@ def update_section_command(
 
 @app.command(
     "delete-section",
+    cls=Command,
     epilog="Example: unpuzzle content delete-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def delete_section_command(
@@ -243,6 +267,7 @@ def delete_section_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -252,6 +277,7 @@ def delete_section_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -276,6 +302,7 @@ def delete_section_command(
 
 @app.command(
     "list-lessons",
+    cls=Command,
     epilog="Example: unpuzzle content list-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def list_lessons_command(
@@ -307,18 +334,20 @@ def list_lessons_command(
 
 @app.command(
     "create-lesson",
+    cls=Command,
     epilog="Example: unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
 )
 def create_lesson_command(
     context: typer.Context,
     section_id: Annotated[str, typer.Argument(help="The id of the section.")],
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False)],
+    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -329,16 +358,20 @@ def create_lesson_command(
             help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
             show_default=False,
             autocompletion=complete.words("video", "document", "article", "quiz"),
+            metavar="TEXT",
         ),
     ] = None,
     order: Annotated[
         int | None,
         typer.Option(
-            "--order", help="Its place in the section, from 1; a place past the end is the end.", show_default=False
+            "--order",
+            help="Its place in the section, from 1; a place past the end is the end.",
+            show_default=False,
+            metavar="N",
         ),
     ] = None,
     duration_seconds: Annotated[
-        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False)
+        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False, metavar="N")
     ] = None,
     is_preview: Annotated[
         bool | None,
@@ -346,7 +379,12 @@ def create_lesson_command(
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option("--body", help="The text in HTML. `@file` or `-` for stdin. `null` for none.", show_default=False),
+        typer.Option(
+            "--body",
+            help="The text in HTML. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -376,6 +414,7 @@ def create_lesson_command(
 
 @app.command(
     "reorder-lessons",
+    cls=Command,
     epilog="Example: unpuzzle content reorder-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --lesson-ids 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
 )
 def reorder_lessons_command(
@@ -387,6 +426,7 @@ def reorder_lessons_command(
             "--lesson-ids",
             help="Every lesson of the section once. May be repeated; '' for an empty list.",
             show_default=False,
+            metavar="ID",
         ),
     ],
     idempotency_key: Annotated[
@@ -395,6 +435,7 @@ def reorder_lessons_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -417,6 +458,7 @@ def reorder_lessons_command(
 
 @app.command(
     "get-lesson",
+    cls=Command,
     epilog="Example: unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def get_lesson_command(
@@ -434,6 +476,7 @@ def get_lesson_command(
 
 @app.command(
     "update-lesson",
+    cls=Command,
     epilog="Example: unpuzzle content update-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def update_lesson_command(
@@ -445,6 +488,7 @@ def update_lesson_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -454,10 +498,11 @@ def update_lesson_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False)] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
     type: Annotated[
         str | None,
         typer.Option(
@@ -465,16 +510,20 @@ def update_lesson_command(
             help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
             show_default=False,
             autocompletion=complete.words("video", "document", "article", "quiz"),
+            metavar="TEXT",
         ),
     ] = None,
     order: Annotated[
         int | None,
         typer.Option(
-            "--order", help="Its place in the section, from 1; a place past the end is the end.", show_default=False
+            "--order",
+            help="Its place in the section, from 1; a place past the end is the end.",
+            show_default=False,
+            metavar="N",
         ),
     ] = None,
     duration_seconds: Annotated[
-        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False)
+        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False, metavar="N")
     ] = None,
     is_preview: Annotated[
         bool | None,
@@ -482,7 +531,12 @@ def update_lesson_command(
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option("--body", help="The text in HTML. `@file` or `-` for stdin. `null` for none.", show_default=False),
+        typer.Option(
+            "--body",
+            help="The text in HTML. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -512,6 +566,7 @@ def update_lesson_command(
 
 @app.command(
     "delete-lesson",
+    cls=Command,
     epilog="Example: unpuzzle content delete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
 )
 def delete_lesson_command(
@@ -523,6 +578,7 @@ def delete_lesson_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -532,6 +588,7 @@ def delete_lesson_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,

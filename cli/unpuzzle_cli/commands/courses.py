@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("list", epilog="Example: unpuzzle courses list\n\nOpen to everybody.")
+@app.command("list", cls=Command, epilog="Example: unpuzzle courses list --category programming\n\nOpen to everybody.")
 def list_command(
     context: typer.Context,
     category: Annotated[
@@ -19,20 +20,26 @@ def list_command(
             "--category",
             help="Only courses of this category; its slug.",
             show_default=False,
+            metavar="TEXT",
             autocompletion=complete.category_slugs,
         ),
     ] = None,
     search: Annotated[
         str | None,
         typer.Option(
-            "--search", help="Only courses with these words in the title or the description.", show_default=False
+            "--search",
+            help="Only courses with these words in the title or the description.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     difficulty: Annotated[
         Literal["beginner", "intermediate", "advanced"] | None,
         typer.Option("--difficulty", help="Only courses of this difficulty.", show_default=False),
     ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Only courses with this tag.", show_default=False)] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only courses with this tag.", show_default=False, metavar="TEXT")
+    ] = None,
     sort: Annotated[
         Literal["title", "created_at", "price", "rating"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
@@ -73,6 +80,7 @@ def list_command(
 
 @app.command(
     "get",
+    cls=Command,
     epilog="Example: unpuzzle courses get introduction-to-python-programming\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
 )
 def get_command(
@@ -93,6 +101,7 @@ def get_command(
 
 @app.command(
     "get-curriculum",
+    cls=Command,
     epilog="Example: unpuzzle courses get-curriculum introduction-to-python-programming\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
 )
 def get_curriculum_command(
@@ -110,7 +119,7 @@ def get_curriculum_command(
     call(context, "courses.get_curriculum", values.given(course_id=course_id), as_json=as_json, fields=fields)
 
 
-@app.command("list-categories", epilog="Example: unpuzzle courses list-categories\n\nOpen to everybody.")
+@app.command("list-categories", cls=Command, epilog="Example: unpuzzle courses list-categories\n\nOpen to everybody.")
 def list_categories_command(
     context: typer.Context,
     limit: Limit = None,
@@ -139,17 +148,19 @@ def list_categories_command(
 
 @app.command(
     "create",
+    cls=Command,
     epilog="Example: unpuzzle courses create --title 'Advanced React Development'\n\nNeeds the role instructor. May answer CATEGORY_UNKNOWN, PRICE_INVALID.",
 )
 def create_command(
     context: typer.Context,
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False)],
+    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -159,6 +170,7 @@ def create_command(
             "--description",
             help="What it is about, in plain text. `@file` or `-` for stdin. `null` for none.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     detailed_description: Annotated[
@@ -167,6 +179,7 @@ def create_command(
             "--detailed-description",
             help="What it is about at length, in HTML. `@file` or `-` for stdin. `null` for none.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     category_id: Annotated[
@@ -175,6 +188,7 @@ def create_command(
             "--category-id",
             help="The id of its category. `null` for none.",
             show_default=False,
+            metavar="ID",
             autocompletion=complete.category_ids,
         ),
     ] = None,
@@ -188,7 +202,7 @@ def create_command(
             "--price",
             help="The price in units of the currency, with no more decimals than the currency has; 0 is free. `null` for none.",
             show_default=False,
-            metavar="NUMBER",
+            metavar="N",
         ),
     ] = None,
     currency: Annotated[
@@ -233,21 +247,29 @@ def create_command(
                 "VND",
                 "ZAR",
             ),
+            metavar="TEXT",
         ),
     ] = None,
     thumbnail_url: Annotated[
-        str | None, typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False)
+        str | None,
+        typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False, metavar="URL"),
     ] = None,
     preview_video_url: Annotated[
         str | None,
         typer.Option(
-            "--preview-video-url", help="A video that everybody may see. `null` for none.", show_default=False
+            "--preview-video-url",
+            help="A video that everybody may see. `null` for none.",
+            show_default=False,
+            metavar="URL",
         ),
     ] = None,
     requirements: Annotated[
         list[str] | None,
         typer.Option(
-            "--requirements", help="What one needs to begin. May be repeated; '' for an empty list.", show_default=False
+            "--requirements",
+            help="What one needs to begin. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     objectives: Annotated[
@@ -256,17 +278,26 @@ def create_command(
             "--objectives",
             help="What one can do afterwards. May be repeated; '' for an empty list.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     target_audience: Annotated[
         list[str] | None,
         typer.Option(
-            "--target-audience", help="Whom it is for. May be repeated; '' for an empty list.", show_default=False
+            "--target-audience",
+            help="Whom it is for. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     tags: Annotated[
         list[str] | None,
-        typer.Option("--tags", help="Words to find it by. May be repeated; '' for an empty list.", show_default=False),
+        typer.Option(
+            "--tags",
+            help="Words to find it by. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
+        ),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -300,7 +331,9 @@ def create_command(
     )
 
 
-@app.command("list-own", epilog="Example: unpuzzle courses list-own\n\nNeeds the role instructor.")
+@app.command(
+    "list-own", cls=Command, epilog="Example: unpuzzle courses list-own --status draft\n\nNeeds the role instructor."
+)
 def list_own_command(
     context: typer.Context,
     status: Annotated[
@@ -310,7 +343,10 @@ def list_own_command(
     search: Annotated[
         str | None,
         typer.Option(
-            "--search", help="Only courses with these words in the title or the description.", show_default=False
+            "--search",
+            help="Only courses with these words in the title or the description.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     sort: Annotated[
@@ -351,6 +387,7 @@ def list_own_command(
 
 @app.command(
     "get-own",
+    cls=Command,
     epilog="Example: unpuzzle courses get-own b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def get_own_command(
@@ -368,7 +405,8 @@ def get_own_command(
 
 @app.command(
     "update",
-    epilog="Example: unpuzzle courses update b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CATEGORY_UNKNOWN, PRICE_INVALID, COURSE_NOT_READY.",
+    cls=Command,
+    epilog="Example: unpuzzle courses update b6b28414-328b-5b14-930c-0a8320288e81 --price 59.99\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CATEGORY_UNKNOWN, PRICE_INVALID, COURSE_NOT_READY.",
 )
 def update_command(
     context: typer.Context,
@@ -379,6 +417,7 @@ def update_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -388,16 +427,18 @@ def update_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False)] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
     description: Annotated[
         str | None,
         typer.Option(
             "--description",
             help="What it is about, in plain text. `@file` or `-` for stdin. `null` for none.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     detailed_description: Annotated[
@@ -406,6 +447,7 @@ def update_command(
             "--detailed-description",
             help="What it is about at length, in HTML. `@file` or `-` for stdin. `null` for none.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     category_id: Annotated[
@@ -414,6 +456,7 @@ def update_command(
             "--category-id",
             help="The id of its category. `null` for none.",
             show_default=False,
+            metavar="ID",
             autocompletion=complete.category_ids,
         ),
     ] = None,
@@ -427,7 +470,7 @@ def update_command(
             "--price",
             help="The price in units of the currency, with no more decimals than the currency has; 0 is free. `null` for none.",
             show_default=False,
-            metavar="NUMBER",
+            metavar="N",
         ),
     ] = None,
     currency: Annotated[
@@ -472,21 +515,29 @@ def update_command(
                 "VND",
                 "ZAR",
             ),
+            metavar="TEXT",
         ),
     ] = None,
     thumbnail_url: Annotated[
-        str | None, typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False)
+        str | None,
+        typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False, metavar="URL"),
     ] = None,
     preview_video_url: Annotated[
         str | None,
         typer.Option(
-            "--preview-video-url", help="A video that everybody may see. `null` for none.", show_default=False
+            "--preview-video-url",
+            help="A video that everybody may see. `null` for none.",
+            show_default=False,
+            metavar="URL",
         ),
     ] = None,
     requirements: Annotated[
         list[str] | None,
         typer.Option(
-            "--requirements", help="What one needs to begin. May be repeated; '' for an empty list.", show_default=False
+            "--requirements",
+            help="What one needs to begin. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     objectives: Annotated[
@@ -495,17 +546,26 @@ def update_command(
             "--objectives",
             help="What one can do afterwards. May be repeated; '' for an empty list.",
             show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     target_audience: Annotated[
         list[str] | None,
         typer.Option(
-            "--target-audience", help="Whom it is for. May be repeated; '' for an empty list.", show_default=False
+            "--target-audience",
+            help="Whom it is for. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     tags: Annotated[
         list[str] | None,
-        typer.Option("--tags", help="Words to find it by. May be repeated; '' for an empty list.", show_default=False),
+        typer.Option(
+            "--tags",
+            help="Words to find it by. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="TEXT",
+        ),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -543,6 +603,7 @@ def update_command(
 
 @app.command(
     "delete",
+    cls=Command,
     epilog="Example: unpuzzle courses delete b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def delete_command(
@@ -554,6 +615,7 @@ def delete_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -563,6 +625,7 @@ def delete_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -586,6 +649,7 @@ def delete_command(
 
 @app.command(
     "publish",
+    cls=Command,
     epilog="Example: unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_READY.",
 )
 def publish_command(
@@ -597,6 +661,7 @@ def publish_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -606,6 +671,7 @@ def publish_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -628,6 +694,7 @@ def publish_command(
 
 @app.command(
     "unpublish",
+    cls=Command,
     epilog="Example: unpuzzle courses unpublish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def unpublish_command(
@@ -639,6 +706,7 @@ def unpublish_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -648,6 +716,7 @@ def unpublish_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -669,6 +738,7 @@ def unpublish_command(
 
 @app.command(
     "archive",
+    cls=Command,
     epilog="Example: unpuzzle courses archive b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def archive_command(
@@ -680,6 +750,7 @@ def archive_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -689,6 +760,7 @@ def archive_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -710,6 +782,7 @@ def archive_command(
 
 @app.command(
     "check-readiness",
+    cls=Command,
     epilog="Example: unpuzzle courses check-readiness b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def check_readiness_command(
@@ -727,6 +800,7 @@ def check_readiness_command(
 
 @app.command(
     "duplicate",
+    cls=Command,
     epilog="Example: unpuzzle courses duplicate b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def duplicate_command(
@@ -738,6 +812,7 @@ def duplicate_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -759,27 +834,35 @@ def duplicate_command(
 
 @app.command(
     "create-category",
+    cls=Command,
     epilog="Example: unpuzzle courses create-category --name Woodworking\n\nNeeds the role admin. May answer CONFLICT.",
 )
 def create_category_command(
     context: typer.Context,
-    name: Annotated[str, typer.Option("--name", help="The name.", show_default=False)],
+    name: Annotated[str, typer.Option("--name", help="The name.", show_default=False, metavar="TEXT")],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
     slug: Annotated[
-        str | None, typer.Option("--slug", help="The name in URLs; made from the name if absent.", show_default=False)
+        str | None,
+        typer.Option(
+            "--slug", help="The name in URLs; made from the name if absent.", show_default=False, metavar="TEXT"
+        ),
     ] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What belongs in it. `@file` or `-` for stdin. `null` for none.", show_default=False
+            "--description",
+            help="What belongs in it. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -802,7 +885,8 @@ def create_category_command(
 
 @app.command(
     "update-category",
-    epilog="Example: unpuzzle courses update-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    cls=Command,
+    epilog="Example: unpuzzle courses update-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --description 'Joints, tools, finishes and repair.'\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def update_category_command(
     context: typer.Context,
@@ -813,6 +897,7 @@ def update_category_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -822,17 +907,24 @@ def update_category_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The name.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name.", show_default=False, metavar="TEXT")] = None,
     slug: Annotated[
-        str | None, typer.Option("--slug", help="The name in URLs; made from the name if absent.", show_default=False)
+        str | None,
+        typer.Option(
+            "--slug", help="The name in URLs; made from the name if absent.", show_default=False, metavar="TEXT"
+        ),
     ] = None,
     description: Annotated[
         str | None,
         typer.Option(
-            "--description", help="What belongs in it. `@file` or `-` for stdin. `null` for none.", show_default=False
+            "--description",
+            help="What belongs in it. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -856,6 +948,7 @@ def update_category_command(
 
 @app.command(
     "delete-category",
+    cls=Command,
     epilog="Example: unpuzzle courses delete-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def delete_category_command(
@@ -867,6 +960,7 @@ def delete_category_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
@@ -876,6 +970,7 @@ def delete_category_command(
             "--if-match",
             help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,

@@ -5,13 +5,15 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import AsJson, Fields, call
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "enroll",
+    cls=Command,
     epilog="Example: unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, NOT_CONFIGURED, CONFLICT.",
 )
 def enroll_command(
@@ -25,14 +27,17 @@ def enroll_command(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
             show_default=False,
+            metavar="TEXT",
             rich_help_panel="Request",
         ),
     ] = None,
     payment_method_id: Annotated[
-        str | None, typer.Option("--payment-method-id", help="A payment method of Stripe.", show_default=False)
+        str | None,
+        typer.Option("--payment-method-id", help="A payment method of Stripe.", show_default=False, metavar="TEXT"),
     ] = None,
     coupon_code: Annotated[
-        str | None, typer.Option("--coupon-code", help="A coupon that lowers the price.", show_default=False)
+        str | None,
+        typer.Option("--coupon-code", help="A coupon that lowers the price.", show_default=False, metavar="TEXT"),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",

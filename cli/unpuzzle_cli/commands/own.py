@@ -1,5 +1,6 @@
 """Commands and aliases that are not operations of the contract, and the operations written by hand; all stand here."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -7,12 +8,13 @@ import typer
 from unpuzzle_cli import config, console, runner, show, values
 from unpuzzle_cli.commands import api
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
+from unpuzzle_cli.group import Command, Group
 from unpuzzle_cli.runner import AsJson, Fields
 from unpuzzle_cli.session import Choice
 
 MORE_COMMANDS = "More commands"
 
-config_app = typer.Typer(no_args_is_help=True)
+config_app = typer.Typer(cls=Group, no_args_is_help=True)
 
 
 def sign_in(
@@ -88,7 +90,7 @@ def _needs_a_session(choice: Choice) -> None:
         raise CommandError(f"Nobody is signed in to {choice.server}.", "Sign in: unpuzzle auth login", SIGN_IN)
 
 
-@config_app.command("list")
+@config_app.command("list", cls=Command)
 def list_settings(as_json: AsJson = False, fields: Fields = "") -> None:
     """Show the settings of every profile."""
     found = [
@@ -97,19 +99,19 @@ def list_settings(as_json: AsJson = False, fields: Fields = "") -> None:
     show.many({"count": len(found), "results": found}, show.Shape(as_json, fields or "profile,key,value"))
 
 
-@config_app.command("get")
+@config_app.command("get", cls=Command)
 def get_setting(context: typer.Context, key: str) -> None:
     """Show a setting of the profile."""
     console.say(Choice.of(context).setting(config.known(key)))
 
 
-@config_app.command("set")
+@config_app.command("set", cls=Command)
 def set_setting(context: typer.Context, key: str, value: str) -> None:
     """Keep a setting in the profile."""
     config.change(Choice.of(context).profile, key, value)
 
 
-@config_app.command("unset")
+@config_app.command("unset", cls=Command)
 def unset_setting(context: typer.Context, key: str) -> None:
     """Forget a setting of the profile."""
     config.change(Choice.of(context).profile, key, None)
@@ -123,16 +125,16 @@ def completion(
     Load it where your shell starts: eval "$(unpuzzle completion bash)" in ~/.bashrc or ~/.zshrc, or in
     ~/.config/fish/config.fish: unpuzzle completion fish | source. `unpuzzle --install-completion` does it for you.
     """
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script  # typer has no public name for it
 
     if shell not in ("bash", "zsh", "fish"):
         raise UsageError(f"There is no completion for {shell}.", "There is one for bash, zsh and fish")
     console.say(get_completion_script(prog_name="unpuzzle", complete_var="_UNPUZZLE_COMPLETE", shell=shell))
 
 
-CONTRACT = {"auth.sign_in": sign_in, "auth.sign_out": sign_out}
+CONTRACT: dict[str, Callable[..., None]] = {"auth.sign_in": sign_in, "auth.sign_out": sign_out}
 """Operations whose commands are written here, since they keep or forget the session."""
-EXTRAS = {"auth.login": sign_in, "auth.logout": sign_out, "auth.status": status, "auth.token": token}
+EXTRAS: dict[str, Callable[..., None]] = {"auth.login": sign_in, "auth.logout": sign_out, "auth.status": status, "auth.token": token}
 """Aliases, and commands that are not operations."""
 
 
@@ -141,12 +143,12 @@ def add_to(tag: str, group: typer.Typer) -> None:
     for name, command in (CONTRACT | EXTRAS).items():
         owner, _, verb = name.partition(".")
         if owner == tag:
-            group.command(verb.replace("_", "-"))(command)
+            group.command(verb.replace("_", "-"), cls=Command)(command)
 
 
 def add_to_root(root: typer.Typer) -> None:
     """Adds the commands that stand beside the tags."""
-    root.command("api", rich_help_panel=MORE_COMMANDS)(api.send)
+    root.command("api", cls=Command, rich_help_panel=MORE_COMMANDS)(api.send)
     about = "Settings, by profile: " + ", ".join(config.KEYS) + "."
     root.add_typer(config_app, name="config", help=about, rich_help_panel=MORE_COMMANDS)
-    root.command("completion", rich_help_panel=MORE_COMMANDS)(completion)
+    root.command("completion", cls=Command, rich_help_panel=MORE_COMMANDS)(completion)

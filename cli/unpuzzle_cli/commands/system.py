@@ -2,12 +2,13 @@
 
 import typer
 
+from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import AsJson, Fields, Output, call, download
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("health", epilog="Example: unpuzzle system health\n\nOpen to everybody.")
+@app.command("health", cls=Command, epilog="Example: unpuzzle system health\n\nOpen to everybody.")
 def health_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Tell whether the server works.
 
@@ -16,7 +17,7 @@ def health_command(context: typer.Context, as_json: AsJson = False, fields: Fiel
     call(context, "system.health", {}, as_json=as_json, fields=fields)
 
 
-@app.command("info", epilog="Example: unpuzzle system info\n\nOpen to everybody.")
+@app.command("info", cls=Command, epilog="Example: unpuzzle system info\n\nOpen to everybody.")
 def info_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Describe this API.
 
@@ -25,7 +26,7 @@ def info_command(context: typer.Context, as_json: AsJson = False, fields: Fields
     call(context, "system.info", {}, as_json=as_json, fields=fields)
 
 
-@app.command("openapi", epilog="Example: unpuzzle system openapi\n\nOpen to everybody.")
+@app.command("openapi", cls=Command, epilog="Example: unpuzzle system openapi\n\nOpen to everybody.")
 def openapi_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
     """Get this contract as JSON.
 
@@ -34,7 +35,7 @@ def openapi_command(context: typer.Context, as_json: AsJson = False, fields: Fie
     call(context, "system.openapi", {}, as_json=as_json, fields=fields)
 
 
-@app.command("openapi-yaml", epilog="Example: unpuzzle system openapi-yaml\n\nOpen to everybody.")
+@app.command("openapi-yaml", cls=Command, epilog="Example: unpuzzle system openapi-yaml\n\nOpen to everybody.")
 def openapi_yaml_command(context: typer.Context, output: Output = "") -> None:
     """Get this contract as YAML.
 

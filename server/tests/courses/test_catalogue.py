@@ -226,7 +226,7 @@ def test_a_page_takes_as_many_queries_whatever_it_holds(api: Api, instructor: Pe
     for _ in range(6):
         instructor.published_course(category_id=category["id"])
     few, many = (statements_of(api, f"{LIST}?category={category['slug']}&page_size={size}") for size in (1, 6))
-    assert few == many
+    assert len(few) == len(many)
 
 
 def statements_of(api: Api, path: str) -> list[str]:

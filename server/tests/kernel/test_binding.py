@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from harness import CONTRACT, TEST_SETTINGS, Api, Server, code_of, running_server
 
+from harness import CONTRACT, TEST_SETTINGS, Api, Server, code_of, running_server
 from unpuzzle_server.app import create_app
 from unpuzzle_server.auth import handlers
 from unpuzzle_server.kernel import logs, spec

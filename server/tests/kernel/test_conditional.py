@@ -1,5 +1,7 @@
 """ETag, If-None-Match and If-Match: nothing is sent twice, and nobody overwrites what they have not seen."""
 
+from collections.abc import Callable
+
 import pytest
 
 from harness import Api, Person, code_of, in_parallel

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+
 from harness import PASSWORD, Api, Person, Server, code_of, in_parallel, running_server
 
 HEALTH, LIST, PROFILE, INFO = "/health/", "/api/v1/courses/", "/api/v1/auth/profile/", "/api/v1/"
@@ -130,9 +131,7 @@ def locked(server: Server, table: str) -> Iterator[None]:
         holding.rollback()
 
 
-def test_a_caller_whom_the_database_can_not_tell_is_not_let_in_as_nobody(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_caller_whom_the_database_can_not_tell_is_not_let_in_as_nobody(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=200ms")
     with running_server(server.owner_url) as impatient, Api(impatient) as caller:
         person = caller.sign_up()

@@ -10,8 +10,8 @@ from itertools import cycle
 
 import httpx
 import pytest
-from harness import PASSWORD, Api, Person, Server, code_of, running_server
 
+from harness import PASSWORD, Api, Person, Server, code_of, running_server
 from unpuzzle_server.kernel.database import Database
 from unpuzzle_server.kernel.ratelimit import FLUSHES_BETWEEN_PURGES, HOUR, PostgresCounters
 

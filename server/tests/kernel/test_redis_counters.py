@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import redis
-from harness import Api, Server, code_of, running_server, wait_for
 
+from harness import Api, Server, code_of, running_server, wait_for
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.ratelimit import HOUR, Count, RedisCounters
 

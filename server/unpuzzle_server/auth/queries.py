@@ -8,6 +8,7 @@ FIND_REFRESH_TOKEN = text("SELECT * FROM app.find_refresh_token(:hash)")
 
 USER = text("SELECT * FROM users WHERE id = :user")
 LOCK_USER = text("SELECT version FROM users WHERE id = :user FOR UPDATE")
+LOCK_ROLES = text("SELECT roles FROM users WHERE id = :user FOR UPDATE")
 ADD_USER = text("""
     INSERT INTO users (id, email, full_name, metadata) VALUES (:user, :email, :full_name, CAST(:metadata AS jsonb))
     ON CONFLICT (email) DO NOTHING

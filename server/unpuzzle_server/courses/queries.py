@@ -1,7 +1,7 @@
 """SQL of the catalogue and of the courses that instructors write."""
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +9,10 @@ from sqlalchemy import TextClause, text
 
 from unpuzzle_server.courses import present
 
-TABLES = """courses c JOIN course_stats s ON s.course_id = c.id JOIN instructors i ON i.id = c.instructor_id
-    LEFT JOIN categories k ON k.id = c.category_id"""
+STATS = "JOIN course_stats s ON s.course_id = c.id"
+CATEGORIES_OF = "LEFT JOIN categories k ON k.id = c.category_id"
+AROUND = f"{STATS} JOIN instructors i ON i.id = c.instructor_id {CATEGORIES_OF}"
+TABLES = f"courses c {AROUND}"
 TAUGHT = "(c.instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()))"
 
 DETAIL = f"SELECT {present.DETAIL} AS course, c.version FROM {TABLES} WHERE "
@@ -80,6 +82,8 @@ SORTS = {
     "rating": ("s.rating", "desc"),
 }
 """What a list can be sorted by, and in which direction it then goes by itself."""
+NEEDED = {"s.rating": STATS, "k.slug": CATEGORIES_OF}
+"""The tables that a filter or a sort looks at, besides the courses'."""
 
 
 def order_by(sort: str | None, order: str | None, *, searching: bool, otherwise: str) -> str:
@@ -90,9 +94,9 @@ def order_by(sort: str | None, order: str | None, *, searching: bool, otherwise:
     return f"{column} {direction} NULLS LAST, c.id"
 
 
-def catalogue(filters: dict[str, Any], order: str) -> TextClause:
-    where = " AND ".join(["c.status = 'published'", *_where(filters)])
-    return _page(present.SUMMARY, TABLES, where, order, _kept_count(filters) or f"SELECT count(*) FROM {TABLES} WHERE {where}")
+def catalogue(filters: dict[str, Any], order: str, window: str) -> TextClause:
+    """From the view `catalogue`, where the indexes on words and tags work: row level security would keep them from it."""
+    return _page(present.SUMMARY, "catalogue", AROUND, ["true", *_where(filters)], order, window, _kept_count(filters))
 
 
 def _kept_count(filters: dict[str, Any]) -> str | None:
@@ -105,25 +109,36 @@ def _kept_count(filters: dict[str, Any]) -> str | None:
     return f"SELECT coalesce(sum(n.courses_count), 0)::int FROM {kept} WHERE {where}"
 
 
-def own_courses(filters: dict[str, Any], order: str) -> TextClause:
-    where = " AND ".join(["c.instructor_id = (SELECT app.user_id())", *_where(filters)])
-    count = f"SELECT count(*) FROM courses c WHERE {where}"
-    return _page(present.OWN_SUMMARY, f"{TABLES} CROSS JOIN {present.OWN_COUNTS}", where, order, count)
+def own_courses(filters: dict[str, Any], order: str, window: str) -> TextClause:
+    mine = ["c.instructor_id = (SELECT app.user_id())", *_where(filters)]
+    return _page(present.OWN_SUMMARY, "courses", f"{AROUND} CROSS JOIN {present.OWN_COUNTS}", mine, order, window)
 
 
 def _where(filters: dict[str, Any]) -> list[str]:
     return [FILTERS[name] for name, value in filters.items() if value is not None]
 
 
-def _page(shape: str, tables: str, where: str, order: str, count: str) -> TextClause:
-    """One statement for the count and the page, so that the two agree."""
-    page = f"SELECT {shape} FROM {tables} WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+def _page(
+    shape: str, source: str, around: str, conditions: list[str], order: str, window: str, kept_count: str | None = None
+) -> TextClause:
+    """One statement for the count and the page, so that the two agree; what the page skips is never put together."""
+    where = " AND ".join(conditions)
+    needed = [join for column, join in NEEDED.items() if column in where + order]
+    found = f"FROM {source} c {' '.join(needed)} WHERE {where}"
+    count = kept_count or f"SELECT count(*) {found}"
+    rows = f"SELECT c.* {found} ORDER BY {order} {window}"
+    page = f"SELECT {shape} FROM ({rows}) c {around} ORDER BY {order}"
     return _statement(f"SELECT ({count}) AS total, to_json(ARRAY({page})) AS results")
 
 
-@cache
+def window(page: int, page_size: int) -> str:
+    """LIMIT and OFFSET as part of the text: PostgreSQL plans a statement anew each time for a limit it does not know."""
+    return f"LIMIT {int(page_size)} OFFSET {(int(page) - 1) * int(page_size)}"
+
+
+@lru_cache(maxsize=256)
 def _statement(sql: str) -> TextClause:
-    """Parsed once: there are as many as there are ways to filter and sort."""
+    """Parsed once, where many ask for the same page."""
     return text(sql)
 
 

@@ -35,6 +35,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
+    "random_page_cost": "1.1",  # no disk turns any more, and most of it is in memory
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -6,8 +6,8 @@
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -153,12 +153,10 @@ class BoundOperation:
             await idempotency.remember(tx, self.operation.id, key, mark, answer)
             return answer
 
-    @asynccontextmanager
-    async def _transaction(self, exchange: Exchange) -> AsyncIterator[Transaction]:
-        anonymous_read = exchange.identity is None and self.operation.method in SAFE_METHODS
-        opened = self.kernel.database.reading() if anonymous_read else self.kernel.database.transaction(exchange.identity)
-        async with opened as tx:
-            yield tx
+    def _transaction(self, exchange: Exchange) -> AbstractAsyncContextManager[Transaction]:
+        if exchange.identity is None and self.operation.method in SAFE_METHODS:
+            return self.kernel.database.reading()
+        return self.kernel.database.transaction(exchange.identity)
 
     def _answer(self, exchange: Exchange, arguments: dict[str, Any], returned: Returned) -> Answer:
         if isinstance(returned, Page):

@@ -15,6 +15,9 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 LOCK = 0x756E70757A7A6C65
 """The advisory lock that keeps two servers from migrating at once ("unpuzzle")."""
 
+PLAN_ONCE = "ALTER ROLE {} SET plan_cache_mode = force_generic_plan"
+"""To plan a page of the catalogue under row level security takes longer than to read it."""
+
 
 class SchemaError(Exception):
     """The database can't be used; the message says why and what to do."""
@@ -46,6 +49,7 @@ def _make_role(connection: Connection, secret_key: str) -> tuple[str, str]:
     verb = "ALTER ROLE {}" if exists else "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
     statement = sql.SQL(verb + " PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
     connection.exec_driver_sql(statement.as_string())
+    connection.exec_driver_sql(sql.SQL(PLAN_ONCE).format(sql.Identifier(name)).as_string())
     return name, password
 
 

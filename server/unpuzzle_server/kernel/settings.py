@@ -1,10 +1,13 @@
 """The settings of a deployment, read from the environment once, at start."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
+
+ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -39,6 +42,14 @@ def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def origins(value: str) -> tuple[str, ...]:
+    """Spelt as browsers send them. Not `*`: under cookies, any page could then act as its visitor."""
+    found = names(value)
+    if not all(ORIGIN.fullmatch(origin) for origin in found):
+        raise ValueError("takes origins such as https://app.unpuzzle.com, with commas")
+    return found
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in allowed:
@@ -71,7 +82,7 @@ class Settings:
     secret_key: str = setting("", text, "signs tokens; one for all machines, 32 characters or more", secret=True)
     public_url: str = setting("http://127.0.0.1:8000", url("http", "https"), "where clients reach this server")
     app_url: str = setting("https://app.unpuzzle.com", url("http", "https"), "where people reach the app")
-    cors_origins: tuple[str, ...] = setting("https://app.unpuzzle.com", names, "origins of browsers' pages, with commas")
+    cors_origins: tuple[str, ...] = setting("https://app.unpuzzle.com", origins, "origins of browsers' pages, with commas")
     trusted_proxies: tuple[str, ...] = setting("", names, "addresses whose X-Forwarded-For counts, with commas")
     environment: str = setting(
         "staging", one_of("development", "staging", "production"), "production logs an answer that breaks the contract, else 500"

@@ -1,0 +1,75 @@
+"""`unpuzzle api`: any request."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from loopback import Reply, error
+
+
+def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(unpuzzle: Any, stand_in: Any, tmp_path: Path) -> None:
+    (tmp_path / "body.txt").write_text("From a file")
+    unpuzzle("api", "get", "courses/", "-f", "search=a b", "-F", "page=2")
+    fields = [
+        "-f",
+        "title=5",
+        "-F",
+        "price=5",
+        "-F",
+        'tags=["a"]',
+        "-F",
+        "draft=true",
+        "-F",
+        f"body=@{tmp_path}/body.txt",
+        "-F",
+        "x=y",
+    ]
+    unpuzzle("api", "POST", "/api/v1/instructor/courses/create/", *fields)
+    get, post = stand_in.received
+    assert (get.path, get.query) == ("/api/v1/courses/", {"search": ["a b"], "page": ["2"]})
+    assert post.json == {"title": "5", "price": 5, "tags": ["a"], "draft": True, "body": "From a file", "x": "y"}
+    assert "idempotency-key" in post.headers
+
+
+def test_a_body_comes_from_a_file_or_stdin_and_fields_are_then_the_query(unpuzzle: Any, stand_in: Any, tmp_path: Path) -> None:
+    (tmp_path / "body.json").write_text('{"a": [1]}')
+    unpuzzle("api", "PUT", "x/", "--input", str(tmp_path / "body.json"), "-f", "dry=1")
+    unpuzzle("api", "PATCH", "x/", "--input", "-", "-H", "If-Match: *", stdin='{"b": null}')
+    put, patch = stand_in.received
+    assert (put.json, put.query) == ({"a": [1]}, {"dry": ["1"]})
+    assert (patch.json, patch.headers["if-match"]) == ({"b": None}, "*")
+    assert unpuzzle("api", "PUT", "x/", "--input", "-", stdin="{").returncode == 2
+
+
+def test_pages_are_joined(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.script = [
+        Reply(200, {"results": [1, 2], "next": "https://elsewhere.example/api/v1/courses/?page=2&page_size=2"}),
+        Reply(200, {"results": [3], "next": None}),
+    ]
+    assert json.loads(unpuzzle("api", "GET", "courses/", "-f", "page_size=2", "--paginate").stdout) == [1, 2, 3]
+    assert stand_in.received[1].query == {"page": ["2"], "page_size": ["2"]}
+    stand_in.script = [Reply(200, {"name": "no list"})]
+    assert unpuzzle("api", "GET", "x/", "--paginate").returncode == 2
+
+
+def test_status_and_headers_are_included_on_request(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.script = [Reply(200, {"a": 1}, {"Content-Type": "application/json", "ETag": '"3"'})]
+    head, _, body = unpuzzle("api", "GET", "x/", "--include").stdout.partition("\n\n")
+    assert head.startswith("HTTP 200\n")
+    assert 'etag: "3"' in head
+    assert json.loads(body) == {"a": 1}
+
+
+def test_an_error_answer_is_data_too(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: error(404, "NOT_FOUND")
+    outcome = unpuzzle("api", "GET", "nothing/", "-i")
+    assert outcome.returncode == 5
+    assert outcome.stdout.startswith("HTTP 404\n")
+    assert json.loads(outcome.stdout.partition("\n\n")[2])["error"]["code"] == "NOT_FOUND"
+    assert "request id: req_1" in outcome.stderr
+
+
+def test_what_is_not_json_comes_as_it_is(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.script = [Reply(200, content=b"a: 1\n", headers={"Content-Type": "application/yaml"}), Reply(204)]
+    assert unpuzzle("api", "GET", "openapi.yaml").stdout == "a: 1\n"
+    assert unpuzzle("api", "DELETE", "x/").stdout == ""

@@ -1,0 +1,68 @@
+"""Completion in three shells: commands, options, choices, and what is on the server."""
+
+from typing import Any
+
+import pytest
+from loopback import Reply
+
+PYTHON = "introduction-to-python-programming"
+
+
+def bash(*words: str) -> dict[str, str]:
+    return {"_UNPUZZLE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+
+
+def other(shell: str, *words: str) -> dict[str, str]:
+    asked = {"_UNPUZZLE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": " ".join(words)}
+    return {**asked, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        bash("unpuzzle", "courses", "get", "intro"),
+        other("zsh", "unpuzzle", "courses", "get", "intro"),
+        other("fish", "unpuzzle", "courses", "get", "intro"),
+    ],
+    ids=["bash", "zsh", "fish"],
+)
+def test_slugs_come_from_the_server(unpuzzle: Any, stand_in: Any, asked: dict[str, str]) -> None:
+    assert PYTHON in unpuzzle(**asked).stdout
+    assert stand_in.received[0].query["search"] == ["intro"]
+
+
+def test_own_courses_are_completed_by_their_ids(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["OwnCoursePage"])
+    known = examples["OwnCoursePage"]["results"][0]["id"]
+    assert known in unpuzzle(**bash("unpuzzle", "courses", "publish", known[:4])).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["unpuzzle", "cour"], "courses"),
+        (["unpuzzle", "courses", "pub"], "publish"),
+        (["unpuzzle", "courses", "list", "--diff"], "--difficulty"),
+        (["unpuzzle", "courses", "list", "--sort", "pr"], "price"),
+        (["unpuzzle", "courses", "create", "--currency", "EU"], "EUR"),
+        (["unpuzzle", "completion", "f"], "fish"),
+    ],
+)
+def test_what_is_known_without_a_server(unpuzzle: Any, stand_in: Any, words: list[str], found: str) -> None:
+    assert found in unpuzzle(**bash(*words)).stdout
+    assert stand_in.received == []
+
+
+def test_completion_never_complains(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(500, content=b"<html>")
+    asked = bash("unpuzzle", "courses", "get", "intro")
+    for changes in ({}, {"UNPUZZLE_BASE_URL": "http://127.0.0.1:1"}, {"UNPUZZLE_BASE_URL": "nonsense"}):
+        silent = unpuzzle(**{**asked, **changes})
+        assert (silent.stdout.strip(), silent.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_each_shell_can_be_printed(unpuzzle: Any, shell: str) -> None:
+    shown = unpuzzle("completion", shell)
+    assert shown.returncode == 0
+    assert f"_UNPUZZLE_COMPLETE=complete_{shell}" in shown.stdout

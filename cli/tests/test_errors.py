@@ -1,0 +1,114 @@
+"""What went wrong, why, and what to type next; and the exit code for programs."""
+
+from typing import Any
+
+import pytest
+from loopback import Reply, error
+
+PYTHON = "introduction-to-python-programming"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code", "said"),
+    [
+        (401, "AUTH_REQUIRED", 4, "Sign in: unpuzzle auth login"),
+        (403, "ACCOUNT_SUSPENDED", 4, "Ask support"),
+        (403, "PERMISSION_DENIED", 4, "unpuzzle auth status"),
+        (404, "COURSE_NOT_FOUND", 5, "unpuzzle courses list --search WORDS"),
+        (404, "NOT_FOUND", 5, "It went wrong. (NOT_FOUND)"),
+        (422, "VALIDATION_ERROR", 1, "title: is too long"),
+        (422, "COURSE_NOT_READY", 1, "unpuzzle courses check-readiness"),
+        (429, "RATE_LIMIT_EXCEEDED", 6, "Try again in 3600 seconds"),
+        (500, "INTERNAL_ERROR", 1, "It went wrong. (INTERNAL_ERROR)"),
+        (418, "NOT_KNOWN_YET", 1, "It went wrong. (NOT_KNOWN_YET)"),
+    ],
+)
+def test_an_error_answer_says_what_why_and_what_next(
+    unpuzzle: Any, stand_in: Any, status: int, code: str, exit_code: int, said: str
+) -> None:
+    details = [{"field": "title", "message": "is too long"}, {"field": "price", "message": "is negative"}]
+    headers = {"Retry-After": "3600"} if status == 429 else {}
+    stand_in.respond = lambda _: error(status, code, details=details, headers=headers)
+    outcome = unpuzzle("courses", "get", PYTHON)
+    assert (outcome.returncode, outcome.stdout) == (exit_code, "")
+    assert said in outcome.stderr
+    assert "\n  title: is too long\n  price: is negative\n  request id: req_1\n" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_learner_is_told_how_to_become_an_instructor(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: error(403, "PERMISSION_DENIED", message="This needs the role instructor.")
+    assert "unpuzzle auth apply-as-instructor" in unpuzzle("courses", "list-own").stderr
+
+
+def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: error(401, "AUTH_INVALID_TOKEN")
+    assert "UNPUZZLE_TOKEN" in unpuzzle("auth", "get-profile", UNPUZZLE_TOKEN="old").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["courses", "nonsense"], "See: unpuzzle courses --help"),
+        (["corses"], "Did you mean 'courses'?"),
+        (["courses", "list", "--limit", "x"], "--limit"),
+        (["courses", "list", "--sort", "colour"], "'title', 'created_at', 'price', 'rating'"),
+        (["courses", "list", "--page-size", "101"], "101"),
+        (["courses", "get"], "course_id"),
+        (["courses", "create", "--price", "9"], "--title"),
+        (["courses", "create", "--title", "x", "--price", "cheap"], "cheap is not a number"),
+        (["courses", "update", "x"], "Nothing to change."),
+        (["courses", "update", "x", "--description", "@/not/there"], "/not/there can't be read"),
+        (["auth", "update-profile", "--preferences", "timezone"], "key=value"),
+        (["config", "set", "colour", "red"], "base_url"),
+        (["config", "set", "base_url", "nonsense"], "is not an address"),
+        (["config", "set", "timeout", "0"], "is not a number of seconds"),
+        (["api", "POST", "auth/signin/", "-f", "email"], "key=value"),
+        (["api", "GET", "courses/", "-H", "nonsense"], "Name: value"),
+        (["api", "POST", "courses/", "--paginate"], "for GET"),
+        (["auth", "login", "--email", "x@example.com"], "--password-stdin"),
+        (["auth", "login"], "--email"),
+        (["completion", "tcsh"], "bash, zsh and fish"),
+    ],
+)
+def test_a_command_that_was_not_understood_is_2_and_sends_nothing(
+    unpuzzle: Any, stand_in: Any, arguments: list[str], said: str
+) -> None:
+    outcome = unpuzzle(*arguments)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert said in outcome.stderr
+    assert stand_in.received == []
+
+
+def test_a_server_that_is_not_there_is_one_sentence(unpuzzle: Any) -> None:
+    outcome = unpuzzle("--base-url", "http://127.0.0.1:1", "courses", "get", "x")
+    assert outcome.returncode == 1
+    assert "can't be reached" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_page_of_a_proxy_is_no_crash(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(502, content=b"<html>Bad gateway</html>", headers={"Retry-After": "3600"})
+    outcome = unpuzzle("courses", "get", PYTHON)
+    assert (outcome.returncode, "502" in outcome.stderr, "Traceback" in outcome.stderr) == (1, True, False)
+    stand_in.respond = lambda _: Reply(200, content=b"<html>Welcome</html>")
+    outcome = unpuzzle("courses", "get", PYTHON)
+    assert (outcome.returncode, "not JSON" in outcome.stderr, "Traceback" in outcome.stderr) == (1, True, False)
+
+
+def test_a_broken_configuration_is_named(unpuzzle: Any, folder: Any) -> None:
+    folder.mkdir()
+    (folder / "config.toml").write_text("[default\n")
+    outcome = unpuzzle("courses", "list", UNPUZZLE_BASE_URL="")
+    assert (outcome.returncode, "config.toml" in outcome.stderr, "Traceback" in outcome.stderr) == (1, True, False)
+
+
+def test_deleting_asks_first(unpuzzle: Any, terminal: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(204)
+    refused = unpuzzle("courses", "delete", "x")
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    seen, code = terminal("courses", "delete", "x", answers={"Delete a course x? [y/N]": "n"})
+    assert (code, "Nothing was deleted." in seen, stand_in.received) == (1, True, [])
+    assert terminal("courses", "delete", "x", answers={"[y/N]": "y"})[1] == 0
+    assert unpuzzle("courses", "delete", "x", "--yes").returncode == 0
+    assert [each.method for each in stand_in.received] == ["DELETE", "DELETE"]

@@ -1,0 +1,179 @@
+"""What is printed, and where: tables for people, lines for programs, JSON on request."""
+
+import json
+import re
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from loopback import Reply
+
+PYTHON = "introduction-to-python-programming"
+
+
+def course(examples: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**examples["CoursePage"]["results"][0], **changes}
+
+
+def page(examples: dict[str, Any], *courses: dict[str, Any], **changes: Any) -> Reply:
+    return Reply(200, {**examples["CoursePage"], "count": len(courses), "next": None, "results": list(courses), **changes})
+
+
+def test_a_pipe_gets_lines_with_tabs_and_times_as_the_server_writes_them(unpuzzle: Any) -> None:
+    shown = unpuzzle("courses", "list")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.split("\t")[:3] == ["b6b28414-328b-5b14-930c-0a8320288e81", PYTHON, "Introduction to Python Programming"]
+    assert unpuzzle("courses", "list", "--fields", "slug,published_at").stdout == f"{PYTHON}\t2026-01-05T00:00:00Z\n"
+
+
+def test_a_line_stays_a_line(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.script = [page(examples, course(examples, title="Two\nlines\tand a tab"))]
+    assert unpuzzle("courses", "list", "--fields", "title,price").stdout == "Two lines and a tab\t49.99\n"
+
+
+def test_an_empty_list_is_no_error(unpuzzle: Any, terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: page(examples)
+    assert unpuzzle("courses", "list").stdout == ""
+    assert "0 in all" in terminal("courses", "list")[0]
+
+
+def test_json_is_the_whole_answer(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    answer = page(examples, course(examples), count=57, next="http://x/?page=2").json
+    stand_in.script = [Reply(200, answer)]
+    assert json.loads(unpuzzle("courses", "list", "--json", "--limit", "1").stdout) == answer
+    stand_in.respond = lambda _: Reply(200, examples["Course"])
+    assert json.loads(unpuzzle("courses", "get", PYTHON, "--json").stdout) == examples["Course"]
+
+
+def test_json_with_fields_has_only_these(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    found = json.loads(unpuzzle("courses", "list", "--json", "--fields", "id,instructor.name").stdout)
+    assert found["results"] == [{"id": "b6b28414-328b-5b14-930c-0a8320288e81", "instructor.name": "Jane Smith"}]
+    stand_in.respond = lambda _: Reply(200, examples["Course"])
+    assert json.loads(unpuzzle("courses", "get", PYTHON, "--json", "--fields", "price").stdout) == {"price": 49.99}
+
+
+def test_a_field_that_is_not_there_is_told_with_those_that_are(unpuzzle: Any) -> None:
+    shown = unpuzzle("courses", "list", "--fields", "colour")
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert "There is no field colour." in shown.stderr
+    assert "slug" in shown.stderr
+
+
+def test_what_the_server_adds_later_is_shown(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.script = [page(examples, course(examples, mood="happy"))]
+    assert unpuzzle("courses", "list", "--fields", "mood").stdout == "happy\n"
+
+
+def test_a_single_resource_is_aligned_on_a_terminal_and_tabbed_in_a_pipe(
+    unpuzzle: Any, terminal: Any, stand_in: Any, examples: dict[str, Any]
+) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["Course"])
+    lines = unpuzzle("courses", "get", PYTHON).stdout.splitlines()
+    assert f"slug\t{PYTHON}" in lines
+    assert "category.name\tProgramming" in lines
+    seen = terminal("courses", "get", PYTHON)[0]
+    assert re.search(rf"^slug +{PYTHON}\r?$", seen, re.MULTILINE)
+
+
+def test_lists_inside_are_tables_on_a_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["Curriculum"])
+    seen = terminal("courses", "get-curriculum", PYTHON)[0]
+    assert "TITLE" in seen
+    assert "Getting Started" in seen
+
+
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_a_table_fits_the_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any], columns: int) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, title="A very long title of a course " * 5))
+    seen, code = terminal("courses", "list", columns=columns)
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in seen.splitlines()]
+    assert code == 0
+    assert max(map(len, lines)) <= columns
+    assert "1 in all" in seen
+
+
+def test_times_are_relative_for_people(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    moment = (datetime.now(UTC) - timedelta(days=3, minutes=5)).isoformat()
+    stand_in.respond = lambda _: page(examples, course(examples, published_at=moment))
+    assert "3 days ago" in terminal("courses", "list", "--fields", "published_at")[0]
+
+
+def test_no_color_is_obeyed(terminal: Any) -> None:
+    assert "\x1b[1m" in terminal("courses", "list")[0]
+    assert "\x1b" not in terminal("courses", "list", NO_COLOR="1")[0]
+
+
+def test_what_a_server_says_can_not_command_the_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    evil = "Red \x1b[31m \x9b2J \u202eback \x07"
+    stand_in.respond = lambda _: Reply(200, {**examples["Course"], "title": evil})
+    for more in ([], ["--json"], ["--fields", "title"]):
+        seen = terminal("courses", "get", PYTHON, *more)[0]
+        assert not re.search("\x1b\\[31m|\x9b|\u202e|\x07", seen)
+    assert evil == json.loads(terminal("courses", "get", PYTHON, "--json")[0])["title"]
+
+
+def test_pages_are_fetched_until_there_are_enough(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    def answer(received: Any) -> Reply:
+        number, size = int(received.query.get("page", ["1"])[0]), int(received.query["page_size"][0])
+        slugs = [f"course-{index}" for index in range((number - 1) * size, min(number * size, 250))]
+        more = "http://x/?page=2" if number * size < 250 else None
+        return page(examples, *(course(examples, slug=slug) for slug in slugs), count=250, next=more, page=number)
+
+    stand_in.respond = answer
+    only = ["courses", "list", "--fields", "slug"]
+    assert len(unpuzzle(*only).stdout.splitlines()) == 20
+    assert len(unpuzzle(*only, "--limit", "150").stdout.splitlines()) == 150
+    assert len(unpuzzle(*only, "--all").stdout.splitlines()) == 250
+    assert unpuzzle(*only, "--page", "2", "--page-size", "3").stdout.split() == ["course-3", "course-4", "course-5"]
+    assert len(json.loads(unpuzzle(*only, "--all", "--json").stdout)["results"]) == 250
+    assert unpuzzle(*only, "--page", "2", "--all").returncode == 2
+
+
+def test_a_person_is_told_that_there_is_more(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples), count=57)
+    assert "1 of 57. All of them: --all" in terminal("courses", "list", "--limit", "1")[0]
+
+
+def test_talk_goes_to_stderr_and_can_be_silenced(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["OwnCourseResult"])
+    loud = unpuzzle("courses", "publish", "x")
+    assert loud.stderr == examples["OwnCourseResult"]["message"] + "\n"
+    assert examples["OwnCourseResult"]["message"] not in loud.stdout
+    assert unpuzzle("--quiet", "courses", "publish", "x").stderr == ""
+    assert unpuzzle("courses", "publish", "x", "--quiet").stderr == ""
+
+
+def test_a_reader_that_has_enough_is_no_error(start: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: page(examples, *(course(examples, title="x" * 1000) for _ in range(100)))
+    with start("courses", "list", "--json") as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(20)) == (b"", 0)
+
+
+def test_an_interrupted_command_ends_without_a_word(start: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: time.sleep(2) or Reply(500)
+    with start("courses", "list") as process:
+        while not stand_in.received:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=10) == (b"", b"")
+        assert process.returncode == 130
+
+
+def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
+    stand_in.respond = lambda _: Reply(200, content=b"openapi: \xff", headers={"Content-Type": "application/yaml"})
+    kept = tmp_path / "contract.yaml"
+    assert unpuzzle("system", "openapi-yaml", "--output", str(kept)).stdout == ""
+    assert kept.read_bytes() == b"openapi: \xff"
+    seen, code = terminal("system", "openapi-yaml")
+    assert ("--output FILE" in seen, code) == (True, 2)
+
+
+def test_an_encoding_without_a_character_is_no_crash(start: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, title="Größe 木"))
+    with start("courses", "list", "--fields", "title", PYTHONIOENCODING="latin-1:strict", PYTHONUTF8="0") as process:
+        assert process.communicate() == ("Größe \\u6728\n".encode("latin-1"), b"")
+        assert process.returncode == 0

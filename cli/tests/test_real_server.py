@@ -1,0 +1,54 @@
+"""The story of a course from the command line, on the real server."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness import PASSWORD, Person, Server
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], server: Server) -> dict[str, str]:
+    return {**environment, "UNPUZZLE_BASE_URL": server.base_url}
+
+
+@pytest.fixture
+def signed_in(unpuzzle: Any, instructor: Person) -> Person:
+    outcome = unpuzzle("auth", "login", "--email", instructor.email, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert outcome.returncode == 0, outcome.stderr
+    return instructor
+
+
+def test_a_course_is_written_published_found_and_taken(unpuzzle: Any, signed_in: Person) -> None:
+    def answer(*arguments: str) -> Any:
+        outcome = unpuzzle(*arguments, "--json")
+        assert outcome.returncode == 0, outcome.stderr
+        return json.loads(outcome.stdout)
+
+    category = signed_in.api.category()
+    course = answer("courses", "create", "--title", "Typed by hand", "--price", "0", "--category-id", category["id"])
+    refused = unpuzzle("courses", "publish", course["id"])
+    assert (refused.returncode, "description: " in refused.stderr) == (1, True)
+    answer("courses", "update", course["id"], "--description", "Written in a shell.")
+    section = answer("content", "create-section", course["id"], "--title", "One", "--is-published")
+    answer("content", "create-lesson", section["id"], "--title", "First", "--body", "<p>Hello</p>")
+    assert answer("courses", "publish", course["id"])["status"] == "published"
+    assert unpuzzle("courses", "list", "--category", category["slug"], "--fields", "title").stdout == "Typed by hand\n"
+    assert answer("courses", "get-curriculum", course["slug"])["lessons_count"] == 1
+    learner = signed_in.api.sign_up()
+    token = learner.tokens["access_token"]
+    taken = unpuzzle("enrollments", "enroll", course["slug"], "--fields", "course_id", UNPUZZLE_TOKEN=token)
+    assert (taken.returncode, taken.stdout.strip()) == (0, f"course_id\t{course['id']}")
+    assert unpuzzle("courses", "delete", course["id"], "--yes").returncode == 1
+    assert unpuzzle("auth", "logout").returncode == 0
+
+
+def test_an_answer_is_shown_as_the_server_gave_it(unpuzzle: Any, instructor: Person) -> None:
+    course = instructor.published_course(price=12.5)
+    shown = json.loads(unpuzzle("courses", "get", course["slug"], "--json").stdout)
+    assert shown == instructor.api.get(f"/api/v1/courses/{course['id']}/").json()
+
+
+def test_the_contract_comes_byte_for_byte(unpuzzle: Any, instructor: Person) -> None:
+    assert unpuzzle("system", "openapi-yaml").stdout == instructor.api.get("/api/v1/openapi.yaml").text

@@ -1,0 +1,156 @@
+"""Signing in, where the tokens are, and which server and whose token a command takes."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Reply, error
+
+KEYRING = """
+import json, os, pathlib
+from keyring.backend import KeyringBackend
+
+class Backend(KeyringBackend):
+    priority = 9
+    file = pathlib.Path(os.environ["TEST_KEYRING"])
+    def kept(self): return json.loads(self.file.read_text()) if self.file.exists() else {}
+    def get_password(self, service, name): return self.kept().get(name)
+    def set_password(self, service, name, value): self.file.write_text(json.dumps({**self.kept(), name: value}))
+    def delete_password(self, service, name):
+        kept = self.kept(); del kept[name]; self.file.write_text(json.dumps(kept))
+
+class Locked(Backend):
+    def get_password(self, *_): raise RuntimeError("locked")
+    set_password = delete_password = get_password
+"""
+
+
+@pytest.fixture
+def api(stand_in: Any, examples: dict[str, Any]) -> Any:
+    """A server that knows one account and one token."""
+
+    def answer(received: Any) -> Reply:
+        if received.path.endswith("/signin/"):
+            good = received.json == {"email": "user@example.com", "password": "open sesame"}
+            return Reply(200, examples["AuthSession"]) if good else error(401, "AUTH_INVALID_CREDENTIALS")
+        if received.headers.get("authorization") != "Bearer eyJhbGciOi":
+            return error(401, "AUTH_REQUIRED")
+        return Reply(200, examples["User"] if received.path.endswith("/profile/") else {"message": "Signed out"})
+
+    stand_in.respond = answer
+    return stand_in
+
+
+def login(unpuzzle: Any, password: str = "open sesame", **changes: str) -> Any:
+    return unpuzzle("auth", "login", "--email", "user@example.com", "--password-stdin", stdin=f"{password}\n", **changes)
+
+
+def test_signing_in_on_a_terminal_asks_and_shows_no_secret(terminal: Any, api: Any) -> None:
+    seen, code = terminal("auth", "login", answers={"E-mail address: ": "user@example.com", "Password: ": "open sesame"})
+    assert (code, "Signed in to http://" in seen) == (0, True)
+    assert "open sesame" not in seen
+    assert "eyJhbGciOi" not in seen
+    assert terminal("auth", "status")[1] == 0
+
+
+def test_tokens_are_kept_in_a_file_that_only_its_owner_reads_and_that_is_said_once(unpuzzle: Any, api: Any, folder: Path) -> None:
+    first = login(unpuzzle)
+    assert (first.returncode, first.stdout) == (0, "")
+    assert "the tokens are kept in" in first.stderr
+    assert "the tokens are kept in" not in login(unpuzzle).stderr
+    assert [stat.S_IMODE(path.stat().st_mode) for path in folder.glob("tokens-*.json")] == [0o600]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    shown = json.loads(unpuzzle("auth", "status", "--json").stdout)
+    assert (shown["email"], shown["token"]) == ("user@example.com", str(next(folder.glob("tokens-*.json"))))
+
+
+def test_a_keyring_is_used_where_there_is_one_that_works(
+    process: Any, environment: dict[str, str], api: Any, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fake_keyring.py").write_text(KEYRING)
+    path = f"{tmp_path}:{environment['PYTHONPATH']}"
+    own = {"UNPUZZLE_NO_KEYRING": "", "TEST_KEYRING": str(tmp_path / "ring.json"), "PYTHONPATH": path}
+    works = {**own, "PYTHON_KEYRING_BACKEND": "fake_keyring.Backend"}
+    assert login(process, **works).returncode == 0
+    assert not list(folder.glob("tokens-*.json"))
+    assert json.loads(process("auth", "status", "--json", **works).stdout)["token"] == "keyring"
+    assert process("auth", "logout", **works).returncode == 0
+    assert process("auth", "status", **works).returncode == 4
+    locked = {**own, "PYTHON_KEYRING_BACKEND": "fake_keyring.Locked"}
+    assert "the tokens are kept in" in login(process, **locked).stderr
+    assert process("auth", "status", **locked).returncode == 0
+
+
+def test_a_wrong_password_is_told_and_never_shown(unpuzzle: Any, api: Any) -> None:
+    outcome = login(unpuzzle, "s3cr3t-guess")
+    assert (outcome.returncode, "unpuzzle auth login" in outcome.stderr) == (4, True)
+    assert "s3cr3t-guess" not in outcome.stderr
+
+
+def test_signing_out_forgets_the_tokens_even_if_the_server_has_forgotten_them_before(
+    unpuzzle: Any, api: Any, folder: Path
+) -> None:
+    login(unpuzzle)
+    api.respond = lambda _: error(401, "AUTH_INVALID_TOKEN")
+    assert unpuzzle("auth", "logout").returncode == 0
+    assert not list(folder.glob("tokens-*.json"))
+    assert unpuzzle("auth", "logout").returncode == 4
+
+
+def test_the_token_can_be_given_to_other_programs(unpuzzle: Any, api: Any) -> None:
+    login(unpuzzle)
+    assert unpuzzle("auth", "token").stdout == "eyJhbGciOi\n"
+
+
+def test_tokens_are_printed_only_on_request(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(201, examples["AuthSession"])
+    arguments = ["auth", "sign-up", "--email", "user@example.com", "--full-name", "John Doe", "--password-stdin"]
+    shown = unpuzzle(*arguments, stdin="open sesame\n")
+    assert (shown.returncode, "eyJhbGciOi" in shown.stdout, "user@example.com" in shown.stdout) == (0, False, True)
+    assert json.loads(unpuzzle(*arguments, "--json", stdin="open sesame\n").stdout)["access_token"] == "eyJhbGciOi"
+
+
+def test_tokens_of_one_server_are_never_sent_to_another(unpuzzle: Any, api: Any) -> None:
+    login(unpuzzle)
+    count = len(api.received)
+    assert unpuzzle("auth", "get-profile", "--base-url", api.url.replace("127.0.0.1", "localhost")).returncode == 4
+    assert [each.headers.get("authorization") for each in api.received[count:]] == [None]
+    assert unpuzzle("auth", "get-profile", "--profile", "other").returncode == 4
+
+
+def test_a_token_of_the_environment_wins_over_what_was_kept(unpuzzle: Any, api: Any) -> None:
+    login(unpuzzle)
+    assert unpuzzle("auth", "get-profile", UNPUZZLE_TOKEN="mine").returncode == 4
+    assert api.received[-1].headers["authorization"] == "Bearer mine"
+    assert unpuzzle("auth", "get-profile", UNPUZZLE_TOKEN="eyJhbGciOi").returncode == 0
+    assert login(unpuzzle, UNPUZZLE_TOKEN="mine").returncode == 2
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_profile(unpuzzle: Any, stand_in: Any) -> None:
+    nowhere, here = "http://127.0.0.1:1", stand_in.url
+    assert unpuzzle("config", "set", "base_url", nowhere).returncode == 0
+    assert unpuzzle("config", "get", "base_url").stdout == f"{nowhere}\n"
+    assert unpuzzle("courses", "list", UNPUZZLE_BASE_URL="").returncode == 1
+    assert unpuzzle("courses", "list").returncode == 0
+    assert unpuzzle("--base-url", nowhere, "courses", "list").returncode == 1
+    assert unpuzzle("courses", "list", "--base-url", here, UNPUZZLE_BASE_URL=nowhere).returncode == 0
+
+
+def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> None:
+    unpuzzle("config", "set", "base_url", "http://127.0.0.1:1")
+    unpuzzle("config", "set", "base_url", stand_in.url + "/", "--profile", "local one")
+    assert unpuzzle("config", "list").stdout.splitlines() == [
+        "default\tbase_url\thttp://127.0.0.1:1",
+        f"local one\tbase_url\t{stand_in.url}",
+    ]
+    assert unpuzzle("courses", "list", "--profile", "local one", UNPUZZLE_BASE_URL="").returncode == 0
+    assert unpuzzle("courses", "list", UNPUZZLE_PROFILE="local one", UNPUZZLE_BASE_URL="").returncode == 0
+    unpuzzle("config", "unset", "base_url")
+    assert unpuzzle("config", "list").stdout == f"local one\tbase_url\t{stand_in.url}\n"
+
+
+def test_the_version_of_the_client_is_sent(unpuzzle: Any, stand_in: Any) -> None:
+    unpuzzle("courses", "list")
+    assert stand_in.received[0].headers["x-client-version"] == "unpuzzle-cli/1.0.0"

@@ -1,0 +1,60 @@
+"""From what is typed to what is sent."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Reply
+
+
+@pytest.fixture
+def sent(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> Any:
+    """Runs a command and gives the request that it sent."""
+    stand_in.respond = lambda received: Reply(
+        200, examples["ProfileUpdated" if "profile" in received.path else "OwnCourseResult"]
+    )
+
+    def run(*arguments: str, stdin: str = "") -> Any:
+        outcome = unpuzzle(*arguments, stdin=stdin)
+        assert outcome.returncode == 0, outcome.stderr
+        return stand_in.received[-1]
+
+    return run
+
+
+def test_every_kind_of_option_becomes_its_kind_of_value(sent: Any) -> None:
+    arguments = ["--title", "T", "--price", "9.90", "--tags", "a", "--tags", "b, c", "--difficulty", "beginner"]
+    body = {"title": "T", "price": 9.9, "tags": ["a", "b, c"], "difficulty": "beginner"}
+    assert sent("courses", "create", *arguments).json == body
+
+
+def test_null_clears_what_may_be_null_and_is_a_word_elsewhere(sent: Any) -> None:
+    request = sent("courses", "update", "x", "--price", "null", "--description", "null", "--title", "null", "--tags", "")
+    assert request.json == {"price": None, "description": None, "title": "null", "tags": []}
+
+
+def test_long_texts_come_from_files_and_stdin(sent: Any, tmp_path: Path) -> None:
+    (tmp_path / "text.html").write_text("<p>Größe</p>")
+    arguments = ["--detailed-description", f"@{tmp_path}/text.html", "--description", "-"]
+    assert sent("courses", "update", "x", *arguments, stdin="From stdin").json == {
+        "detailed_description": "<p>Größe</p>",
+        "description": "From stdin",
+    }
+
+
+def test_objects_are_pairs_or_json(sent: Any) -> None:
+    change = ["auth", "update-profile", "--preferences"]
+    pairs = sent(*change, "learning_reminders=false", "--preferences", "timezone=null")
+    assert pairs.json == {"preferences": {"learning_reminders": False, "timezone": "null"}}
+    assert sent(*change, '{"timezone": "UTC"}').json == {"preferences": {"timezone": "UTC"}}
+
+
+def test_headers_of_the_contract_are_options(sent: Any) -> None:
+    headers = sent("courses", "update", "x", "--title", "T", "--if-match", '"3"', "--idempotency-key", "mine").headers
+    assert (headers["if-match"], headers["idempotency-key"]) == ('"3"', "mine")
+
+
+def test_a_path_is_one_segment_whatever_is_typed(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["Course"])
+    unpuzzle("courses", "get", "a/../b?c")
+    assert stand_in.received[0].path == "/api/v1/courses/a%2F..%2Fb%3Fc/"
