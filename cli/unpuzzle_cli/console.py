@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import shutil
 import sys
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unpuzzle_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from unpuzzle_cli.tables import Column
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What could command a terminal or turn the order of what it shows: controls, C1, directions, halves of pairs."""
@@ -73,15 +77,21 @@ def say_bytes(content: bytes) -> None:
         raise UsageError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
 
 
-def say_table(rows: list[list[str]], columns: list[str], numeric: set[str], cuttable: set[str]) -> None:
-    """A table in as many of the columns as fit; long cells of the cuttable ones are cut."""
+def say_table(columns: "list[Column]") -> None:
+    """A table, in as many of the columns as fit."""
     from rich.console import Console
 
-    from unpuzzle_cli.tables import table
+    from unpuzzle_cli.tables import lines
 
     # Where NO_COLOR is set rich keeps what is bold; who sets it wants text.
     screen = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
-    screen.print(table(rows, columns, numeric, cuttable, screen.width))
+    for line in lines(columns, screen.width):
+        screen.print(line, soft_wrap=True)
+
+
+def width() -> int:
+    """How many characters a line of the terminal has."""
+    return shutil.get_terminal_size().columns
 
 
 def ask(label: str, option: str) -> str:

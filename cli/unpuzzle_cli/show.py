@@ -1,12 +1,12 @@
 """Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
 
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from unpuzzle_cli import console
 from unpuzzle_cli.errors import UsageError
-from unpuzzle_cli.tables import MOST_COLUMNS
 
 Item = dict[str, Any]
 
@@ -18,6 +18,10 @@ FIRST = (
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {"title", "name", "full_name", "slug", "email", "message", "description", "category"}
 TOO_LONG = ("description", "body", "bio", "_url", "metadata")
+MONEY = ("price", "amount", "discount", "total")
+DECIMALS = {"CLP": 0, "JPY": 0, "KRW": 0, "VND": 0, "KWD": 3}
+"""Of the currencies that do not have two."""
+MOST_COLUMNS, NARROW = 9, 20
 TOKENS = {"access_token", "refresh_token"}
 """For programs that ask for them, never by the way on a screen."""
 DAY = 86_400
@@ -124,24 +128,36 @@ def _chosen(name: str, item: Item, known: Item) -> Any:
 
 
 def _values(shown: Item) -> None:
-    width = max(map(len, shown), default=0)
-    for name, value in shown.items():
+    longest = max(map(len, shown), default=0)
+    for name in shown:
         if console.for_people():
-            console.say(f"{name:<{width}}  {cell(value, people=True)}")
+            console.say(_wrapped(f"{name:<{longest}}  ", _cell_of(shown, name)))
         else:
-            console.say(f"{name}\t{cell(value, people=False)}")
+            console.say(f"{name}\t{cell(shown[name], people=False)}")
 
 
-def _table(items: list[Item], columns: list[str]) -> None:
-    rows = [[_cell_of(item, column) for column in columns] for item in items]
-    numeric = {column for column in columns if any(type(item.get(column)) in (int, float) for item in items)}
-    console.say_table(rows, columns, numeric, CUTTABLE)
+def _wrapped(label: str, text: str) -> str:
+    """A long text in the column behind its label, where there is room for one."""
+    room = console.width() - len(label)
+    if len(text) <= room or room < NARROW:
+        return label + text
+    return label + f"\n{' ' * len(label)}".join(textwrap.wrap(text, room))
 
 
-def _cell_of(item: Item, column: str) -> str:
-    value = item.get(column)
-    if column in ("price", "amount") and isinstance(value, float):
-        return f"{value:,.2f}"
+def _table(items: list[Item], names: list[str]) -> None:
+    from unpuzzle_cli.tables import Column
+
+    def column(name: str) -> Column:
+        numeric = any(type(item.get(name)) in (int, float) for item in items)
+        return Column(name, [_cell_of(item, name) for item in items], numeric, name in CUTTABLE)
+
+    console.say_table([column(name) for name in names])
+
+
+def _cell_of(item: Item, name: str) -> str:
+    value = item.get(name)
+    if name in MONEY and isinstance(value, (int, float)):
+        return f"{value:,.{DECIMALS.get(item.get('currency', ''), 2)}f}"
     return cell(value, people=True)
 
 

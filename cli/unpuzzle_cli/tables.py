@@ -1,12 +1,13 @@
 """Tables that fit the terminal: whole columns or none, and only long texts are cut. Loads rich, so import it late."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 
-MOST_COLUMNS = 9
+if TYPE_CHECKING:
+    from rich.text import Text
+
 SHORTEST, GAP = 24, 2
 STYLES = {
     "published": "green", "active": "green", "completed": "green", "succeeded": "green", "approved": "green", "ok": "green",
@@ -15,33 +16,59 @@ STYLES = {
 """States in the colours that people expect; NO_COLOR takes them away."""
 
 
-def table(rows: list[list[str]], columns: list[str], numeric: set[str], cuttable: set[str], room: int) -> "Table":
-    from rich.cells import cell_len
-    from rich.table import Table
+@dataclass(frozen=True)
+class Column:
+    """A column: its cells, and whether they are numbers or may be cut."""
+
+    name: str
+    cells: list[str]
+    numeric: bool = False
+    cuttable: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, [self.name, *self.cells]))
+
+    def least(self, room: int) -> int:
+        """The fewest cells it can do with in so much room."""
+        return min(self.width, max(SHORTEST, len(self.name)) if self.cuttable else room)
+
+    def fitted(self, text: str, width: int) -> str:
+        if cell_len(text) > width:
+            return set_cell_size(text, width - 1) + "…"
+        return " " * (width - cell_len(text)) + text if self.numeric else set_cell_size(text, width)
+
+
+def lines(columns: list[Column], room: int) -> "list[Text]":
+    """The lines of a table, with its head."""
+    widths = _widths(columns, room)
+    head = _line([column.fitted(column.name.upper(), width) for column, width in widths], bold=True)
+    rows = range(len(columns[0].cells)) if columns else ()
+    return [head, *(_line([column.fitted(column.cells[row], width) for column, width in widths]) for row in rows)]
+
+
+def _line(cells: list[str], *, bold: bool = False) -> "Text":
     from rich.text import Text
 
-    widths = [max(map(cell_len, [name, *cells])) for name, *cells in zip(columns, *rows, strict=True)]
-    least = [min(width, SHORTEST) if name in cuttable else width for name, width in zip(columns, widths, strict=True)]
-    kept = list(_fitting(least, room))
-    found = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for index in kept:
-        found.add_column(
-            columns[index].upper(),
-            overflow="ellipsis",
-            no_wrap=True,
-            min_width=least[index],
-            justify="right" if columns[index] in numeric else "left",
-        )
-    for row in rows:
-        found.add_row(*(Text(row[index], style=STYLES.get(row[index], "")) for index in kept))
-    return found
+    gap = " " * GAP
+    styled = [(cell, "bold" if bold else STYLES.get(cell.strip(), "")) for cell in cells]
+    line = Text(gap).join(Text(cell, style=style) for cell, style in styled)
+    line.rstrip()
+    return line
 
 
-def _fitting(widths: list[int], room: int) -> Iterator[int]:
-    """Which columns fit beside each other. The first always does; one that is too wide is left out, not those behind it."""
-    used = 0
-    for index, width in enumerate(widths):
-        if index and used + width > room:
-            continue
-        used += width + GAP
-        yield index
+def _widths(columns: list[Column], room: int) -> list[tuple[Column, int]]:
+    """The columns that fit beside each other, and how wide they are. The first, which names a thing, is cut last."""
+    kept: list[tuple[Column, int]] = []
+    left = room
+    for column in columns:
+        least = column.least(room) if kept else min(column.width, max(SHORTEST, room // 2))
+        if not kept or least <= left:
+            kept.append((column, min(least, room)))
+            left -= least + GAP
+    spare = max(0, left + GAP)
+    for index, (column, width) in enumerate(kept):
+        more = min(spare, column.width - width)
+        kept[index] = (column, width + more)
+        spare -= more
+    return kept

@@ -74,7 +74,10 @@ def test_the_contract_is_the_same_in_json(api: Api) -> None:
 
 def test_the_contract_names_every_operation_that_is_served(api: Api) -> None:
     served = {
-        operation["operationId"] for item in api.get(JSON).json()["paths"].values() for operation in item.values() if "tags" in operation
+        operation["operationId"]
+        for item in api.get(JSON).json()["paths"].values()
+        for operation in item.values()
+        if "tags" in operation
     }
     assert served == set(CONTRACT.operations)
 
