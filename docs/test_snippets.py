@@ -17,7 +17,7 @@ ADDRESS = "http://127.0.0.1:8000"
 
 @pytest.fixture
 def demo(server: Server) -> Server:
-    loader.load(server.owner_url)
+    loader.load(server.owner_url, beside_others=True)
     return server
 
 

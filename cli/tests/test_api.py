@@ -73,3 +73,12 @@ def test_what_is_not_json_comes_as_it_is(unpuzzle: Any, stand_in: Any) -> None:
     stand_in.script = [Reply(200, content=b"a: 1\n", headers={"Content-Type": "application/yaml"}), Reply(204)]
     assert unpuzzle("api", "GET", "openapi.yaml").stdout == "a: 1\n"
     assert unpuzzle("api", "DELETE", "x/").stdout == ""
+
+
+def test_the_token_goes_to_no_other_server(unpuzzle: Any, stand_in: Any) -> None:
+    token = {"UNPUZZLE_TOKEN": "mine"}
+    assert unpuzzle("api", "GET", "https://elsewhere.example/x/", **token).returncode == 2
+    assert unpuzzle("api", "GET", "//elsewhere.example/x/", **token).returncode == 2
+    assert stand_in.received == []
+    assert unpuzzle("api", "GET", f"{stand_in.url}/x/", **token).returncode == 0
+    assert stand_in.received[0].path == "/x/"

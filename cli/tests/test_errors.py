@@ -68,6 +68,7 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["api", "POST", "courses/", "--paginate"], "for GET"),
         (["auth", "login", "--email", "x@example.com"], "--password-stdin"),
         (["auth", "login"], "--email"),
+        (["courses", "list", "--base-url", "http://x\x01"], "is not an address"),
         (["completion", "tcsh"], "bash, zsh and fish"),
     ],
 )
@@ -112,3 +113,10 @@ def test_deleting_asks_first(unpuzzle: Any, terminal: Any, stand_in: Any) -> Non
     assert terminal("courses", "delete", "x", answers={"[y/N]": "y"})[1] == 0
     assert unpuzzle("courses", "delete", "x", "--yes").returncode == 0
     assert [each.method for each in stand_in.received] == ["DELETE", "DELETE"]
+
+
+def test_no_answer_is_no_yes(terminal: Any, stand_in: Any) -> None:
+    end_of_input = "\x04"
+    assert terminal("courses", "delete", "x", answers={"[y/N]": end_of_input})[1] == 1
+    seen, code = terminal("auth", "login", "--email", "x@example.com", answers={"Password: ": end_of_input})
+    assert (code, "Traceback" in seen, stand_in.received) == (130, False, [])

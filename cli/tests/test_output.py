@@ -94,6 +94,11 @@ def test_a_table_fits_the_terminal(terminal: Any, stand_in: Any, examples: dict[
     assert "1 in all" in seen
 
 
+def test_columns_that_were_asked_for_are_all_there(terminal: Any) -> None:
+    seen = terminal("courses", "list", "--fields", "id,slug,title,published_at", columns=60)[0]
+    assert "PUBLISHED_AT" in seen.replace("\r\n", "")
+
+
 def test_times_are_relative_for_people(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
     moment = (datetime.now(UTC) - timedelta(days=3, minutes=5)).isoformat()
     stand_in.respond = lambda _: page(examples, course(examples, published_at=moment))
@@ -108,10 +113,9 @@ def test_no_color_is_obeyed(terminal: Any) -> None:
 def test_what_a_server_says_can_not_command_the_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
     evil = "Red \x1b[31m \x9b2J \u202eback \x07"
     stand_in.respond = lambda _: Reply(200, {**examples["Course"], "title": evil})
-    for more in ([], ["--json"], ["--fields", "title"]):
-        seen = terminal("courses", "get", PYTHON, *more)[0]
-        assert not re.search("\x1b\\[31m|\x9b|\u202e|\x07", seen)
-    assert evil == json.loads(terminal("courses", "get", PYTHON, "--json")[0])["title"]
+    aligned, as_json = (terminal("courses", "get", PYTHON, *more)[0] for more in ([], ["--json"]))
+    assert not re.search("\x1b\\[31m|\x9b|\u202e|\x07", aligned + as_json)
+    assert json.loads(as_json)["title"] == evil
 
 
 def test_pages_are_fetched_until_there_are_enough(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
@@ -177,3 +181,15 @@ def test_an_encoding_without_a_character_is_no_crash(start: Any, stand_in: Any, 
     with start("courses", "list", "--fields", "title", PYTHONIOENCODING="latin-1:strict", PYTHONUTF8="0") as process:
         assert process.communicate() == ("Größe \\u6728\n".encode("latin-1"), b"")
         assert process.returncode == 0
+
+
+def test_wide_characters_take_two_cells() -> None:
+    from rich.cells import cell_len
+
+    from unpuzzle_cli.tables import Column, lines
+
+    columns = [Column("title", ["木" * 40, "short"], cuttable=True), Column("price", ["9.90", "120.00"], numeric=True)]
+    shown = [line.plain for line in lines(columns, 40)]
+    assert max(map(cell_len, shown)) <= 40
+    assert shown[1].endswith("木…     9.90")
+    assert shown[2].endswith("  120.00")

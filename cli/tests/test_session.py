@@ -129,13 +129,17 @@ def test_a_token_of_the_environment_wins_over_what_was_kept(unpuzzle: Any, api: 
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_profile(unpuzzle: Any, stand_in: Any) -> None:
-    nowhere, here = "http://127.0.0.1:1", stand_in.url
-    assert unpuzzle("config", "set", "base_url", nowhere).returncode == 0
-    assert unpuzzle("config", "get", "base_url").stdout == f"{nowhere}\n"
-    assert unpuzzle("courses", "list", UNPUZZLE_BASE_URL="").returncode == 1
-    assert unpuzzle("courses", "list").returncode == 0
-    assert unpuzzle("--base-url", nowhere, "courses", "list").returncode == 1
-    assert unpuzzle("courses", "list", "--base-url", here, UNPUZZLE_BASE_URL=nowhere).returncode == 0
+    def asked(*arguments: str, environment: str) -> str:
+        unpuzzle("courses", "list", *arguments, UNPUZZLE_BASE_URL=environment)
+        return str(stand_in.received[-1].path.split("/")[1])
+
+    assert unpuzzle("config", "set", "base_url", f"{stand_in.url}/profile").returncode == 0
+    assert unpuzzle("config", "get", "base_url").stdout == f"{stand_in.url}/profile\n"
+    assert asked(environment="") == "profile"
+    assert asked(environment=f"{stand_in.url}/environment") == "environment"
+    assert asked("--base-url", f"{stand_in.url}/flag", environment=f"{stand_in.url}/environment") == "flag"
+    before = unpuzzle("--base-url", f"{stand_in.url}/before", "courses", "list")
+    assert (before.returncode, stand_in.received[-1].path) == (0, "/before/api/v1/courses/")
 
 
 def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> None:

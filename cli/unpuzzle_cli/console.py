@@ -97,7 +97,10 @@ def width() -> int:
 def ask(label: str, option: str) -> str:
     """Asks for a value; `option` is how to give it where nobody can be asked."""
     _need_a_person(label, option)
-    return _answer(f"{label.capitalize()}: ")
+    given = _answer(f"{label.capitalize()}: ")
+    if not given:
+        raise UsageError(f"The {label} is needed.", f"Give it: {option}")
+    return given
 
 
 def ask_secretly(label: str, option: str) -> str:

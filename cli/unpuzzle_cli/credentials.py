@@ -20,28 +20,33 @@ class Credentials:
         self.name = f"{profile}@{base_url}"
         self.path = config.folder() / f"tokens-{_file_name(self.name)}.json"
         self._file = FileTokenStore(self.path)
+        # Says that the keyring has the tokens: opening one takes longer than a request, so nobody else should have to.
+        self._mark = self.path.with_suffix(".keyring")
         self._keyring = _Keyring(self.name)
 
     @property
     def place(self) -> str:
         """Where the tokens are, for people."""
-        return str(self.path) if self.path.exists() else "keyring"
+        return "keyring" if self._mark.exists() else str(self.path)
 
     def load(self) -> Tokens | None:
-        # The file first: it is there only where the keyring did not take the tokens.
-        return self._file.load() or self._keyring.load()
+        return self._keyring.load() if self._mark.exists() else self._file.load()
 
     def save(self, tokens: Tokens) -> None:
+        self._make_folder()
         if self._keyring.save(tokens):
+            self._mark.touch()
             self._file.clear()
             return
-        self._make_folder()
+        self._mark.unlink(missing_ok=True)
         if not self.path.exists():
             console.talk(f"No keyring works here: the tokens are kept in {self.path}, which only you can read.")
         self._file.save(tokens)
 
     def clear(self) -> None:
-        self._keyring.clear()
+        if self._mark.exists():
+            self._keyring.clear()
+            self._mark.unlink(missing_ok=True)
         self._file.clear()
 
     def lock(self) -> AbstractContextManager[Any]:

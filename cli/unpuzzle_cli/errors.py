@@ -55,11 +55,18 @@ def guarded(command: Callable[[], int]) -> int:
 def _explained(error: Exception) -> int:
     if isinstance(error, CommandError):
         return _tell(str(error), hint=error.hint, code=error.code)
+    if isinstance(error, OSError):
+        return _tell(str(error))
     # typer's exceptions have no public names: they are known by what they can do.
     if hasattr(error, "format_message"):
         return _misused(error)
-    if isinstance(error, OSError):
-        return _tell(str(error))
+    if type(error).__name__ == "Abort":  # the end of the input, where a person was asked
+        return INTERRUPTED
+    return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """What the SDK raises. Anything else is a fault of this program, and shows where."""
     from unpuzzle_sdk import errors  # only when something went wrong with a request
 
     match error:

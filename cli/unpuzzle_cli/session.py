@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unpuzzle_cli.errors import UsageError
+
 if TYPE_CHECKING:
     import typer
 
@@ -30,8 +32,10 @@ class Choice:
 
     @property
     def server(self) -> str:
-        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url")
-        return (chosen or DEFAULT_URL).rstrip("/")
+        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url") or DEFAULT_URL
+        if not chosen.isprintable():
+            raise UsageError(f"{chosen} is not an address.")
+        return chosen.rstrip("/")
 
     @property
     def token(self) -> str:

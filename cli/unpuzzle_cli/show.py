@@ -54,14 +54,13 @@ def one(item: Item, shape: Shape) -> None:
         return
     if isinstance(item.get("message"), str):
         console.talk(item["message"])
-    shown = flat(shape.of({name: value for name, value in item.items() if shape.names or name != "message"}))
-    if not shape.names:
-        shown = {name: value for name, value in shown.items() if name not in TOKENS}
-    lists = {name: value for name, value in shown.items() if console.for_people() and _is_table(value)}
-    _values({name: value for name, value in shown.items() if name not in lists})
-    for name, value in lists.items():
+    hidden = set() if shape.names else TOKENS | {"message"}
+    shown = flat({name: value for name, value in shape.of(item).items() if name not in hidden})
+    tables = [name for name, value in shown.items() if console.for_people() and _is_table(value)]
+    _values({name: value for name, value in shown.items() if name not in tables})
+    for name in tables:
         console.say(f"\n{name}")
-        _table(value, _columns(value, "id"))
+        _table(shown[name], _columns(shown[name], "id"))
 
 
 def many(answer: Item, shape: Shape, key: str = "id") -> None:
@@ -77,7 +76,7 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
             console.say("\t".join(cell(item.get(column), people=False) for column in columns))
         return
     if items:
-        _table(chosen, columns)
+        _table(chosen, columns, asked=bool(shape.names))
     total = answer.get("count", len(items))
     console.talk(f"{len(items)} of {total}. All of them: --all" if total > len(items) else f"{total} in all")
 
@@ -144,12 +143,12 @@ def _wrapped(label: str, text: str) -> str:
     return label + f"\n{' ' * len(label)}".join(textwrap.wrap(text, room))
 
 
-def _table(items: list[Item], names: list[str]) -> None:
+def _table(items: list[Item], names: list[str], *, asked: bool = False) -> None:
     from unpuzzle_cli.tables import Column
 
     def column(name: str) -> Column:
         numeric = any(type(item.get(name)) in (int, float) for item in items)
-        return Column(name, [_cell_of(item, name) for item in items], numeric, name in CUTTABLE)
+        return Column(name, [_cell_of(item, name) for item in items], numeric, name in CUTTABLE, asked)
 
     console.say_table([column(name) for name in names])
 
@@ -162,11 +161,12 @@ def _cell_of(item: Item, name: str) -> str:
 
 
 def _columns(items: list[Item], key: str) -> list[str]:
-    """The columns of a list: what names an item, then what matters most. Programs get the id in any case."""
+    """The columns of a list, what names an item to the next command first. Programs get the id and the slug in any case."""
     present = [name for name, value in (items[0] if items else {}).items() if _fits(name, value)]
-    if key == "slug" and console.for_people():
+    first = ["id", "slug"] if not console.for_people() else [key]
+    if console.for_people() and key == "slug":
         present = [name for name in present if name != "id"]
-    ranks = {name: rank for rank, name in enumerate(("id", "slug", *FIRST))}
+    ranks = {name: rank for rank, name in enumerate((*first, *FIRST))}
     return sorted(present, key=lambda name: ranks.get(name, len(ranks)))[:MOST_COLUMNS]
 
 

@@ -18,12 +18,13 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its cells, and whether they are numbers or may be cut."""
+    """A column: its cells, whether they are numbers or may be cut, and whether it was asked for and so is never left out."""
 
     name: str
     cells: list[str]
     numeric: bool = False
     cuttable: bool = False
+    asked: bool = False
 
     @property
     def width(self) -> int:
@@ -35,7 +36,7 @@ class Column:
 
     def fitted(self, text: str, width: int) -> str:
         if cell_len(text) > width:
-            return set_cell_size(text, width - 1) + "…"
+            text = set_cell_size(text, width - 1).rstrip() + "…"
         return " " * (width - cell_len(text)) + text if self.numeric else set_cell_size(text, width)
 
 
@@ -63,7 +64,7 @@ def _widths(columns: list[Column], room: int) -> list[tuple[Column, int]]:
     left = room
     for column in columns:
         least = column.least(room) if kept else min(column.width, max(SHORTEST, room // 2))
-        if not kept or least <= left:
+        if not kept or column.asked or least <= left:
             kept.append((column, min(least, room)))
             left -= least + GAP
     spare = max(0, left + GAP)

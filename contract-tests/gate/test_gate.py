@@ -16,7 +16,7 @@ SECONDS = 400
 
 @pytest.fixture(scope="module")
 def demo_server(server: Server) -> Server:
-    loader.load(server.owner_url)
+    loader.load(server.owner_url, beside_others=True)
     return server
 
 

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,24 +12,28 @@ from harness import Api, Person, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that any user can enter: pytest keeps its own to root, and as root PostgreSQL refuses to run."""
+    with TemporaryDirectory(prefix="unpuzzle-tests-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The owner's URL of a fresh database: embedded, or TEST_DATABASE_URL to try another PostgreSQL."""
     if external := os.environ.get("TEST_DATABASE_URL"):
         yield external
         return
-    home = tmp_path_factory.mktemp("data")
-    for parent in (home, *home.parents[:3]):
-        _let_postgres_in(parent)
-    embedded = EmbeddedPostgres(home)
-    yield embedded.start()
-    embedded.stop()
-
-
-def _let_postgres_in(folder: Path) -> None:
-    """pytest keeps its folders to root, but PostgreSQL refuses to run as root."""
-    if folder.name.startswith(("pytest-", "data")):
-        folder.chmod(0o755)
+    with open_folder() as home, EmbeddedPostgres(home) as embedded:
+        yield embedded.url
 
 
 @pytest.fixture(scope="session")

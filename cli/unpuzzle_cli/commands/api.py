@@ -54,7 +54,8 @@ def _answer(client: Any, method: str, path: str, arguments: dict[str, Any], incl
     from unpuzzle_sdk import errors
     from unpuzzle_sdk._core.operation import Operation
 
-    operation: Any = Operation(f"{method} {path}", method, _absolute(path), answers={}, keyed=method not in READS)
+    target = _on_the_server(path, client.base_url)
+    operation: Any = Operation(f"{method} {target}", method, target, answers={}, keyed=method not in READS)
     try:
         answer = client.answer(operation, **arguments)
     except errors.APIStatusError as error:
@@ -81,19 +82,23 @@ def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]
         raise UsageError("This is not a list of pages: --paginate is for those.")
     results = list(page["results"])
     while page["next"]:
-        page = client.request("GET", _after_host(page["next"]), headers=headers)
+        page = client.request("GET", _next(page["next"], client.base_url), headers=headers)
         results += page["results"]
     return results
 
 
-def _absolute(path: str) -> str:
-    return path if path.startswith("/") else f"/api/v1/{path}"
+def _on_the_server(path: str, base_url: str) -> str:
+    """The whole path. The token must not go to any other server."""
+    found = path.removeprefix(base_url)
+    if "://" in found.partition("?")[0] or found.startswith("//"):
+        raise UsageError(f"{path} is not on {base_url}.", "Choose the server with --base-url, and give the path alone")
+    return found if found.startswith("/") else f"/api/v1/{found}"
 
 
-def _after_host(url: str) -> str:
+def _next(url: str, base_url: str) -> str:
     """The next page on the server that gave this one, by whatever name it calls itself."""
     parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}"
+    return f"{parts.path.removeprefix(urlsplit(base_url).path)}?{parts.query}"
 
 
 def _header(line: str) -> tuple[str, str]:

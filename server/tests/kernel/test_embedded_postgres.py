@@ -28,10 +28,8 @@ with psycopg.connect(embedded.start(), autocommit=True) as connection:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    return tmp_path / "a home, with spaces and ümlauts"
+def home(folder: Path) -> Path:
+    return folder / "a home, with spaces and ümlauts"
 
 
 @pytest.fixture

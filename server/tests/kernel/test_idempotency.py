@@ -133,7 +133,8 @@ def test_a_key_is_kept_for_a_day(instructor: Person, later: Callable[[timedelta]
     fresh = {**headers, "Authorization": f"Bearer {token}"}
     assert replayed(instructor.put(UPDATE, json=body, headers=fresh))
     later(timedelta(hours=24, seconds=1))
-    assert not replayed(instructor.put(UPDATE, json={"bio": "another"}, headers=fresh))
+    another = instructor.put(UPDATE, json={"bio": "another"}, headers=fresh)
+    assert (another.status_code, replayed(another)) == (200, False)
 
 
 def test_older_keys_are_thrown_away(instructor: Person, server: Server) -> None:

@@ -46,10 +46,8 @@ Serve = Callable[..., Serving]
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)  # PostgreSQL does not run as root: as another user it must get in
-    return tmp_path / "data"
+def data_dir(folder: Path) -> Path:
+    return folder / "data"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """SQL of the catalogue and of the courses that instructors write."""
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -94,9 +94,9 @@ def order_by(sort: str | None, order: str | None, *, searching: bool, otherwise:
     return f"{column} {direction} NULLS LAST, c.id"
 
 
-def catalogue(filters: dict[str, Any], order: str, window: str) -> TextClause:
+def catalogue(filters: dict[str, Any], order: str) -> TextClause:
     """From the view `catalogue`, where the indexes on words and tags work: row level security would keep them from it."""
-    return _page(present.SUMMARY, "catalogue", AROUND, ["true", *_where(filters)], order, window, _kept_count(filters))
+    return _page(present.SUMMARY, "catalogue", AROUND, ["true", *_where(filters)], order, _kept_count(filters))
 
 
 def _kept_count(filters: dict[str, Any]) -> str | None:
@@ -109,36 +109,29 @@ def _kept_count(filters: dict[str, Any]) -> str | None:
     return f"SELECT coalesce(sum(n.courses_count), 0)::int FROM {kept} WHERE {where}"
 
 
-def own_courses(filters: dict[str, Any], order: str, window: str) -> TextClause:
+def own_courses(filters: dict[str, Any], order: str) -> TextClause:
     mine = ["c.instructor_id = (SELECT app.user_id())", *_where(filters)]
-    return _page(present.OWN_SUMMARY, "courses", f"{AROUND} CROSS JOIN {present.OWN_COUNTS}", mine, order, window)
+    return _page(present.OWN_SUMMARY, "courses", f"{AROUND} CROSS JOIN {present.OWN_COUNTS}", mine, order)
 
 
 def _where(filters: dict[str, Any]) -> list[str]:
     return [FILTERS[name] for name, value in filters.items() if value is not None]
 
 
-def _page(
-    shape: str, source: str, around: str, conditions: list[str], order: str, window: str, kept_count: str | None = None
-) -> TextClause:
+def _page(shape: str, source: str, around: str, conditions: list[str], order: str, kept_count: str | None = None) -> TextClause:
     """One statement for the count and the page, so that the two agree; what the page skips is never put together."""
     where = " AND ".join(conditions)
     needed = [join for column, join in NEEDED.items() if column in where + order]
     found = f"FROM {source} c {' '.join(needed)} WHERE {where}"
     count = kept_count or f"SELECT count(*) {found}"
-    rows = f"SELECT c.* {found} ORDER BY {order} {window}"
+    rows = f"SELECT c.* {found} ORDER BY {order} LIMIT :limit OFFSET :offset"
     page = f"SELECT {shape} FROM ({rows}) c {around} ORDER BY {order}"
     return _statement(f"SELECT ({count}) AS total, to_json(ARRAY({page})) AS results")
 
 
-def window(page: int, page_size: int) -> str:
-    """LIMIT and OFFSET as part of the text: PostgreSQL plans a statement anew each time for a limit it does not know."""
-    return f"LIMIT {int(page_size)} OFFSET {(int(page) - 1) * int(page_size)}"
-
-
-@lru_cache(maxsize=256)
+@cache
 def _statement(sql: str) -> TextClause:
-    """Parsed once, where many ask for the same page."""
+    """Parsed once: there are as many as there are ways to filter and sort."""
     return text(sql)
 
 

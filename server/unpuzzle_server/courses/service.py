@@ -28,13 +28,13 @@ async def list_published(
 ) -> Page:
     filters["search"] = queries.search_words(filters["search"])
     ordering = queries.order_by(sort, order, searching=filters["search"] is not None, otherwise="c.published_at DESC, c.id")
-    return await _page(tx, queries.catalogue(filters, ordering, queries.window(page, page_size)), filters)
+    return await _page(tx, queries.catalogue(filters, ordering), {**filters, **window(page, page_size)})
 
 
 async def list_own(tx: Transaction, *, page: int, page_size: int, sort: str | None, order: str | None, **filters: Any) -> Page:
     filters["search"] = queries.search_words(filters["search"])
     ordering = queries.order_by(sort, order, searching=filters["search"] is not None, otherwise="c.updated_at DESC, c.id")
-    return await _page(tx, queries.own_courses(filters, ordering, queries.window(page, page_size)), filters)
+    return await _page(tx, queries.own_courses(filters, ordering), {**filters, **window(page, page_size)})
 
 
 async def list_categories(tx: Transaction, page: int, page_size: int) -> Page:
