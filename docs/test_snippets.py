@@ -4,21 +4,26 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server_fixtures import open_folder
 
-from harness import TEST_SETTINGS, Api, Server
+from harness import TEST_SETTINGS, Api, Server, running_server
+from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.seed import loader
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture
-def demo(server: Server) -> Server:
-    loader.load(server.owner_url, beside_others=True)
-    return server
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Server]:
+    """A server as the README starts it: with the demo catalogue, which no other test has changed."""
+    with open_folder() as home, EmbeddedPostgres(home) as embedded, running_server(embedded.url) as server:
+        loader.load(embedded.url)
+        yield server
 
 
 def snippets(language: str) -> list[str]:
