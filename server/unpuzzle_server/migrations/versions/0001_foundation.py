@@ -63,7 +63,7 @@ CREATE TABLE users (
     updated_at timestamptz NOT NULL DEFAULT app.now()
 );
 
--- Apart from users, so that no query of the application can read a hash.
+-- Apart from users, so that no query of the application can list hashes: app.find_login alone gives one, to be verified.
 CREATE TABLE passwords (
     user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     hash text NOT NULL,
