@@ -93,11 +93,13 @@ with the contract's examples.
 SOCKET = """One process each on uvicorn with uvloop and httptools, {connections} connections, the client in a process of its own,
 all on one machine with one PostgreSQL.
 
-- Ours does what it always does: row level security, exact rate limits in PostgreSQL, checked answers, ETags, a line of log.
+- Ours does what it always does: row level security (but the list reads the view of published courses, which is exempt), exact
+  rate limits in PostgreSQL, checked answers, ETags, a line of log.
 - The peers do none of that. They are the database's owner and use SQLAlchemy's ORM, with what an answer needs loaded in as few
   statements as that takes.
 
-All give the same JSON, or the run fails. Signing in is Argon2id, the same for all."""
+Lists and details are the same JSON from all, or the run fails; enrolments and sign-ins, with ids and tokens of their own, have
+the same fields and types. Signing in is Argon2id, the same for all."""
 COSTS = "What such a request costs in CPU, and how long it waits under that load (medians):"
 
 

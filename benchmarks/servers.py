@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,9 @@ def free_port() -> int:
 
 def postgres_cpu_seconds(postmaster: int) -> float:
     """All of PostgreSQL's processes that live; the backends of the pools live through a round."""
-    family = psutil.Process(postmaster).children()
-    used = [process.cpu_times() for process in family]
-    return sum(times.user + times.system for times in used)
+    used = 0.0
+    for process in psutil.Process(postmaster).children():
+        with suppress(psutil.NoSuchProcess):  # a vacuum that has just ended
+            times = process.cpu_times()
+            used += times.user + times.system
+    return used
