@@ -124,7 +124,7 @@ async def get_lesson(tx: Transaction, lesson_id: Any) -> Row[Any]:
 
 async def create_lesson(tx: Transaction, section_id: str, body: Body) -> Row[Any]:
     section = await find_section(tx, section_id, lock=True)
-    text = safe_html(body["body"]) if body.get("body") else None
+    text = safe_html(body.get("body") or "")
     columns = {name: body[name] for name in queries.LESSON_COLUMNS if name in body}
     if text and body.get("type", "article") == "article":
         columns.setdefault("duration_seconds", reading_seconds(text))
@@ -160,8 +160,8 @@ async def reorder_lessons(tx: Transaction, section_id: str, ids: list[str]) -> l
 
 
 async def _put_text(tx: Transaction, lesson_id: str, html: str | None) -> None:
-    if html:
-        await tx.execute(queries.PUT_TEXT, lesson=lesson_id, body=safe_html(html))
+    if text := safe_html(html or ""):
+        await tx.execute(queries.PUT_TEXT, lesson=lesson_id, body=text)
     else:
         await tx.execute(queries.DELETE_TEXT, lesson=lesson_id)
     await tx.execute(queries.TOUCH_LESSON, lesson=lesson_id)  # the text is part of the lesson: its version changes with it

@@ -77,7 +77,7 @@ async def archive(tx: Transaction, course_id: str, if_match: str | None) -> Resu
 
 async def check_readiness(tx: Transaction, course_id: str) -> Body:
     problems = await service.missing(tx, course_id)
-    return {"course_id": course_id, "ready": not problems, "problems": problems}
+    return {"course_id": course_id.lower(), "ready": not problems, "problems": problems}
 
 
 async def duplicate(tx: Transaction, course_id: str) -> Result:

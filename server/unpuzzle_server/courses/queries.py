@@ -1,8 +1,8 @@
 """SQL of the catalogue and of the courses that instructors write."""
 
-import re
 from functools import cache
 from typing import Any
+from unicodedata import category, normalize
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -24,7 +24,7 @@ CURRICULUM_BY_SLUG = text(f"SELECT {present.CURRICULUM} FROM {TABLES} WHERE c.sl
 OWN = text(f"""
     SELECT {present.OWN} AS course, c.version FROM {TABLES} CROSS JOIN {present.OWN_COUNTS} WHERE c.id = :course AND {TAUGHT}
 """)
-LOCK = text(f"SELECT version, status, currency FROM courses c WHERE id = :course AND {TAUGHT} FOR UPDATE")
+LOCK = text(f"SELECT version, status, currency, title FROM courses c WHERE id = :course AND {TAUGHT} FOR UPDATE")
 DELETE = text("DELETE FROM courses WHERE id = :course")
 DECIMALS = text("SELECT app.decimals(:currency)")
 SET_STATUS = text("""
@@ -45,7 +45,6 @@ COPY_COURSE = text("""
       FROM courses WHERE id = :course
     ON CONFLICT (slug) DO NOTHING RETURNING id
 """)
-TITLE = text(f"SELECT title FROM courses c WHERE id = :course AND {TAUGHT}")
 
 CATEGORIES = text(f"""
     SELECT (SELECT count(*) FROM categories) AS total,
@@ -139,8 +138,12 @@ def search_words(search: str | None) -> str | None:
     """A tsquery that finds every word by its beginning; one that finds nothing where there is no word at all."""
     if search is None:
         return None
-    words = re.findall(r"\w+", search)
-    return " & ".join(f"'{word}':*" for word in words)
+    return " & ".join(f"'{word}':*" for word in words_of(search))
+
+
+def words_of(search: str) -> list[str]:
+    """The words of a text, as `app.words` finds them in titles; marks are parts of words in many scripts."""
+    return "".join(char if category(char)[0] in "LMN" else " " for char in normalize("NFC", search)).split()
 
 
 def insert_course(columns: list[str]) -> TextClause:

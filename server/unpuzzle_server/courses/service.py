@@ -148,7 +148,7 @@ def not_ready(message: str, problems: list[dict[str, str]]) -> Problem:
 
 
 def _check_still_ready(columns: dict[str, Any]) -> None:
-    needed = {"description": "description", "category_id": "category_id", "price_minor": "price"}
+    needed = {"title": "title", "description": "description", "category_id": "category_id", "price_minor": "price"}
     lost = [field for column, field in needed.items() if column in columns and _is_empty(columns[column])]
     if lost:
         details = [{"field": field, "message": "a published course needs it"} for field in lost]
@@ -160,10 +160,8 @@ def _is_empty(value: Any) -> bool:
 
 
 async def duplicate(tx: Transaction, course_id: str) -> Row[Any]:
-    title = await tx.value(queries.TITLE, course=course_id)
-    if title is None:
-        raise course_not_found()
-    title = f"{title[:193]} (copy)"
+    source = await lock(tx, course_id, None)  # its content is read in several statements: they see the same one
+    title = f"{source.title[:193]} (copy)"
     copy_id = await _with_free_slug(tx, queries.COPY_COURSE, title, {"course": course_id, "title": title})
     await copy_content(tx, course_id, copy_id)
     return await get_own(tx, copy_id)
@@ -181,6 +179,8 @@ async def lock(tx: Transaction, course_id: str, if_match: str | None) -> Row[Any
 async def _with_free_slug(tx: Transaction, insert: TextClause, title: str, values: dict[str, Any]) -> Any:
     """Inserts a course under the first slug that is free; the unique key decides, so two at once get two."""
     base = slug(title, "course")
+    if queries.as_uuid(base):
+        base = f"course-{base}"  # by itself it would be read as an id
     for candidate in [base, *(f"{base}-{number}" for number in range(2, NUMBERED_SLUGS + 1))]:
         if course_id := await tx.value(insert, slug=candidate, **values):
             return course_id
@@ -225,6 +225,8 @@ async def create_category(tx: Transaction, body: dict[str, Any]) -> Row[Any]:
 async def update_category(tx: Transaction, category_id: str, body: dict[str, Any], if_match: str | None) -> Row[Any]:
     await _lock_category(tx, category_id, if_match)
     columns = {name: body[name] for name in queries.CATEGORY_COLUMNS if name in body}
+    if "name" in columns:
+        columns["name"] = columns["name"].strip()
     if columns:
         try:
             await tx.execute(queries.update_category(list(columns)), category=category_id, **columns)

@@ -1,12 +1,14 @@
 """The rules of taking a course."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
+from sqlalchemy.exc import IntegrityError
 
 from unpuzzle_server.courses.queries import as_uuid
 from unpuzzle_server.courses.service import course_not_found
-from unpuzzle_server.kernel.database import Transaction
+from unpuzzle_server.kernel.database import Transaction, violates
 from unpuzzle_server.kernel.errors import Problem
 
 OFFER = text("SELECT * FROM app.find_offer(:course, :slug)")
@@ -31,10 +33,19 @@ async def enroll(tx: Transaction, id_or_slug: str, body: dict[str, Any]) -> Row[
         raise Problem("CONFLICT", "This is your own course.")
     if offer.price > 0 and not await tx.value(TAKES, course=offer.id):
         _check_payment(offer, body)
-    enrollment = await tx.row(ENROLL, user=tx.user.user_id, course=offer.id)
+    enrollment = await _take(tx, offer.id)
     if enrollment is None:
         raise Problem("ENROLLMENT_EXISTS", "You are already enrolled in this course.")
     return enrollment
+
+
+async def _take(tx: Transaction, course_id: UUID) -> Row[Any] | None:
+    try:
+        return await tx.row(ENROLL, user=tx.user.user_id, course=course_id)
+    except IntegrityError as error:
+        if violates(error, "enrollments_course_id_fkey"):  # deleted since we looked
+            raise course_not_found() from None
+        raise
 
 
 def _check_payment(offer: Row[Any], body: dict[str, Any]) -> None:

@@ -36,6 +36,13 @@ $$ SELECT to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$
 CREATE FUNCTION app.decimals(currency text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN currency IN ('CLP', 'JPY', 'KRW', 'VND') THEN 0 WHEN currency = 'KWD' THEN 3 ELSE 2 END $$;
 
+-- A text as words between blanks, so that node.js, TCP/IP and 3.12 are found by each of their parts and by all of them.
+-- Left to itself PostgreSQL reads a host, a path and a version in them, and indexes those whole.
+CREATE FUNCTION app.words(written text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT regexp_replace(normalize(written),
+                         '[\\u0001-/:-@\\[-`{-\\u00A9\\u00AB-\\u00B1\\u00B4\\u00B6-\\u00B8\\u00BB\\u00BF' ||
+                         '\\u2000-\\u206F\\u3000-\\u3004\\u3008-\\u3020\\uFF01-\\uFF0F]+', ' ', 'g') $$;
+
 CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.version := OLD.version + 1;
@@ -178,9 +185,9 @@ CREATE TABLE courses (
     tags text[] NOT NULL DEFAULT '{}',
     -- Stems and the words themselves, so that a word is found by its stem and by its beginning.
     search tsvector GENERATED ALWAYS AS (
-        setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('simple', title), 'A') ||
-        setweight(to_tsvector('english', coalesce(description, '')), 'B') ||
-        setweight(to_tsvector('simple', coalesce(description, '')), 'B')) STORED,
+        setweight(to_tsvector('english', app.words(title)), 'A') || setweight(to_tsvector('simple', app.words(title)), 'A') ||
+        setweight(to_tsvector('english', app.words(coalesce(description, ''))), 'B') ||
+        setweight(to_tsvector('simple', app.words(coalesce(description, ''))), 'B')) STORED,
     published_at timestamptz,
     version int NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT app.now(),
@@ -351,8 +358,12 @@ CREATE FUNCTION app.count_content() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE changed uuid[];
 BEGIN
-    IF TG_OP = 'INSERT' THEN SELECT array_agg(DISTINCT course_id) INTO changed FROM new_rows;
-    ELSE SELECT array_agg(DISTINCT course_id) INTO changed FROM old_rows; END IF;
+    CASE TG_OP
+        WHEN 'INSERT' THEN SELECT array_agg(DISTINCT course_id) INTO changed FROM new_rows;
+        WHEN 'DELETE' THEN SELECT array_agg(DISTINCT course_id) INTO changed FROM old_rows;
+        ELSE SELECT array_agg(DISTINCT course_id) INTO changed
+               FROM (SELECT course_id FROM old_rows UNION SELECT course_id FROM new_rows) AS moved;
+    END CASE;
     IF changed IS NULL THEN RETURN NULL; END IF;
     PERFORM FROM course_stats WHERE course_id = ANY (changed) ORDER BY course_id FOR UPDATE;
     UPDATE course_stats s
@@ -372,7 +383,7 @@ END $$;
 COUNT_CONTENT = """
 CREATE TRIGGER count_inserted AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION app.count_content();
-CREATE TRIGGER count_updated AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows
+CREATE TRIGGER count_updated AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION app.count_content();
 CREATE TRIGGER count_deleted AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION app.count_content();
