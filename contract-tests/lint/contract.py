@@ -129,8 +129,9 @@ class Operation:
         return self.path.endswith("}/")
 
     @property
-    def answers_tokens(self) -> bool:
-        return any("access_token" in self.contract.fields(answer.schema) for answer in self.successes)
+    def changes_session(self) -> bool:
+        """Whether it begins, renews or ends a session: its answers set cookies, and are not stored."""
+        return any(answer.sends("Set-Cookie") for answer in self.successes)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unpuzzle_server import serving
 from unpuzzle_server.app import create_app
@@ -38,6 +39,10 @@ TEST_SETTINGS = Settings(
     log_format="text",
 )
 
+TRANSPORT_HEADERS = {"content-length", "content-type", "date", "connection"}
+"""What HTTP itself puts on an answer; a contract declares what it adds."""
+CORS_HEADERS = {"access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"}
+
 
 @dataclass
 class Server:
@@ -45,8 +50,6 @@ class Server:
     owner_url: str
     clock: Clock
     settings: Settings
-    observed: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """How often each operation gave each status."""
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Runs a statement as the owner, around the application."""
@@ -67,7 +70,12 @@ def running_server(owner_url: str, **changes: Any) -> Iterator[Server]:
     )
     clock = Clock()
     config = uvicorn.Config(
-        create_app(settings, clock), http=EnvelopedHTTP, log_config=None, access_log=False, proxy_headers=False
+        Observer(create_app(settings, clock)),
+        http=EnvelopedHTTP,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
     )
     uvicorn_server = uvicorn.Server(config)
     thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -87,6 +95,25 @@ def wait_for(condition: Any, seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
+OBSERVED: Counter[tuple[str, int]] = Counter()
+"""How often each operation gave each status, to whomever."""
+
+
+class Observer:
+    """Counts the answers of a server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def seen(message: Message) -> None:
+            if message["type"] == "http.response.start" and (name := CONTRACT.operation_at(scope["method"], scope["path"])):
+                OBSERVED[name, message["status"]] += 1
+            await send(message)
+
+        await self.app(scope, receive, seen)
+
+
 class Contract:
     """Holds answers against the spec."""
 
@@ -102,27 +129,31 @@ class Contract:
             if method in spec.METHODS
         }
 
-    def check(self, response: httpx.Response) -> tuple[str, int] | None:
-        """The operation and status of an answer that is as the spec says; fails on any other."""
+    def operation_at(self, method: str, path: str) -> str | None:
+        found = self.tree.find(path)
+        return found[0].methods[method][0] if found and method in found[0].methods else None
+
+    def check(self, response: httpx.Response) -> None:
+        """Fails unless an answer is as the spec says: what it must have is there, and nothing else is."""
         assert response.headers["x-request-id"]
-        found = self.tree.find(response.request.url.path)
-        method = response.request.method
-        if found is None or method not in found[0].methods:
+        operation_id = self.operation_at(response.request.method, response.request.url.path)
+        if operation_id is None:
             if response.status_code != 204:
                 self._check_body("ErrorEnvelope", response)
-            return None
-        operation_id = found[0].methods[method][0]
+            return
         declared = self.raw[operation_id]["responses"].get(str(response.status_code))
         assert declared is not None, f"{operation_id} does not declare {response.status_code}: {response.text[:500]}"
         declared = spec.resolve_once(declared)
         self._check_headers(operation_id, declared.get("headers", {}), response)
         self._check_content(operation_id, declared, response)
-        return operation_id, response.status_code
 
     def _check_headers(self, operation_id: str, declared: dict[str, Any], response: httpx.Response) -> None:
         for name, header in declared.items():
             required = spec.resolve_once(header).get("required", False)
             assert name in response.headers or not required, f"{operation_id}: {response.status_code} without {name}"
+        undeclared = response.headers.keys() - {name.lower() for name in declared} - TRANSPORT_HEADERS
+        undeclared -= CORS_HEADERS if "origin" in response.request.headers else set()
+        assert not undeclared, f"{operation_id}: {response.status_code} with {undeclared}"
 
     def _check_content(self, operation_id: str, declared: dict[str, Any], response: httpx.Response) -> None:
         content = declared.get("content", {})
@@ -212,9 +243,7 @@ class Api:
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         response = self.client.request(method, path, **kwargs)
         self.client.cookies.clear()  # cookies are a test of their own; here everybody sends what they mean to send
-        found = CONTRACT.check(response)
-        if found is not None:
-            self.server.observed[found] += 1
+        CONTRACT.check(response)
         return response
 
     def get(self, path: str, **kwargs: Any) -> httpx.Response:

@@ -7,7 +7,6 @@ from typing import Any
 from connexion import ConnexionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unpuzzle_server.auth.passwords import Passwords
@@ -16,7 +15,7 @@ from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
 from unpuzzle_server.kernel import logs, spec
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
-from unpuzzle_server.kernel.http import Boundary, Edge
+from unpuzzle_server.kernel.http import Boundary, CrossOrigin, Edge
 from unpuzzle_server.kernel.operations import Kernel, Operations, check_bindings, handler_of
 from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLimiter, RedisCounters
 from unpuzzle_server.kernel.routing import Routing
@@ -63,8 +62,9 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         security_map=security_map(accounts.authenticate),
         kernel=kernel,
     )
-    guarded = CORSMiddleware(
+    guarded = CrossOrigin(
         Boundary(Reference(api), kernel.clock),
+        kernel.clock,
         allow_origins=settings.cors_origins,
         allow_methods=CORS_METHODS,
         allow_headers=CORS_HEADERS,

@@ -118,22 +118,14 @@ class Auth:
 
     def sign_out(
         self,
-        *,
-        idempotency_key: str | None = None,
     ) -> models.Message:
         """End this session.
 
-        Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies.
-
-        Args:
-            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+        Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies. Nothing is
+        left to repeat: an `Idempotency-Key` has no effect here.
         """
         return self._client.call(
             auth_sign_out.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
         )
 
     def get_profile(
@@ -337,22 +329,14 @@ class AsyncAuth:
 
     async def sign_out(
         self,
-        *,
-        idempotency_key: str | None = None,
     ) -> models.Message:
         """End this session.
 
-        Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies.
-
-        Args:
-            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+        Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies. Nothing is
+        left to repeat: an `Idempotency-Key` has no effect here.
         """
         return await self._client.call(
             auth_sign_out.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
         )
 
     async def get_profile(

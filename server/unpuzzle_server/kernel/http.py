@@ -1,14 +1,19 @@
-"""The outermost layer: the request's id, errors in their envelope, one line of log for each request."""
+"""The outermost layers: the request's id, who may call from another origin, errors in their envelope, a line of log each."""
 
 import logging
 import re
 import time
+from http import HTTPStatus
+from typing import Any
 
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unpuzzle_server.kernel.answers import new_request_id, refusal, send_answer
 from unpuzzle_server.kernel.clock import Clock
-from unpuzzle_server.kernel.errors import as_problem
+from unpuzzle_server.kernel.errors import Problem, as_problem
 from unpuzzle_server.kernel.exchange import REQUEST_ID, STATE, ClientGone, Exchange, exchange_of
 
 access = logging.getLogger("unpuzzle_server.access")
@@ -63,6 +68,24 @@ class Edge:
             "client_version": exchange.headers.get("x-client-version", "")[:50] or None,
         }
         access.info("request", extra={key: value for key, value in fields.items() if value not in (None, "")})
+
+
+class CrossOrigin(CORSMiddleware):
+    """CORS, whose refusals come in the envelope too."""
+
+    def __init__(self, app: ASGIApp, clock: Clock, **rules: Any) -> None:
+        super().__init__(app, **rules)
+        self.clock = clock
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            return response
+        problem = Problem("PERMISSION_DENIED", f"{bytes(response.body).decode()}: this server's settings don't allow it.")
+        answer = refusal(problem, REQUEST_ID.get(), self.clock)
+        for name in ("content-length", "content-type"):
+            del response.headers[name]
+        return Response(answer.content, answer.status, {**response.headers, **answer.headers})
 
 
 class Boundary:

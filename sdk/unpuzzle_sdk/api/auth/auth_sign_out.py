@@ -12,7 +12,7 @@ OPERATION: Operation[models.Message] = Operation(
     method="POST",
     path="/api/v1/auth/signout/",
     authenticated=True,
-    keyed=True,
+    keyed=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Message.from_dict(data)),
