@@ -82,6 +82,12 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         return {name: getattr(self, name) for name in in_path(operation)}
 
+    def populated(self) -> "World":
+        """With one of everything, so that no list is empty."""
+        for operation in CONTRACT.operations.values():
+            self.ids(operation)
+        return self
+
     def body(self, operation: Operation) -> dict[str, Any] | None:
         """The contract's own example, with ids that exist and what must be new or known."""
         if operation.body is None:
@@ -107,13 +113,13 @@ class World:
     def _filled(self, value: Any) -> Any:
         match value:
             case dict():
-                return {key: self._existing(key) or self._filled(item) for key, item in value.items()}
+                return {key: self.existing(key) or self._filled(item) for key, item in value.items()}
             case list():
                 return [self._filled(item) for item in value]
             case _:
                 return value
 
-    def _existing(self, field: str) -> Any:
+    def existing(self, field: str) -> Any:
         """The id for a field named after a path parameter, `…_id` or `…_ids`."""
         if field.endswith("_ids") and hasattr(type(self), field[:-1]):
             return [getattr(self, field[:-1])]
