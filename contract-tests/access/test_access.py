@@ -94,13 +94,15 @@ def matrix(request: pytest.FixtureRequest) -> Iterator[Matrix]:
     failed_before = request.session.testsfailed
     yield found
     if request.config.get_verbosity() > 0 or request.session.testsfailed > failed_before:
-        alike: dict[str, list[str]] = defaultdict(list)
-        for operation_id, row in found.items():
-            alike[", ".join(f"{who} {status}" for who, status in row.items())].append(operation_id)
-        reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line("")
-        for row_text, operation_ids in alike.items():
-            reporter.write_line(f"{row_text}: {' '.join(operation_ids)}")
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{shown(found)}")
+
+
+def shown(matrix: Matrix) -> str:
+    alike: dict[str, list[str]] = defaultdict(list)
+    for operation_id, row in matrix.items():
+        alike[", ".join(f"{who} {status}" for who, status in row.items())].append(operation_id)
+    return "\n".join(f"{row}: {' '.join(operation_ids)}" for row, operation_ids in alike.items())
 
 
 @pytest.mark.parametrize("operation", READING_TOKENS, ids=named)
