@@ -1,6 +1,7 @@
 """Values that the contract's schemas allow, drawn by Hypothesis."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, timedelta, timezone
 from functools import cache
 from typing import Any
@@ -49,7 +50,7 @@ def _values(schema: spec.Schema, later: bool) -> Values:
 
 def _not_null(schema: spec.Schema, later: bool) -> Values:
     if "oneOf" in schema:
-        return st.one_of(values(member, later=later) for member in schema["oneOf"])
+        return st.one_of([values(member, later=later) for member in schema["oneOf"]])
     if "allOf" in schema:
         members = st.tuples(*(values(member, later=later) for member in schema["allOf"]))
         return members.map(lambda parts: {key: value for part in reversed(parts) for key, value in part.items()})
@@ -100,7 +101,7 @@ def _object(schema: spec.Schema, later: bool) -> Values:
     return st.builds(lambda other, own: {**other, **own}, others, declared)
 
 
-KINDS = {
+KINDS: dict[str, Callable[[spec.Schema, bool], Values]] = {
     "string": _string,
     "integer": _integer,
     "number": _number,
