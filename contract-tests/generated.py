@@ -25,6 +25,7 @@ FORMATS: dict[str, Values] = {
     "date-time": MOMENTS.map(lambda moment: moment.isoformat().replace("+00:00", "Z")),
     "email": st.emails(),
     "uri": urls(),
+    "uri-reference": urls().map(lambda url: url.split("/", 3)[3]),
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

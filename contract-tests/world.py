@@ -10,6 +10,9 @@ from unpuzzle_server.kernel.spec import Operation
 
 FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll"}
 """What the owner, who is an admin and teaches the course, can't do: a learner does it."""
+FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
+"""What the owner does in a course of somebody else's, which they take."""
+OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -26,6 +29,8 @@ def in_path(operation: Operation) -> list[str]:
 class World:
     """An admin who owns one object for each path parameter of the contract; each is made when it is first asked for.
 
+    They teach a course, and take another one.
+
     A new path parameter is a property of the same name here.
     """
 
@@ -41,13 +46,25 @@ class World:
 
     @cached_property
     def _course(self) -> dict[str, str]:
-        """A course of one section with one lesson: a draft that is ready to be published, or published."""
+        """One that the owner teaches: a draft that is ready to be published, or published."""
+        return self._written_by(self.owner, published=self.published)
+
+    @cached_property
+    def _taken(self) -> dict[str, str]:
+        """One that the owner takes."""
+        made = self._written_by(self.api.sign_up_instructor(), published=True)
+        enrolled = self.owner.post(f"/api/v1/courses/{made['course']}/enroll/").json()
+        self.owner.put(f"/api/v1/student/lessons/{made['lesson']}/progress/", json={"watched": [{"start": 0, "end": 9.5}]})
+        return {**made, "enrollment": enrolled["enrollment_id"]}
+
+    def _written_by(self, instructor: Person, *, published: bool) -> dict[str, str]:
+        """A course of one section with one lesson."""
         category = self.api.category()
-        course = self.owner.course(description="About it", price=0, category_id=category["id"], tags=["new"])
-        section = self.owner.section(course, is_published=True)
-        lesson = self.owner.lesson(section, body="<p>Text</p>", is_preview=True)
-        if self.published:
-            self.owner.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
+        course = instructor.course(description="About it", price=0, category_id=category["id"], tags=["new"])
+        section = instructor.section(course, is_published=True)
+        lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
+        if published:
+            instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
         return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
 
     @property
@@ -68,6 +85,39 @@ class World:
         category: str = self.api.category()["id"]
         return category
 
+    @property
+    def enrollment_id(self) -> str:
+        return self._taken["enrollment"]
+
+    @cached_property
+    def notification_id(self) -> str:
+        """Of what enrolling told."""
+        assert self._taken
+        notification: str = self.owner.get("/api/v1/notifications/").json()["results"][0]["id"]
+        return notification
+
+    @cached_property
+    def reflection_id(self) -> str:
+        body = {"lesson_id": self.lesson_id, "content": "Why?", "tags": ["why"], "timestamp_seconds": 1.5}
+        reflection: str = self.owner.post("/api/v1/reflections/", json=body).json()["id"]
+        return reflection
+
+    @cached_property
+    def review_id(self) -> str:
+        """Of the course that the owner takes."""
+        body = {"rating": 4, "comment": "Good"}
+        review: str = self.owner.post(f"/api/v1/student/courses/{self._taken['course']}/review/", json=body).json()["id"]
+        return review
+
+    @cached_property
+    def review_by_somebody(self) -> str:
+        """Of the course that the owner teaches."""
+        learner = self.api.sign_up()
+        learner.post(f"/api/v1/courses/{self.course_id}/enroll/")
+        body = {"rating": 5, "comment": "Very good"}
+        review: str = learner.post(f"/api/v1/student/courses/{self.course_id}/review/", json=body).json()["id"]
+        return review
+
     @cached_property
     def caller(self) -> Person:
         """A learner who has nothing yet."""
@@ -80,12 +130,22 @@ class World:
         """The values of an operation's path parameters."""
         unknown = [name for name in in_path(operation) if not hasattr(type(self), name)]
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
-        return {name: getattr(self, name) for name in in_path(operation)}
+        if operation.id in OF_A_REVIEW:
+            assert self.review_id
+        return {name: self._id(operation, name) for name in in_path(operation)}
+
+    def _id(self, operation: Operation, name: str) -> str:
+        taken = self._taken if operation.id in FOR_LEARNERS else {}
+        found: str = taken.get(name.removesuffix("_id")) or getattr(self, name)
+        return found
 
     def populated(self) -> "World":
         """With one of everything, so that no list is empty."""
         for operation in CONTRACT.operations.values():
-            self.ids(operation)
+            if operation.id not in OF_A_REVIEW:
+                self.ids(operation)
+        if self.published:
+            assert self.review_by_somebody
         return self
 
     def body(self, operation: Operation) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What the kernel refuses on behalf of every operation, met on every operation that documents it."""
+"""What every operation answers when the server is in trouble, or when too much is asked at once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +10,13 @@ import httpx
 import psycopg
 import pytest
 
-from harness import CONTRACT, PASSWORD, Api, Person, Server, code_of, running_server
+from harness import CONTRACT, Api, Person, Server, code_of, running_server
 from line import Line
 from unpuzzle_server import app
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.operations import handler_of
 from unpuzzle_server.kernel.spec import Operation
+from world import named
 
 OPERATIONS = list(CONTRACT.operations.values())
 LOOKING_AT_TOKENS = [operation for operation in OPERATIONS if CONTRACT.raw[operation.id]["security"]]
@@ -25,7 +26,7 @@ SMALLEST = {"rate_limit_anonymous": 1, "rate_limit_authenticated": 1, "rate_limi
 def documenting(status: int) -> Any:
     """Runs a test for each operation that says it may answer so."""
     found = [operation for operation in OPERATIONS if status in operation.responses]
-    return pytest.mark.parametrize("operation", found, ids=lambda operation: operation.id)
+    return pytest.mark.parametrize("operation", found, ids=named)
 
 
 def example(operation: Operation) -> dict[str, Any]:
@@ -130,54 +131,9 @@ def under_way(server: Server, person: Person, operation: Operation, key: str) ->
         holding.rollback()
 
 
-@pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.has("Idempotency-Key")], ids=lambda item: item.id)
+@pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.has("Idempotency-Key")], ids=named)
 def test_a_call_that_is_under_way_is_not_done_twice(api: Api, everybody: Person, operation: Operation) -> None:
     server, key = api.server, uuid4().hex
     with under_way(server, everybody, operation, key):
         refused = send(api, operation, everybody, headers={"Idempotency-Key": key})
     assert (refused.status_code, code_of(refused)) == (409, "IDEMPOTENCY_IN_PROGRESS")
-
-
-@documenting(403)
-def test_a_suspended_account_may_do_nothing(api: Api, everybody: Person, operation: Operation) -> None:
-    api.server.sql("UPDATE users SET suspended_at = now() WHERE id = %s", everybody.id)
-    bodies = {
-        "auth.sign_in": {"json": {"email": everybody.email, "password": PASSWORD}},
-        "auth.refresh": {"json": {"refresh_token": everybody.tokens["refresh_token"]}},
-    }
-    refused = send(api, operation, everybody, **bodies.get(operation.id, {}))
-    assert (refused.status_code, code_of(refused)) == (403, "ACCOUNT_SUSPENDED")
-
-
-@documenting(400)
-def test_another_version_of_the_api_is_not_spoken(api: Api, everybody: Person, operation: Operation) -> None:
-    refused = send(api, operation, everybody, headers={"X-API-Version": "2.0.0"})
-    assert (refused.status_code, code_of(refused)) == (400, "UNSUPPORTED_VERSION")
-
-
-@documenting(413)
-def test_a_body_is_not_too_large(api: Api, everybody: Person, operation: Operation) -> None:
-    content = b'{"title": "' + b"x" * 2**20 + b'"}'
-    refused = send(api, operation, everybody, json=None, content=content, headers={"Content-Type": "application/json"})
-    assert (refused.status_code, code_of(refused)) == (413, "PAYLOAD_TOO_LARGE")
-
-
-@documenting(415)
-def test_a_body_is_json(api: Api, everybody: Person, operation: Operation) -> None:
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    refused = send(api, operation, everybody, json=None, content=b"title=x", headers=form)
-    assert (refused.status_code, code_of(refused)) == (415, "UNSUPPORTED_MEDIA_TYPE")
-
-
-@documenting(422)
-def test_a_parameter_that_is_not_in_the_contract_is_named(api: Api, everybody: Person, operation: Operation) -> None:
-    refused = send(api, operation, everybody, params={"colour": "red"})
-    assert (refused.status_code, code_of(refused)) == (422, "VALIDATION_ERROR")
-    assert [detail["field"] for detail in refused.json()["error"]["details"]] == ["colour"]
-
-
-@pytest.mark.parametrize("operation", LOOKING_AT_TOKENS, ids=lambda operation: operation.id)
-def test_a_forged_token_is_refused_even_where_none_is_needed(api: Api, operation: Operation) -> None:
-    refused = send(api, operation, headers={"Authorization": "Bearer x.y.z"})
-    assert refused.status_code == 401
-    assert "Bearer" in refused.headers["www-authenticate"]
