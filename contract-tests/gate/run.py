@@ -37,5 +37,5 @@ def run_of(server: Server, caller: str, *arguments: str) -> Run:
     with Api(server) as api:
         emails = {"GATE_EMAIL": SIGN_UPS[caller](api).email, "GATE_STRANGER_EMAIL": api.sign_up_instructor().email}
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run", str(CONTRACT)]
-    environment = {**os.environ, **emails, "GATE_PASSWORD": PASSWORD, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return Run([*command, "--url", server.base_url, *arguments], environment)
+    gate = {**emails, "GATE_PASSWORD": PASSWORD, "GATE_URL": server.base_url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return Run([*command, "--url", server.base_url, *arguments], {**os.environ, **gate})

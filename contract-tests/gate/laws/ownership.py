@@ -20,7 +20,7 @@ def ownership(exchange: Exchange) -> None:
     """What somebody may do with an object of theirs is refused to another of the same role, and changes nothing."""
     if not exchange.reply.succeeded or not is_somebodys(exchange.operation) or exchange.operation.method == "delete":
         return  # what is deleted is nobody's; the stranger tried to delete it while it could be read
-    own = readable_address(exchange)
+    own = readable_address(exchange.operation, exchange.request.url)
     before = exchange.read(own) if own else None
     for attempt in attempts(exchange):
         reply = exchange.send(attempt.by(stranger(urljoin(attempt.url, "/"))))
@@ -31,14 +31,14 @@ def ownership(exchange: Exchange) -> None:
 
 
 def is_somebodys(operation: Operation) -> bool:
-    """Whether an operation is about one object that not everybody may read.
+    """Whether an operation is about one object that belongs to its caller."""
+    return bool(operation.path_parameters) and operation.role not in ("public", "admin") and not is_about_public(operation)
 
-    An id in the path names an object; what anybody may read at its own address, a published course say, is not somebody's.
-    """
-    if not operation.path_parameters or operation.role in ("public", "admin"):
-        return False
-    reading = OPERATIONS.get(("GET", operation.path[: operation.path.rindex("}") + 2]))
-    return reading is None or reading.role != "public"
+
+def is_about_public(operation: Operation) -> bool:
+    """Whether the object that the path names may be read by anybody at its own address, as a published course may."""
+    reading = OPERATIONS.get(("GET", operation.path[: operation.path.rfind("}") + 1] + "/"))
+    return reading is not None and reading.role == "public"
 
 
 def attempts(exchange: Exchange) -> Iterator[Request]:
@@ -48,10 +48,10 @@ def attempts(exchange: Exchange) -> Iterator[Request]:
         yield replace(exchange.request, method="DELETE")
 
 
-def readable_address(exchange: Exchange) -> str | None:
-    """The nearest address at or above the request's that can be read: there a change would show."""
-    templates = exchange.operation.path.strip("/").split("/")
-    actual = urlsplit(exchange.request.url).path.strip("/").split("/")
+def readable_address(operation: Operation, url: str) -> str | None:
+    """The nearest address at or above a request's that can be read: there a change shows."""
+    templates = operation.path.strip("/").split("/")
+    actual = urlsplit(url).path.strip("/").split("/")
     for length in range(len(templates), 0, -1):
         if ("GET", f"/{'/'.join(templates[:length])}/") in OPERATIONS and "}" in "".join(templates[:length]):
             return f"/{'/'.join(actual[:length])}/"
