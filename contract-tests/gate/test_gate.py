@@ -1,31 +1,36 @@
 """Schemathesis against the real server with the demo catalogue: every phase, every check, no failure, nothing left out."""
 
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
-from gate.run import CALLERS, fresh_server, run_of
+from gate.run import CALLERS, Run, fresh_server, run_of
 
 EXAMPLES = {"admin": 12, "instructor": 6, "user": 3}
 """Of each operation for each caller. An admin may do everything; the others show that roles change nothing else."""
 SAME_EACH_TIME = ["--seed", "7", "--generation-deterministic"]
 SECONDS = 400
+Outcome = subprocess.CompletedProcess[str]
 
 
-def gate(caller: str) -> subprocess.CompletedProcess[str]:
-    with fresh_server() as server:
-        run = run_of(server, caller, *SAME_EACH_TIME, "--max-examples", str(EXAMPLES[caller]))
-        return subprocess.run(run.command, env=run.environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+def finish(run: Run) -> Outcome:
+    return subprocess.run(run.command, env=run.environment, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> dict[str, subprocess.CompletedProcess[str]]:
-    """All callers at once, each with a server of its own: one's requests don't wait for another's."""
-    with ThreadPoolExecutor(len(CALLERS)) as pool:
-        return dict(zip(CALLERS, pool.map(gate, CALLERS), strict=True))
+def outcomes() -> Iterator[dict[str, Outcome]]:
+    """All callers at once, each with a server of its own: one's requests don't change what another finds."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(CALLERS)) as pool:
+        runs = [
+            run_of(stack.enter_context(fresh_server()), caller, *SAME_EACH_TIME, "--max-examples", str(EXAMPLES[caller]))
+            for caller in CALLERS
+        ]
+        yield dict(zip(CALLERS, pool.map(finish, runs), strict=True))
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_the_server_keeps_the_contract(outcomes: dict[str, subprocess.CompletedProcess[str]], caller: str) -> None:
+def test_the_server_keeps_the_contract(outcomes: dict[str, Outcome], caller: str) -> None:
     assert outcomes[caller].returncode == 0, outcomes[caller].stdout[-20_000:] + outcomes[caller].stderr

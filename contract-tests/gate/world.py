@@ -24,10 +24,9 @@ class World:
         """Path parameters that lead to an object; none where nothing is made, or the caller may not make it."""
         if is_about_public(operation):
             return {item["name"]: item["example"] for item in operation.parameters if item["in"] == "path"}
-        for maker in makers(frozenset(operation.path_parameters)):
-            if found := self.made.get(maker.id) or self._make(maker, authorization):
-                return {name: found[name] for name in operation.path_parameters}
-        return {}
+        maker = maker_of(frozenset(operation.path_parameters))
+        found = self.made.get(maker.id) or self._make(maker, authorization) if maker else {}
+        return {name: found[name] for name in operation.path_parameters if found}
 
     def body_for(self, operation: Operation, body: dict[str, Any], url: str, authorization: str) -> dict[str, Any]:
         """The body with ids of things that are there: those of the contract's example, and those of the list at hand."""
@@ -60,10 +59,14 @@ class World:
 
 
 @cache
-def makers(parameters: frozenset[str]) -> list[Operation]:
-    """The operations whose links give all of some path parameters, those that need the fewest themselves first."""
-    found = [operation for operation in CONTRACT.operations if parameters and parameters <= given_ids(operation).keys()]
-    return sorted(found, key=lambda operation: (len(given_ids(operation)), len(operation.path_parameters)))
+def maker_of(parameters: frozenset[str]) -> Operation | None:
+    """The operation that gives some path parameters in its links without needing them all; the plainest, if there are several."""
+    found = [
+        operation
+        for operation in CONTRACT.operations
+        if parameters and parameters <= given_ids(operation).keys() and not parameters <= operation.path_parameters
+    ]
+    return min(found, key=lambda operation: (len(given_ids(operation)), len(operation.path_parameters)), default=None)
 
 
 def given_ids(operation: Operation) -> dict[str, str]:
