@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,21 @@ def outcomes() -> Iterator[dict[str, Outcome]]:
             for caller in CALLERS
         ]
         yield dict(zip(CALLERS, pool.map(finish, runs), strict=True))
+
+
+def sent(file: Path) -> list[str]:
+    """What an instructor's run on a part of the contract sends, to a server of its own."""
+    with fresh_server() as server:
+        part = ["--include-tag", "content", "--phases", "examples,fuzzing,stateful", "--max-examples", "4"]
+        run = run_of(server, "instructor", *SAME_EACH_TIME, *part)
+        finish(replace(run, environment={**run.environment, "GATE_RECORD": str(file)}))
+    return file.read_text().splitlines()
+
+
+def test_the_same_requests_are_sent_each_time(tmp_path: Path) -> None:
+    first, second = sent(tmp_path / "first"), sent(tmp_path / "second")
+    assert len(first) > 50
+    assert first == second
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -1,4 +1,4 @@
-"""Objects for requests to meet: the contract's examples of what is public, and what the caller owns, made through the contract."""
+"""Objects for requests to meet: the contract's examples of what is public, and what the caller makes through the contract."""
 
 import json
 from collections.abc import Iterable

@@ -34,7 +34,9 @@ def broken_promises(contract: Contract, name: str, sample: Node) -> Iterator[str
     if f"{operation.method.upper()} {operation.path}" != sample["call"]:
         yield f"it is called by {operation.method.upper()} {operation.path}"
     for parameter, values in sample.get("parameters", {}).items():
-        yield from (f"{parameter}: {problem}" for value in values for problem in _refusals(operation, parameter, value))
+        yield from (
+            f"{parameter}: {problem}" for value in values for problem in _refusals(operation, parameter, with_uuids(value))
+        )
     if "request" in sample:
         yield from samples.problems(contract, operation.body_schema, with_uuids(sample["request"]))
     answer = next((answer for answer in operation.answers if answer.status == str(sample["status"])), None)

@@ -21,7 +21,7 @@ from unpuzzle_sdk._core import codec
         (Decimal("49.90"), 49.9),
         (Decimal("1E+2"), 100),
         (datetime.date(2026, 1, 2), "2026-01-02"),
-        (datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), "2026-01-02T00:00:00+00:00"),
+        (datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), "2026-01-02T00:00:00Z"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": UNSET, "b": None, "c": (True, {"d": UNSET})}, {"b": None, "c": [True, {}]}),
         (models.PreferencesUpdate(timezone="UTC"), {"timezone": "UTC"}),

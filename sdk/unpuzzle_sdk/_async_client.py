@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .resources.content import AsyncContent, AsyncRawContent
     from .resources.courses import AsyncCourses, AsyncRawCourses
     from .resources.enrollments import AsyncEnrollments, AsyncRawEnrollments
+    from .resources.learning import AsyncLearning, AsyncRawLearning
+    from .resources.notifications import AsyncNotifications, AsyncRawNotifications
+    from .resources.reflections import AsyncRawReflections, AsyncReflections
     from .resources.system import AsyncRawSystem, AsyncSystem
 
 
@@ -55,10 +58,31 @@ class AsyncUnpuzzle(AsyncClient):
 
     @property
     def enrollments(self) -> AsyncEnrollments:
-        """Taking a course."""
+        """Taking a course, and leaving it."""
         from .resources.enrollments import AsyncEnrollments
 
         return AsyncEnrollments(self)
+
+    @property
+    def learning(self) -> AsyncLearning:
+        """What a learner does in a course, and how far they are."""
+        from .resources.learning import AsyncLearning
+
+        return AsyncLearning(self)
+
+    @property
+    def notifications(self) -> AsyncNotifications:
+        """What has happened that concerns you."""
+        from .resources.notifications import AsyncNotifications
+
+        return AsyncNotifications(self)
+
+    @property
+    def reflections(self) -> AsyncReflections:
+        """A learner's own notes on the moments where they got stuck."""
+        from .resources.reflections import AsyncReflections
+
+        return AsyncReflections(self)
 
 
 class AsyncRawUnpuzzle:
@@ -97,7 +121,28 @@ class AsyncRawUnpuzzle:
 
     @property
     def enrollments(self) -> AsyncRawEnrollments:
-        """Taking a course."""
+        """Taking a course, and leaving it."""
         from .resources.enrollments import AsyncRawEnrollments
 
         return AsyncRawEnrollments(self._caller)
+
+    @property
+    def learning(self) -> AsyncRawLearning:
+        """What a learner does in a course, and how far they are."""
+        from .resources.learning import AsyncRawLearning
+
+        return AsyncRawLearning(self._caller)
+
+    @property
+    def notifications(self) -> AsyncRawNotifications:
+        """What has happened that concerns you."""
+        from .resources.notifications import AsyncRawNotifications
+
+        return AsyncRawNotifications(self._caller)
+
+    @property
+    def reflections(self) -> AsyncRawReflections:
+        """A learner's own notes on the moments where they got stuck."""
+        from .resources.reflections import AsyncRawReflections
+
+        return AsyncRawReflections(self._caller)

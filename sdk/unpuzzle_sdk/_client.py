@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .resources.content import Content, RawContent
     from .resources.courses import Courses, RawCourses
     from .resources.enrollments import Enrollments, RawEnrollments
+    from .resources.learning import Learning, RawLearning
+    from .resources.notifications import Notifications, RawNotifications
+    from .resources.reflections import RawReflections, Reflections
     from .resources.system import RawSystem, System
 
 
@@ -55,10 +58,31 @@ class Unpuzzle(SyncClient):
 
     @property
     def enrollments(self) -> Enrollments:
-        """Taking a course."""
+        """Taking a course, and leaving it."""
         from .resources.enrollments import Enrollments
 
         return Enrollments(self)
+
+    @property
+    def learning(self) -> Learning:
+        """What a learner does in a course, and how far they are."""
+        from .resources.learning import Learning
+
+        return Learning(self)
+
+    @property
+    def notifications(self) -> Notifications:
+        """What has happened that concerns you."""
+        from .resources.notifications import Notifications
+
+        return Notifications(self)
+
+    @property
+    def reflections(self) -> Reflections:
+        """A learner's own notes on the moments where they got stuck."""
+        from .resources.reflections import Reflections
+
+        return Reflections(self)
 
 
 class RawUnpuzzle:
@@ -97,7 +121,28 @@ class RawUnpuzzle:
 
     @property
     def enrollments(self) -> RawEnrollments:
-        """Taking a course."""
+        """Taking a course, and leaving it."""
         from .resources.enrollments import RawEnrollments
 
         return RawEnrollments(self._caller)
+
+    @property
+    def learning(self) -> RawLearning:
+        """What a learner does in a course, and how far they are."""
+        from .resources.learning import RawLearning
+
+        return RawLearning(self._caller)
+
+    @property
+    def notifications(self) -> RawNotifications:
+        """What has happened that concerns you."""
+        from .resources.notifications import RawNotifications
+
+        return RawNotifications(self._caller)
+
+    @property
+    def reflections(self) -> RawReflections:
+        """A learner's own notes on the moments where they got stuck."""
+        from .resources.reflections import RawReflections
+
+        return RawReflections(self._caller)

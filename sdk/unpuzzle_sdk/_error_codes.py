@@ -33,6 +33,7 @@ __all__ = [
     "CsrfFailed",
     "EmailTaken",
     "EnrollmentExists",
+    "EnrollmentNotFound",
     "IdempotencyInProgress",
     "IdempotencyMismatch",
     "InternalError",
@@ -45,6 +46,7 @@ __all__ = [
     "PermissionDenied",
     "PreconditionFailed",
     "PriceInvalid",
+    "RangeInvalid",
     "RateLimitExceeded",
     "ServiceUnavailable",
     "TimezoneUnknown",
@@ -107,6 +109,10 @@ class EnrollmentExists(ConflictError):
     """The API answered 409 `ENROLLMENT_EXISTS`."""
 
 
+class EnrollmentNotFound(NotFoundError):
+    """The API answered 404 `ENROLLMENT_NOT_FOUND`."""
+
+
 class IdempotencyInProgress(ConflictError):
     """The API answered 409 `IDEMPOTENCY_IN_PROGRESS`."""
 
@@ -155,6 +161,10 @@ class PriceInvalid(UnprocessableEntityError):
     """The API answered 422 `PRICE_INVALID`."""
 
 
+class RangeInvalid(UnprocessableEntityError):
+    """The API answered 422 `RANGE_INVALID`."""
+
+
 class RateLimitExceeded(RateLimitError):
     """The API answered 429 `RATE_LIMIT_EXCEEDED`."""
 
@@ -197,6 +207,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "CSRF_FAILED": CsrfFailed,
     "EMAIL_TAKEN": EmailTaken,
     "ENROLLMENT_EXISTS": EnrollmentExists,
+    "ENROLLMENT_NOT_FOUND": EnrollmentNotFound,
     "IDEMPOTENCY_IN_PROGRESS": IdempotencyInProgress,
     "IDEMPOTENCY_MISMATCH": IdempotencyMismatch,
     "INTERNAL_ERROR": InternalError,
@@ -209,6 +220,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "PERMISSION_DENIED": PermissionDenied,
     "PRECONDITION_FAILED": PreconditionFailed,
     "PRICE_INVALID": PriceInvalid,
+    "RANGE_INVALID": RangeInvalid,
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,

@@ -1,4 +1,4 @@
-"""The matrix of operation × documented status: which answers of the contract the tests of this run have seen.
+"""The matrix of operations and their documented statuses: which answers of the contract the tests of this run have seen.
 
 Every request to a test server counts, whoever sends it: the harness, the SDK, the command line, Schemathesis, a bare socket.
 A run of the whole suite fails while an answer is missing; any run writes the matrix to `build/matrix.html`.

@@ -119,6 +119,55 @@ def get_curriculum_command(
     call(context, "courses.get_curriculum", values.given(course_id=course_id), as_json=as_json, fields=fields)
 
 
+@app.command(
+    "list-reviews",
+    cls=Command,
+    epilog="Example: unpuzzle courses list-reviews introduction-to-python-programming --rating 5\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
+)
+def list_reviews_command(
+    context: typer.Context,
+    course_id: Annotated[
+        str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
+    ],
+    rating: Annotated[
+        int | None, typer.Option("--rating", help="Only reviews with this rating.", show_default=False, metavar="N")
+    ] = None,
+    sort: Annotated[
+        Literal["created_at", "rating"] | None, typer.Option("--sort", help="What to sort by.", show_default=False)
+    ] = None,
+    order: Annotated[
+        Literal["asc", "desc"] | None,
+        typer.Option(
+            "--order",
+            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List the reviews of a course.
+
+    What learners say of a course, with how often each rating was given; the newest first unless a sort is
+    given.
+    """
+    walk(
+        context,
+        "courses.list_reviews",
+        values.given(course_id=course_id, rating=rating, sort=sort, order=order),
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
 @app.command("list-categories", cls=Command, epilog="Example: unpuzzle courses list-categories\n\nOpen to everybody.")
 def list_categories_command(
     context: typer.Context,

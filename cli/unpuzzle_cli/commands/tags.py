@@ -5,5 +5,8 @@ TAGS = {
     "auth": "Sign-up, sign-in, sessions and the profile.",
     "courses": "The public catalogue, and the courses that instructors write.",
     "content": "Sections and lessons of a course, for its instructor.",
-    "enrollments": "Taking a course.",
+    "enrollments": "Taking a course, and leaving it.",
+    "learning": "What a learner does in a course, and how far they are.",
+    "notifications": "What has happened that concerns you.",
+    "reflections": "A learner's own notes on the moments where they got stuck.",
 }

@@ -22,7 +22,7 @@ def closed_world(exchange: Exchange) -> None:
     content = declared.get("content", {})
     media_type = exchange.reply.headers.get("content-type")
     if not content:
-        assert media_type is None and not exchange.reply.content, f"an undeclared body of {media_type}"
+        assert (media_type, exchange.reply.content) == (None, b""), f"an undeclared body of {media_type}"
         return
     assert media_type in content, f"undeclared media type {media_type}"
     if media_type == "application/json":

@@ -98,6 +98,11 @@ class Exchange:
         content = (self.declared or {}).get("content", {})
         return CONTRACT.fields(content.get("application/json", {}).get("schema", {}))
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether this was answered before: what it is about may have changed since."""
+        return "idempotency-replayed" in self.reply.headers
+
     def read(self, url: str) -> Reply:
         """What the same caller reads at another address."""
         return self.send(self.request.to(url))

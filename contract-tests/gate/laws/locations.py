@@ -6,8 +6,8 @@ from gate.laws.exchange import Exchange
 def locations(exchange: Exchange) -> None:
     """A Location answers 200 to the same caller, with the object as it was created."""
     location = exchange.reply.headers.get("location")
-    if exchange.reply.status != 201 or location is None or "idempotency-replayed" in exchange.reply.headers:
-        return  # what is answered again was created long ago, and may have changed since
+    if exchange.reply.status != 201 or location is None or exchange.is_replayed:
+        return
     found = exchange.read(location)
     assert found.status == 200, f"{location} answers {found.status}"
     created = exchange.reply.fields

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
-from gate.laws.exchange import OPERATIONS, Exchange, Request, send
+from gate.laws.exchange import OPERATIONS, Exchange, Reply, Request, send
 from lint.contract import Operation
 
 SIGN_IN = "/api/v1/auth/signin/"
@@ -18,16 +18,18 @@ REFUSED = (403, 404)
 
 def ownership(exchange: Exchange) -> None:
     """What somebody may do with an object of theirs is refused to another of the same role, and changes nothing."""
-    if not exchange.reply.succeeded or not is_somebodys(exchange.operation) or exchange.operation.method == "delete":
-        return  # what is deleted is nobody's; the stranger tried to delete it while it could be read
+    if not exchange.reply.succeeded or exchange.is_replayed or not is_somebodys(exchange.operation):
+        return
+    if exchange.operation.method == "delete":
+        return  # it is nobody's now; while it could be read, the stranger tried to delete it
     own = readable_address(exchange.operation, exchange.request.url)
-    before = exchange.read(own) if own else None
+    before = exchange.read(own) if own else Reply(204)
+    assert before.succeeded, f"{own} answers {before.status} to its owner"
     for attempt in attempts(exchange):
         reply = exchange.send(attempt.by(stranger(urljoin(attempt.url, "/"))))
         assert reply.status in REFUSED, f"another user gets {reply.status} from {attempt.method} {attempt.url}"
-    if own and before:
-        after = exchange.read(own)
-        assert before.fields == after.fields, f"another user's attempts changed {own} from {before} to {after}"
+    after = exchange.read(own) if own else before
+    assert before.fields == after.fields, f"another user's attempts changed {own} from {before} to {after}"
 
 
 def is_somebodys(operation: Operation) -> bool:
@@ -67,7 +69,5 @@ def stranger(base_url: str) -> str:
 def _signed_in(base_url: str, half_hour: int) -> str:
     """Signs in again each half hour: a token lives one."""
     account = {"email": os.environ["GATE_STRANGER_EMAIL"], "password": os.environ["GATE_PASSWORD"]}
-    reply = send(
-        Request("POST", urljoin(base_url, SIGN_IN), {"Content-Type": "application/json"}, json.dumps(account).encode())
-    )
+    reply = send(Request("POST", urljoin(base_url, SIGN_IN), {"Content-Type": "application/json"}, json.dumps(account).encode()))
     return f"Bearer {reply.fields['access_token']}"

@@ -36,11 +36,12 @@ def schemas_have_a_type(schema: Node) -> Iterator[str]:
 
 @rule(contracts)
 def names_tell_the_format(contract: Contract) -> Iterator[str]:
-    """`…_at` is a date-time, `…_url` a URI and `…_id` a UUID, unless another service made it."""
+    """`…_at` is a date-time, `…_url` a URI (or a reference) and `…_id` a UUID, unless another service made it."""
     for where, schema in contract.schemas:
         for name, field in schema.get("properties", {}).items():
             wanted = next((FORMATS[ending] for ending in FORMATS if f"_{name}".endswith(ending)), None)
-            if field.get("type") == "string" and wanted not in (None, field.get("format")) and name not in OPAQUE:
+            has = field.get("format", "").removesuffix("-reference")
+            if field.get("type") == "string" and wanted not in (None, has) and name not in OPAQUE:
                 yield f"{where}.{name} is no {wanted}"
 
 

@@ -47,7 +47,8 @@ def _json_number(value: Decimal) -> int | float:
 def _json_time(value: datetime.datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
-    return value.isoformat()
+    # UTC is Z, as the API writes it: a model gives back what it was read from.
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def maybe(parse: Callable[[Any], T], value: Any) -> Any:

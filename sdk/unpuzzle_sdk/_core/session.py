@@ -67,8 +67,8 @@ class Session:
         """Complete the body of a refresh that the program calls itself with the token of the session."""
         if body.get("refresh_token"):
             return body
-        tokens = yield Block(self._store.load)
-        return {**body, "refresh_token": tokens.refresh_token} if tokens else body
+        tokens: Tokens | None = yield Block(self._store.load)
+        return {**body, "refresh_token": tokens.refresh_token} if tokens and tokens.refresh_token else body
 
     def follow(self, operation: Operation[Any], answer: Answer) -> Flow[None]:
         """Take note of what an operation did to the session."""

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from .course_create import CourseCreate
     from .course_instructor import CourseInstructor
     from .course_page import CoursePage
+    from .course_progress import CourseProgress
+    from .course_progress_last_accessed import CourseProgressLastAccessed
+    from .course_progress_quizzes import CourseProgressQuizzes
+    from .course_progress_sections_item import CourseProgressSectionsItem
+    from .course_progress_sections_item_lessons_item import CourseProgressSectionsItemLessonsItem
+    from .course_progress_time_spent import CourseProgressTimeSpent
     from .course_sort import CourseSort
     from .course_status import CourseStatus
     from .course_summary import CourseSummary
@@ -30,9 +36,15 @@ if TYPE_CHECKING:
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
     from .enroll_request import EnrollRequest
+    from .enrollment import Enrollment
+    from .enrollment_certificate import EnrollmentCertificate
+    from .enrollment_course import EnrollmentCourse
     from .enrollment_created import EnrollmentCreated
     from .enrollment_created_payment import EnrollmentCreatedPayment
     from .enrollment_created_payment_status import EnrollmentCreatedPaymentStatus
+    from .enrollment_page import EnrollmentPage
+    from .enrollment_sort import EnrollmentSort
+    from .enrollment_status import EnrollmentStatus
     from .error import Error
     from .error_code import ErrorCode
     from .error_detail import ErrorDetail
@@ -44,15 +56,25 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .learning_course import LearningCourse
+    from .learning_course_next_lesson import LearningCourseNextLesson
+    from .learning_course_sections_item import LearningCourseSectionsItem
+    from .learning_course_sections_item_lessons_item import LearningCourseSectionsItemLessonsItem
     from .lesson import Lesson
     from .lesson_create import LessonCreate
     from .lesson_list import LessonList
     from .lesson_order import LessonOrder
     from .lesson_outline import LessonOutline
     from .lesson_page import LessonPage
+    from .lesson_progress import LessonProgress
     from .lesson_type import LessonType
     from .lesson_update import LessonUpdate
     from .message import Message
+    from .notification import Notification
+    from .notification_page import NotificationPage
+    from .notification_read import NotificationRead
+    from .notification_type import NotificationType
+    from .notifications_read import NotificationsRead
     from .open_api_document import OpenApiDocument
     from .open_api_document_info import OpenApiDocumentInfo
     from .open_api_document_paths import OpenApiDocumentPaths
@@ -66,9 +88,30 @@ if TYPE_CHECKING:
     from .preferences_update import PreferencesUpdate
     from .profile_update import ProfileUpdate
     from .profile_updated import ProfileUpdated
+    from .progress_record import ProgressRecord
+    from .progress_status import ProgressStatus
     from .readiness import Readiness
     from .readiness_problem import ReadinessProblem
+    from .reflection import Reflection
+    from .reflection_create import ReflectionCreate
+    from .reflection_create_type import ReflectionCreateType
+    from .reflection_create_visibility import ReflectionCreateVisibility
+    from .reflection_lesson import ReflectionLesson
+    from .reflection_page import ReflectionPage
+    from .reflection_sort import ReflectionSort
+    from .reflection_type import ReflectionType
+    from .reflection_update import ReflectionUpdate
+    from .reflection_update_type import ReflectionUpdateType
+    from .reflection_update_visibility import ReflectionUpdateVisibility
+    from .reflection_visibility import ReflectionVisibility
     from .refresh_request import RefreshRequest
+    from .review import Review
+    from .review_create import ReviewCreate
+    from .review_page import ReviewPage
+    from .review_page_distribution_item import ReviewPageDistributionItem
+    from .review_sort import ReviewSort
+    from .review_update import ReviewUpdate
+    from .review_user import ReviewUser
     from .role import Role
     from .section import Section
     from .section_create import SectionCreate
@@ -81,10 +124,16 @@ if TYPE_CHECKING:
     from .sign_up import SignUp
     from .sign_up_metadata import SignUpMetadata
     from .sort_order import SortOrder
+    from .student_course import StudentCourse
+    from .student_course_course import StudentCourseCourse
+    from .student_course_page import StudentCoursePage
+    from .student_course_progress import StudentCourseProgress
     from .subscription import Subscription
+    from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
     from .user import User
+    from .watched_range import WatchedRange
 
 _MODULES = {
     "ApiInfo": ".api_info",
@@ -100,6 +149,12 @@ _MODULES = {
     "CourseCreate": ".course_create",
     "CourseInstructor": ".course_instructor",
     "CoursePage": ".course_page",
+    "CourseProgress": ".course_progress",
+    "CourseProgressLastAccessed": ".course_progress_last_accessed",
+    "CourseProgressQuizzes": ".course_progress_quizzes",
+    "CourseProgressSectionsItem": ".course_progress_sections_item",
+    "CourseProgressSectionsItemLessonsItem": ".course_progress_sections_item_lessons_item",
+    "CourseProgressTimeSpent": ".course_progress_time_spent",
     "CourseSort": ".course_sort",
     "CourseStatus": ".course_status",
     "CourseSummary": ".course_summary",
@@ -110,9 +165,15 @@ _MODULES = {
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
     "EnrollRequest": ".enroll_request",
+    "Enrollment": ".enrollment",
+    "EnrollmentCertificate": ".enrollment_certificate",
+    "EnrollmentCourse": ".enrollment_course",
     "EnrollmentCreated": ".enrollment_created",
     "EnrollmentCreatedPayment": ".enrollment_created_payment",
     "EnrollmentCreatedPaymentStatus": ".enrollment_created_payment_status",
+    "EnrollmentPage": ".enrollment_page",
+    "EnrollmentSort": ".enrollment_sort",
+    "EnrollmentStatus": ".enrollment_status",
     "Error": ".error",
     "ErrorCode": ".error_code",
     "ErrorDetail": ".error_detail",
@@ -124,15 +185,25 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "LearningCourse": ".learning_course",
+    "LearningCourseNextLesson": ".learning_course_next_lesson",
+    "LearningCourseSectionsItem": ".learning_course_sections_item",
+    "LearningCourseSectionsItemLessonsItem": ".learning_course_sections_item_lessons_item",
     "Lesson": ".lesson",
     "LessonCreate": ".lesson_create",
     "LessonList": ".lesson_list",
     "LessonOrder": ".lesson_order",
     "LessonOutline": ".lesson_outline",
     "LessonPage": ".lesson_page",
+    "LessonProgress": ".lesson_progress",
     "LessonType": ".lesson_type",
     "LessonUpdate": ".lesson_update",
     "Message": ".message",
+    "Notification": ".notification",
+    "NotificationPage": ".notification_page",
+    "NotificationRead": ".notification_read",
+    "NotificationType": ".notification_type",
+    "NotificationsRead": ".notifications_read",
     "OpenApiDocument": ".open_api_document",
     "OpenApiDocumentInfo": ".open_api_document_info",
     "OpenApiDocumentPaths": ".open_api_document_paths",
@@ -146,9 +217,30 @@ _MODULES = {
     "PreferencesUpdate": ".preferences_update",
     "ProfileUpdate": ".profile_update",
     "ProfileUpdated": ".profile_updated",
+    "ProgressRecord": ".progress_record",
+    "ProgressStatus": ".progress_status",
     "Readiness": ".readiness",
     "ReadinessProblem": ".readiness_problem",
+    "Reflection": ".reflection",
+    "ReflectionCreate": ".reflection_create",
+    "ReflectionCreateType": ".reflection_create_type",
+    "ReflectionCreateVisibility": ".reflection_create_visibility",
+    "ReflectionLesson": ".reflection_lesson",
+    "ReflectionPage": ".reflection_page",
+    "ReflectionSort": ".reflection_sort",
+    "ReflectionType": ".reflection_type",
+    "ReflectionUpdate": ".reflection_update",
+    "ReflectionUpdateType": ".reflection_update_type",
+    "ReflectionUpdateVisibility": ".reflection_update_visibility",
+    "ReflectionVisibility": ".reflection_visibility",
     "RefreshRequest": ".refresh_request",
+    "Review": ".review",
+    "ReviewCreate": ".review_create",
+    "ReviewPage": ".review_page",
+    "ReviewPageDistributionItem": ".review_page_distribution_item",
+    "ReviewSort": ".review_sort",
+    "ReviewUpdate": ".review_update",
+    "ReviewUser": ".review_user",
     "Role": ".role",
     "Section": ".section",
     "SectionCreate": ".section_create",
@@ -161,10 +253,16 @@ _MODULES = {
     "SignUp": ".sign_up",
     "SignUpMetadata": ".sign_up_metadata",
     "SortOrder": ".sort_order",
+    "StudentCourse": ".student_course",
+    "StudentCourseCourse": ".student_course_course",
+    "StudentCoursePage": ".student_course_page",
+    "StudentCourseProgress": ".student_course_progress",
     "Subscription": ".subscription",
+    "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
     "User": ".user",
+    "WatchedRange": ".watched_range",
 }
 
 __all__ = [
@@ -181,6 +279,12 @@ __all__ = [
     "CourseCreate",
     "CourseInstructor",
     "CoursePage",
+    "CourseProgress",
+    "CourseProgressLastAccessed",
+    "CourseProgressQuizzes",
+    "CourseProgressSectionsItem",
+    "CourseProgressSectionsItemLessonsItem",
+    "CourseProgressTimeSpent",
     "CourseSort",
     "CourseStatus",
     "CourseSummary",
@@ -191,9 +295,15 @@ __all__ = [
     "CurriculumSection",
     "Difficulty",
     "EnrollRequest",
+    "Enrollment",
+    "EnrollmentCertificate",
+    "EnrollmentCourse",
     "EnrollmentCreated",
     "EnrollmentCreatedPayment",
     "EnrollmentCreatedPaymentStatus",
+    "EnrollmentPage",
+    "EnrollmentSort",
+    "EnrollmentStatus",
     "Error",
     "ErrorCode",
     "ErrorDetail",
@@ -205,15 +315,25 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "LearningCourse",
+    "LearningCourseNextLesson",
+    "LearningCourseSectionsItem",
+    "LearningCourseSectionsItemLessonsItem",
     "Lesson",
     "LessonCreate",
     "LessonList",
     "LessonOrder",
     "LessonOutline",
     "LessonPage",
+    "LessonProgress",
     "LessonType",
     "LessonUpdate",
     "Message",
+    "Notification",
+    "NotificationPage",
+    "NotificationRead",
+    "NotificationType",
+    "NotificationsRead",
     "OpenApiDocument",
     "OpenApiDocumentInfo",
     "OpenApiDocumentPaths",
@@ -227,9 +347,30 @@ __all__ = [
     "PreferencesUpdate",
     "ProfileUpdate",
     "ProfileUpdated",
+    "ProgressRecord",
+    "ProgressStatus",
     "Readiness",
     "ReadinessProblem",
+    "Reflection",
+    "ReflectionCreate",
+    "ReflectionCreateType",
+    "ReflectionCreateVisibility",
+    "ReflectionLesson",
+    "ReflectionPage",
+    "ReflectionSort",
+    "ReflectionType",
+    "ReflectionUpdate",
+    "ReflectionUpdateType",
+    "ReflectionUpdateVisibility",
+    "ReflectionVisibility",
     "RefreshRequest",
+    "Review",
+    "ReviewCreate",
+    "ReviewPage",
+    "ReviewPageDistributionItem",
+    "ReviewSort",
+    "ReviewUpdate",
+    "ReviewUser",
     "Role",
     "Section",
     "SectionCreate",
@@ -242,10 +383,16 @@ __all__ = [
     "SignUp",
     "SignUpMetadata",
     "SortOrder",
+    "StudentCourse",
+    "StudentCourseCourse",
+    "StudentCoursePage",
+    "StudentCourseProgress",
     "Subscription",
+    "TimeRange",
     "Tokens",
     "TokensTokenType",
     "User",
+    "WatchedRange",
 ]
 
 

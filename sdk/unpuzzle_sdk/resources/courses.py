@@ -25,6 +25,7 @@ from ..api.courses import (
     courses_list,
     courses_list_categories,
     courses_list_own,
+    courses_list_reviews,
     courses_publish,
     courses_unpublish,
     courses_update,
@@ -142,6 +143,56 @@ class Courses:
             courses_get_curriculum.OPERATION,
             path={
                 "course_id": course_id,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+            },
+        )
+
+    def list_reviews(
+        self,
+        course_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        rating: int | None = None,
+        sort: models.ReviewSort | None = None,
+        order: models.SortOrder | None = None,
+        max_items: int | None = None,
+        if_none_match: str | None = None,
+    ) -> Page[models.Review]:
+        """List the reviews of a course.
+
+        What learners say of a course, with how often each rating was given; the newest first unless a sort is
+        given.
+
+        Args:
+            course_id: The id of the course, or its slug.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            rating: Only reviews with this rating.
+            sort: What to sort by.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            max_items: Stop iterating after so many items.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.page(
+            courses_list_reviews.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            path={
+                "course_id": course_id,
+            },
+            query={
+                "page": page,
+                "page_size": page_size,
+                "rating": rating,
+                "sort": sort,
+                "order": order,
             },
             headers={
                 "If-None-Match": if_none_match,
@@ -823,6 +874,56 @@ class AsyncCourses:
             },
         )
 
+    def list_reviews(
+        self,
+        course_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        rating: int | None = None,
+        sort: models.ReviewSort | None = None,
+        order: models.SortOrder | None = None,
+        max_items: int | None = None,
+        if_none_match: str | None = None,
+    ) -> AsyncPager[models.Review]:
+        """List the reviews of a course.
+
+        What learners say of a course, with how often each rating was given; the newest first unless a sort is
+        given.
+
+        Args:
+            course_id: The id of the course, or its slug.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            rating: Only reviews with this rating.
+            sort: What to sort by.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            max_items: Stop iterating after so many items.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.page(
+            courses_list_reviews.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            path={
+                "course_id": course_id,
+            },
+            query={
+                "page": page,
+                "page_size": page_size,
+                "rating": rating,
+                "sort": sort,
+                "order": order,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+            },
+        )
+
     def list_categories(
         self,
         *,
@@ -1390,6 +1491,7 @@ class RawCourses:
         self.list = raw(resource.list)
         self.get = raw(resource.get)
         self.get_curriculum = raw(resource.get_curriculum)
+        self.list_reviews = raw(resource.list_reviews)
         self.list_categories = raw(resource.list_categories)
         self.create = raw(resource.create)
         self.list_own = raw(resource.list_own)
@@ -1415,6 +1517,7 @@ class AsyncRawCourses:
         self.list = async_raw(resource.list)
         self.get = async_raw(resource.get)
         self.get_curriculum = async_raw(resource.get_curriculum)
+        self.list_reviews = async_raw(resource.list_reviews)
         self.list_categories = async_raw(resource.list_categories)
         self.create = async_raw(resource.create)
         self.list_own = async_raw(resource.list_own)

@@ -253,3 +253,11 @@ def test_categories_are_the_admins(api: Api, admin: Person, instructor: Person) 
     assert admin.delete(f"{CATEGORIES}{other['id']}/").status_code == 204
     for gone in (admin.patch(f"{CATEGORIES}{other['id']}/", json={}), admin.delete(f"{CATEGORIES}{other['id']}/")):
         assert (gone.status_code, code_of(gone)) == (404, "NOT_FOUND")
+
+
+def test_a_course_that_is_still_the_same_is_not_sent_again(instructor: Person) -> None:
+    path = f"/api/v1/instructor/courses/{instructor.course()['id']}/"
+    tag = instructor.get(path).headers["etag"]
+    assert instructor.get(path, headers={"If-None-Match": tag}).status_code == 304
+    instructor.patch(path, json={"title": "Another"})
+    assert instructor.get(path, headers={"If-None-Match": tag}).status_code == 200

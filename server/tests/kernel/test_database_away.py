@@ -1,86 +1,28 @@
 """A database that is away, slow, or back again: 503 with a time to come back, and nobody becomes somebody else."""
 
-import select
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
 from harness import PASSWORD, Api, Person, Server, code_of, in_parallel, running_server
+from line import Line
 
 HEALTH, LIST, PROFILE, INFO = "/health/", "/api/v1/courses/", "/api/v1/auth/profile/", "/api/v1/"
 
 
-class Line:
-    """The way to the database, which a test may cut."""
-
-    def __init__(self, target: tuple[str, int]) -> None:
-        self.target = target
-        self.entrance = socket.create_server(("127.0.0.1", 0))
-        self.ends: list[socket.socket] = []
-        self.is_cut = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        found: int = self.entrance.getsockname()[1]
-        return found
-
-    def cut(self) -> None:
-        """Ends every connection, and each new one at once."""
-        self.is_cut = True
-        for end in self.ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def mend(self) -> None:
-        self.is_cut = False
-
-    def close(self) -> None:
-        self.cut()
-        self.entrance.shutdown(socket.SHUT_RDWR)
-        self.entrance.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near = self.entrance.accept()[0]
-                if self.is_cut:
-                    near.close()
-                    continue
-                far = socket.create_connection(self.target)
-                self.ends += [near, far]
-                threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
-
-    def _carry(self, near: socket.socket, far: socket.socket) -> None:
-        with near, far, suppress(OSError):
-            while True:
-                for source in select.select([near, far], [], [])[0]:
-                    data = source.recv(65536)
-                    if not data:
-                        return
-                    (far if source is near else near).sendall(data)
-
-
 @pytest.fixture
 def line(postgres: str) -> Iterator[Line]:
-    parts = urlsplit(postgres)
-    found = Line((parts.hostname or "127.0.0.1", parts.port or 5432))
-    yield found
-    found.close()
+    with Line(postgres) as found:
+        yield found
 
 
 @pytest.fixture
-def far(postgres: str, line: Line) -> Iterator[Server]:
+def far(line: Line) -> Iterator[Server]:
     """A server that reaches its database over the line."""
-    parts = urlsplit(postgres)
-    credentials = parts.netloc.rpartition("@")[0]
-    with running_server(urlunsplit(parts._replace(netloc=f"{credentials}@127.0.0.1:{line.port}"))) as found:
+    with running_server(line.url) as found:
         yield found
 
 

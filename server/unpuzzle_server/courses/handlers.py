@@ -36,6 +36,12 @@ async def get_curriculum(tx: Transaction, course_id: str) -> Body:
     return await service.get_curriculum(tx, course_id)
 
 
+async def list_reviews(
+    tx: Transaction, course_id: str, page: int, page_size: int, rating: int | None, sort: str | None, order: str | None
+) -> Page:
+    return await service.list_reviews(tx, course_id, page, page_size, rating, sort, order)
+
+
 async def list_categories(tx: Transaction, page: int, page_size: int) -> Page:
     return await service.list_categories(tx, page, page_size)
 

@@ -81,3 +81,7 @@ CATEGORY_FULL = """json_build_object(
     'id', k.id, 'name', k.name, 'slug', k.slug, 'description', k.description,
     'courses_count', (SELECT coalesce(sum(n.courses_count), 0)::int FROM catalogue_counts n WHERE n.category_id = k.id),
     'created_at', app.rfc3339(k.created_at), 'updated_at', app.rfc3339(k.updated_at))"""
+
+REVIEW = """json_build_object(
+    'id', r.id, 'course_id', r.course_id, 'user', json_build_object('id', w.id, 'name', w.name, 'avatar_url', w.avatar_url),
+    'rating', r.rating, 'comment', r.comment, 'created_at', app.rfc3339(r.created_at), 'updated_at', app.rfc3339(r.updated_at))"""

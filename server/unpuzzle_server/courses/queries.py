@@ -46,6 +46,12 @@ COPY_COURSE = text("""
     ON CONFLICT (slug) DO NOTHING RETURNING id
 """)
 
+REVIEWED = text("SELECT c.id FROM courses c WHERE c.id = :course OR c.slug = :slug")
+REVIEW = text(
+    f"SELECT {present.REVIEW} AS review, r.version FROM reviews r JOIN reviewers w ON w.id = r.user_id WHERE r.id = :review"
+)
+REVIEW_SORTS = {"created_at": "r.created_at", "rating": "r.rating"}
+
 CATEGORIES = text(f"""
     SELECT (SELECT count(*) FROM categories) AS total,
            to_json(ARRAY(SELECT {present.CATEGORY_FULL} FROM categories k ORDER BY k.name, k.id
@@ -129,6 +135,23 @@ def _page(shape: str, source: str, around: str, conditions: list[str], order: st
 
 
 @cache
+def reviews(*, rated: bool, sort: str, order: str) -> TextClause:
+    where = "r.course_id = :course" + (" AND r.rating = :rating" if rated else "")
+    ordering = f"{REVIEW_SORTS[sort]} {order}, r.created_at DESC, r.id"
+    rows = f"SELECT r.* FROM reviews r WHERE {where} ORDER BY {ordering} LIMIT :limit OFFSET :offset"
+    return text(f"""
+        SELECT (SELECT count(*) FROM reviews r WHERE {where}) AS total,
+               (SELECT to_json(rating) FROM course_stats WHERE course_id = :course) AS rating,
+               (SELECT json_agg(json_build_object('rating', rating, 'count', coalesce(n.count, 0)) ORDER BY rating DESC)
+                  FROM generate_series(1, 5) AS possible (rating)
+                  LEFT JOIN (SELECT rating, count(*) FROM reviews WHERE course_id = :course GROUP BY rating) n USING (rating)
+               ) AS distribution,
+               to_json(ARRAY(SELECT {present.REVIEW} FROM ({rows}) r JOIN reviewers w ON w.id = r.user_id
+                              ORDER BY {ordering})) AS results
+    """)
+
+
+@cache
 def _statement(sql: str) -> TextClause:
     """Parsed once: there are as many as there are ways to filter and sort."""
     return text(sql)
@@ -166,3 +189,9 @@ def as_uuid(id_or_slug: str) -> UUID | None:
         return UUID(id_or_slug) if len(id_or_slug) == 36 else None
     except ValueError:
         return None
+
+
+def named(id_or_slug: str) -> dict[str, Any]:
+    """The values by which a statement finds a course, by its id or its slug."""
+    course_id = as_uuid(id_or_slug)
+    return {"course": course_id, "slug": None if course_id else id_or_slug}

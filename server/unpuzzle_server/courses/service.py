@@ -64,6 +64,22 @@ async def get_curriculum(tx: Transaction, id_or_slug: str) -> dict[str, Any]:
     return found
 
 
+async def list_reviews(
+    tx: Transaction, id_or_slug: str, page: int, page_size: int, rating: int | None, sort: str | None, order: str | None
+) -> Page:
+    reviewed = await tx.value(queries.REVIEWED, **queries.named(id_or_slug))
+    if reviewed is None:
+        raise course_not_found()
+    statement = queries.reviews(rated=rating is not None, sort=sort or "created_at", order=order or "desc")
+    rated = {} if rating is None else {"rating": rating}
+    found = cast("Row[Any]", await tx.row(statement, course=reviewed, **rated, **window(page, page_size)))
+    return Page(found.results, found.total, {"rating": found.rating, "distribution": found.distribution})
+
+
+async def get_review(tx: Transaction, review_id: Any) -> Row[Any]:
+    return cast("Row[Any]", await tx.row(queries.REVIEW, review=review_id))
+
+
 async def get_own(tx: Transaction, course_id: Any) -> Row[Any]:
     found = await tx.row(queries.OWN, course=course_id)
     if found is None:

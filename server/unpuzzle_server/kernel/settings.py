@@ -38,6 +38,12 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def percent(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100:
+        raise ValueError("takes a whole number from 1 to 100")
+    return int(value)
+
+
 def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
@@ -92,6 +98,7 @@ class Settings:
     rate_limit_authenticated: int = setting("1000", at_least(1), "requests an hour per user")
     rate_limit_sign_in: int = setting("10", at_least(1), "sign-ins a minute per address and account")
     rate_limit_sign_up: int = setting("5", at_least(1), "sign-ups an hour per address")
+    video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")
     password_passes: int = setting("2", at_least(1), "Argon2id's passes")

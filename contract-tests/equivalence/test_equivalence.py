@@ -1,0 +1,179 @@
+"""SDK ≡ contract ≡ server: whatever the contract allows goes through the SDK without loss, in both directions."""
+
+import asyncio
+import inspect
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import attrs
+import httpx
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from generated import values
+from harness import CONTRACT
+from unpuzzle_sdk import UNSET, Unpuzzle, errors, models
+from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.exchange import Exchange
+from unpuzzle_server.kernel.spec import Operation
+from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
+from world import named
+
+OPERATIONS = list(CONTRACT.operations.values())
+EVERY_OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+GENERATED = settings(derandomize=True, database=None, deadline=None, max_examples=20, phases=[Phase.generate, Phase.shrink])
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody says in one call: parameters by name, and the body."""
+
+    parameters: dict[str, Any]
+    body: dict[str, Any] | None
+
+
+def calls(operation: Operation) -> st.SearchStrategy[Given]:
+    """Every call that the contract allows."""
+    sent = [item for item in operation.parameters if item.name != "X-API-Version"]
+    optional = {item.name: values(item.schema) for item in sent}
+    required = {item.name: optional.pop(item.name) for item in sent if item.required}
+    body = values(operation.body) if operation.body else st.none()
+    return st.builds(Given, st.fixed_dictionaries(required, optional=optional), body)
+
+
+class Wire:
+    """An API that gives one answer to everything, and keeps what it was sent."""
+
+    def __init__(self, status: int, json: Any = None, headers: dict[str, str] | None = None) -> None:
+        self.requests: list[httpx.Request] = []
+        self.status, self.json, self.headers = status, json, headers
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.json is None:
+            return httpx.Response(self.status, headers=self.headers)
+        return httpx.Response(self.status, headers=self.headers, json=self.json)
+
+    def call(self, operation: Operation, call: Given) -> Any:
+        """Calls the operation's method in the SDK with keyword arguments, of Python's types where it takes them."""
+        with httpx.Client(transport=httpx.MockTransport(self.answer)) as http_client:
+            client = Unpuzzle(base_url="http://api", token="a-token", max_retries=0, http_client=http_client)
+            tag, verb = operation.id.split(".")
+            return _called(getattr(getattr(client, tag), verb), operation, call)
+
+
+def _called(method: Any, operation: Operation, call: Given) -> Any:
+    argument = {name.rstrip("_"): name for name in inspect.signature(method).parameters}
+    arguments = {argument[name.lower().replace("-", "_")]: value for name, value in call.parameters.items()}
+    if operation.body:
+        body = getattr(models, operation.body["$ref"].rpartition("/")[2]).from_dict(call.body)
+        fields = {field.name: getattr(body, field.name) for field in attrs.fields(type(body)) if field.init}
+        arguments |= {name: value for name, value in fields.items() if value is not UNSET}
+    return method(**arguments)
+
+
+async def read(request: httpx.Request) -> tuple[str, dict[str, Any]]:
+    """The operation that the server takes a request for, and what its handler would be given."""
+    path = unquote(request.url.raw_path.partition(b"?")[0].decode())
+    found = CONTRACT.tree.find(path)
+    assert found is not None
+    operation_id, names = found[0].methods[request.method]
+    scope = {
+        "path_params": dict(zip(names, found[1], strict=True)),
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": request.content}
+
+    exchange = Exchange(scope, receive, request_id="")
+    return operation_id, await Reader(CONTRACT.operations[operation_id], 2**20).read(exchange)
+
+
+@EVERY_OPERATION
+def test_the_server_reads_what_the_sdk_was_told(operation: Operation) -> None:
+    """Everything that was said arrives as it was said, nothing else does, and all of it is valid."""
+    expected_defaults = {
+        item.argument: spec.resolve(item.schema).get("default")
+        for item in operation.parameters
+        if item.name not in KERNEL_HEADERS
+    }
+
+    @GENERATED
+    @given(calls(operation))
+    def holds(call: Given) -> None:
+        wire = Wire(404)
+        with pytest.raises(errors.NotFoundError):
+            wire.call(operation, call)
+        (request,) = wire.requests
+        operation_id, arguments = asyncio.run(read(request))
+        said = {name.lower().replace("-", "_"): value for name, value in call.parameters.items() if name not in KERNEL_HEADERS}
+        assert operation_id == operation.id
+        assert arguments == {**expected_defaults, **said, **({"body": call.body} if operation.body else {})}
+        headers = {name: value for name, value in call.parameters.items() if name in KERNEL_HEADERS}
+        assert {name: request.headers[name] for name in headers} == headers
+        assert ("authorization" in request.headers) == bool(CONTRACT.raw[operation.id]["security"])
+
+    holds()
+
+
+@EVERY_OPERATION
+def test_the_sdk_gives_back_what_was_answered(operation: Operation) -> None:
+    """With fields and values that only a later version knows."""
+    schema = operation.responses[operation.success]
+    answers = values(schema, later=True) if schema else st.none()
+
+    @GENERATED
+    @given(calls(operation), answers)
+    def holds(call: Given, answer: Any) -> None:
+        found = Wire(operation.success, answer).call(operation, call)
+        model = getattr(found, "data", found)  # a page carries its model
+        assert (model.to_dict() if answer is not None else model or None) == answer
+
+    holds()
+
+
+@pytest.mark.parametrize("operation", [item for item in OPERATIONS if 304 in item.responses], ids=named)
+def test_what_has_not_changed_is_told_by_its_etag(operation: Operation) -> None:
+    @GENERATED
+    @given(calls(operation), values(spec.document()["components"]["headers"]["ETag"]["schema"]))
+    def holds(call: Given, etag: str) -> None:
+        with pytest.raises(errors.NotModified) as raised:
+            Wire(304, headers={"ETag": etag}).call(operation, call)
+        assert raised.value.etag == etag
+
+    holds()
+
+
+@EVERY_OPERATION
+def test_every_refusal_is_the_exception_of_its_code(operation: Operation) -> None:
+    """A code that only a later version knows is the exception of its status."""
+    refusals = [status for status in operation.responses if status >= 400]
+    by_status = {status: [code for code, of in spec.statuses().items() if of == status] for status in refusals}
+    chosen = st.sampled_from([(status, code) for status in refusals for code in (*by_status[status], "NEW_CODE")])
+
+    @GENERATED
+    @given(calls(operation), chosen, values({"$ref": "#/components/schemas/ErrorEnvelope"}))
+    def holds(call: Given, refusal: tuple[int, str], envelope: dict[str, Any]) -> None:
+        status, code = refusal
+        envelope["error"]["code"] = code
+        known = exception_of(code if code != "NEW_CODE" else by_status[status][0])
+        with pytest.raises(errors.APIStatusError) as raised:
+            Wire(status, envelope, {"X-Request-ID": "req_1"}).call(operation, call)
+        error = raised.value
+        assert type(error) is (known if code != "NEW_CODE" else known.__base__)
+        message = envelope["error"]["message"] or f"The API answered with status {status}"
+        assert (error.status_code, error.code, error.message) == (status, code, message)
+        assert [attrs.asdict(detail) for detail in error.details] == envelope["error"].get("details", [])
+        assert error.retry_after == envelope["error"].get("retry_after")
+        assert error.body == envelope
+
+    holds()
+
+
+def exception_of(code: str) -> type[errors.APIStatusError]:
+    found: type[errors.APIStatusError] = getattr(errors, "".join(word.capitalize() for word in code.split("_")))
+    return found

@@ -1,0 +1,108 @@
+"""What every operation refuses, however it is asked, and how its answer is asked for without its body."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from harness import CONTRACT, Api, Person, code_of, fields_of
+from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.spec import Operation
+from world import World, in_path, named
+
+NOBODYS = "00000000-0000-4000-8000-000000000000"
+OPERATIONS = list(CONTRACT.operations.values())
+AS_JSON = {"Content-Type": "application/json"}
+
+
+def gives(operation: Operation, status: int) -> set[str]:
+    """The codes of a status that an operation declares as its own."""
+    return {code for code in operation.errors if spec.statuses()[code] == status}
+
+
+WITH_BODY = [operation for operation in OPERATIONS if operation.body]
+OF_SOMETHING = [operation for operation in OPERATIONS if in_path(operation) and gives(operation, 404)]
+STORED = [operation for operation in OPERATIONS if operation.has("Idempotency-Key")]
+
+
+def path_of(operation: Operation, value: str = NOBODYS) -> str:
+    return operation.path.format(**dict.fromkeys(in_path(operation), value))
+
+
+@pytest.fixture
+def world(api: Api) -> World:
+    return World(api)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_what_is_wrong_with_a_request_is_named_all_at_once(world: World, operation: Operation) -> None:
+    body: dict[str, Any] = {"json": {"colour": 1}} if operation.body else {}
+    refused = world.send(
+        operation, path=path_of(operation, "~"), params={"shade": "dark"}, headers={"X-API-Version": "one"}, **body
+    )
+    expected = {"shade", "X-API-Version", *in_path(operation)}
+    if operation.body:
+        expected |= {"colour", *spec.resolve(operation.body).get("required", [])}
+    assert (refused.status_code, code_of(refused)) == (422, "VALIDATION_ERROR")
+    assert fields_of(refused) == expected
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_another_version_of_the_api_is_not_spoken(world: World, operation: Operation) -> None:
+    refused = world.send(operation, path=path_of(operation), headers={"X-API-Version": "2.0.0"})
+    assert (refused.status_code, code_of(refused)) == (400, "UNSUPPORTED_VERSION")
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=named)
+def test_a_body_is_whole_json_of_its_kind_and_not_too_large(world: World, operation: Operation) -> None:
+    for content, headers, status, code in (
+        (b'{"title": ', AS_JSON, 400, "MALFORMED_REQUEST"),
+        (b'{"title": "a", "title": "b"}', AS_JSON, 400, "MALFORMED_REQUEST"),
+        (b"title=x", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (b'{"title": "' + b"x" * 2**20 + b'"}', AS_JSON, 413, "PAYLOAD_TOO_LARGE"),
+    ):
+        refused = world.send(operation, path=path_of(operation), content=content, headers=headers)
+        assert (refused.status_code, code_of(refused)) == (status, code)
+
+
+@pytest.mark.parametrize("operation", OF_SOMETHING, ids=named)
+def test_what_is_not_there_is_not_found(world: World, operation: Operation) -> None:
+    for value in (NOBODYS, NOBODYS.replace("8", "a").upper()):
+        refused = world.send(operation, path=path_of(operation, value))
+        assert refused.status_code == 404
+        assert code_of(refused) in operation.errors
+
+
+@pytest.mark.parametrize("operation", STORED, ids=named)
+def test_a_key_with_a_blank_in_it_is_none(world: World, operation: Operation) -> None:
+    refused = world.send(operation, path=path_of(operation), headers={"Idempotency-Key": "a key"})
+    assert (refused.status_code, fields_of(refused)) == (422, {"Idempotency-Key"})
+
+
+@pytest.mark.parametrize("operation", [item for item in STORED if item in OF_SOMETHING], ids=named)
+def test_a_refusal_is_not_kept_for_its_key(world: World, operation: Operation) -> None:
+    """The same key may be sent again with what was meant."""
+    key = {"Idempotency-Key": uuid4().hex}
+    for path in (path_of(operation), path_of(operation, NOBODYS.replace("8", "9"))):
+        again = world.send(operation, path=path, headers=key)
+        assert again.status_code == 404
+        assert "idempotency-replayed" not in again.headers
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_a_method_that_is_not_there_says_which_are(admin: Person, operation: Operation) -> None:
+    there = {item.method for item in OPERATIONS if item.path == operation.path}
+    for method in {"get", "put", "post", "patch", "delete"} - {method.lower() for method in there}:
+        refused = getattr(admin, method)(path_of(operation))
+        assert (refused.status_code, code_of(refused)) == (405, "METHOD_NOT_ALLOWED")
+        assert there <= set(refused.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.method == "GET"], ids=named)
+def test_head_answers_as_get_does_without_the_body(api: Api, operation: Operation) -> None:
+    world = World.for_operation(api, operation)
+    path, headers = operation.path.format(**world.ids(operation)), world.owner.headers
+    whole, head = (api.client.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (whole.status_code, b"") == (200, b"")
+    for header in ("content-length", "content-type", "etag"):
+        assert head.headers.get(header) == whole.headers.get(header)

@@ -1,0 +1,144 @@
+"""What a request of each operation needs to succeed: the objects that its path names, its body, and who may send it."""
+
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+from harness import CONTRACT, NUMBERS, PASSWORD, Api, Person
+from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.spec import Operation
+
+FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll"}
+"""What the owner, who is an admin and teaches the course, can't do: a learner does it."""
+FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
+"""What can't be done with a draft, besides what is open to the public."""
+
+
+def named(operation: Any) -> str | None:
+    """The name of a parametrized test's operation."""
+    return operation.id if isinstance(operation, Operation) else None
+
+
+def in_path(operation: Operation) -> list[str]:
+    return [item.name for item in operation.parameters if item.location == "path"]
+
+
+class World:
+    """An admin who owns one object for each path parameter of the contract; each is made when it is first asked for.
+
+    A new path parameter is a property of the same name here.
+    """
+
+    def __init__(self, api: Api, *, published: bool = False) -> None:
+        self.api = api
+        self.published = published
+        self.owner = api.sign_up_admin()
+
+    @classmethod
+    def for_operation(cls, api: Api, operation: Operation) -> "World":
+        """A world in which the operation succeeds."""
+        return cls(api, published=operation.role == "public" or operation.id in FOR_A_PUBLISHED_COURSE)
+
+    @cached_property
+    def _course(self) -> dict[str, str]:
+        """A course of one section with one lesson: a draft that is ready to be published, or published."""
+        category = self.api.category()
+        course = self.owner.course(description="About it", price=0, category_id=category["id"], tags=["new"])
+        section = self.owner.section(course, is_published=True)
+        lesson = self.owner.lesson(section, body="<p>Text</p>", is_preview=True)
+        if self.published:
+            self.owner.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
+        return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
+
+    @property
+    def course_id(self) -> str:
+        return self._course["course"]
+
+    @property
+    def section_id(self) -> str:
+        return self._course["section"]
+
+    @property
+    def lesson_id(self) -> str:
+        return self._course["lesson"]
+
+    @cached_property
+    def category_id(self) -> str:
+        """A category without courses, so that it can be deleted."""
+        category: str = self.api.category()["id"]
+        return category
+
+    @cached_property
+    def caller(self) -> Person:
+        """A learner who has nothing yet."""
+        return self.api.sign_up()
+
+    def caller_of(self, operation: Operation) -> Person:
+        return self.caller if operation.id in FOR_SOMEBODY_ELSE else self.owner
+
+    def ids(self, operation: Operation) -> dict[str, str]:
+        """The values of an operation's path parameters."""
+        unknown = [name for name in in_path(operation) if not hasattr(type(self), name)]
+        assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
+        return {name: getattr(self, name) for name in in_path(operation)}
+
+    def populated(self) -> "World":
+        """With one of everything, so that no list is empty."""
+        for operation in CONTRACT.operations.values():
+            self.ids(operation)
+        return self
+
+    def body(self, operation: Operation) -> dict[str, Any] | None:
+        """The contract's own example, with ids that exist and what must be new or known."""
+        if operation.body is None:
+            return None
+        filled: dict[str, Any] = self._filled(spec.resolve(operation.body)["example"])
+        return filled | self._particular(operation)
+
+    def _particular(self, operation: Operation) -> dict[str, Any]:
+        """What the example of one operation can't know."""
+        match operation.id:
+            case "auth.sign_up":
+                return {"email": f"person{next(NUMBERS)}-{uuid4().hex[:8]}@example.com"}
+            case "auth.sign_in":
+                return {"email": self.owner.email, "password": PASSWORD}
+            case "auth.refresh":
+                session = self.send(CONTRACT.operations["auth.sign_in"]).json()  # a refresh token is good for one use
+                return {"refresh_token": session["refresh_token"]}
+            case "courses.create_category":
+                return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
+            case _:
+                return {}
+
+    def _filled(self, value: Any) -> Any:
+        match value:
+            case dict():
+                return {key: self.existing(key) or self._filled(item) for key, item in value.items()}
+            case list():
+                return [self._filled(item) for item in value]
+            case _:
+                return value
+
+    def existing(self, field: str) -> Any:
+        """The id for a field named after a path parameter, `…_id` or `…_ids`."""
+        if field.endswith("_ids") and hasattr(type(self), field[:-1]):
+            return [getattr(self, field[:-1])]
+        return getattr(self, field) if field.endswith("_id") and hasattr(type(self), field) else None
+
+    def arguments(self, operation: Operation) -> dict[str, Any]:
+        """The keyword arguments of the operation's method in the SDK."""
+        return {**self.ids(operation), **(self.body(operation) or {})}
+
+    def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
+        """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""
+        if operation.body and not {"json", "content"} & kwargs.keys():
+            kwargs["json"] = self.body(operation)
+        path = kwargs.pop("path", None) or operation.path.format(**self.ids(operation))
+        return getattr(caller or self.caller_of(operation), operation.method.lower())(path, **kwargs)
+
+    def seen(self, names: list[str]) -> dict[str, Any]:
+        """What the owner reads of the objects that a path with these parameters names."""
+        reads = [item for item in CONTRACT.operations.values() if item.method == "GET" and in_path(item)]
+        answers = {item.id: self.send(item) for item in reads if set(in_path(item)) <= set(names)}
+        assert all(answer.status_code == 200 for answer in answers.values())
+        return {operation_id: (answer.headers.get("etag"), answer.content) for operation_id, answer in answers.items()}

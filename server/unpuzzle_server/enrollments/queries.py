@@ -1,0 +1,93 @@
+"""SQL of enrolments. The fragments expect the view `own_enrollments` as `e` and what `STANDING` counts as `s`."""
+
+from functools import cache
+
+from sqlalchemy import TextClause, text
+
+OFFER = text("SELECT * FROM app.find_offer(:course, :slug)")
+TAKES = text("SELECT app.takes_course(:course)")
+# The unique key decides between two enrolments at once; whoever left may come back, and goes on where they stopped.
+ENROLL = text("""
+    INSERT INTO enrollments AS e (user_id, course_id) VALUES (:user, :course)
+    ON CONFLICT ON CONSTRAINT enrollments_once
+    DO UPDATE SET status = CASE WHEN e.completed_at IS NULL THEN 'active' ELSE 'completed' END, enrolled_at = app.now()
+     WHERE e.status = 'cancelled'
+    RETURNING id, user_id, course_id, enrolled_at
+""")
+# A course that was left may have been hidden meanwhile: whoever took it may still name it.
+TAKEN = text("""
+    SELECT e.id, e.course_id, e.status, e.version FROM own_enrollments e
+     WHERE (e.course_id = :course OR e.slug = :slug) AND e.status IN ('active', 'completed')
+""")
+EXISTS = text("SELECT EXISTS (SELECT FROM courses WHERE id = :course OR slug = :slug)")
+LOCK = text("SELECT version, status FROM enrollments WHERE id = :enrollment FOR UPDATE")
+LEAVE = text("UPDATE enrollments SET status = 'cancelled' WHERE id = :enrollment")
+
+STANDING = """LATERAL (
+    SELECT count(l.lesson_id) AS lessons, count(l.completed_at) AS completed,
+           app.percentage(count(l.completed_at), count(l.lesson_id)) AS percentage,
+           coalesce(sum(l.duration_seconds) FILTER (WHERE l.completed_at IS NULL), 0) AS seconds_left
+      FROM own_lessons l WHERE l.enrollment_id = e.id) s"""
+
+PROGRESS_STATUS = """CASE WHEN e.status = 'completed' THEN 'completed'
+                          WHEN e.last_accessed_at IS NULL THEN 'not_started' ELSE 'in_progress' END"""
+
+MINUTES_SPENT = """(SELECT floor(coalesce(sum(t.seconds), 0) / 60)::int FROM study_time t
+                     WHERE t.user_id = e.user_id AND t.course_id = e.course_id)"""
+
+ENROLLMENT = f"""json_build_object(
+    'enrollment_id', e.id,
+    'course', json_build_object('id', e.course_id, 'title', e.title, 'slug', e.slug, 'thumbnail_url', e.thumbnail_url,
+                                'instructor', e.instructor_name),
+    'status', e.status, 'progress_percentage', s.percentage, 'enrolled_at', app.rfc3339(e.enrolled_at),
+    'last_accessed_at', app.rfc3339(e.last_accessed_at), 'completed_at', app.rfc3339(e.completed_at),
+    'certificate', null, 'time_spent_minutes', {MINUTES_SPENT})"""
+
+STUDENT_COURSE = f"""json_build_object(
+    'enrollment_id', e.id,
+    'course', json_build_object('id', e.course_id, 'title', e.title, 'slug', e.slug, 'thumbnail_url', e.thumbnail_url,
+                                'instructor_name', e.instructor_name,
+                                'total_duration_hours', round(e.duration_seconds / 3600.0, 1)),
+    'status', {PROGRESS_STATUS},
+    'progress', json_build_object('percentage', s.percentage, 'completed_lessons', s.completed, 'total_lessons', s.lessons,
+                                  'last_accessed_at', app.rfc3339(e.last_accessed_at),
+                                  'estimated_time_remaining_hours', round(s.seconds_left / 3600.0, 1)),
+    'enrolled_at', app.rfc3339(e.enrolled_at), 'completed_at', app.rfc3339(e.completed_at), 'certificate_url', null)"""
+
+GET = text(f"""
+    SELECT {ENROLLMENT} AS enrollment, e.version FROM own_enrollments e CROSS JOIN {STANDING} WHERE e.id = :enrollment
+""")
+TOTALS = """
+    SELECT count(*) FILTER (WHERE status = 'active') AS active, count(*) FILTER (WHERE status = 'completed') AS completed
+      FROM own_enrollments"""
+
+SORTS = {"enrolled_at": "e.enrolled_at", "last_accessed": "e.last_accessed_at", "progress": "s.percentage"}
+
+
+def enrollments(status: str | None, sort: str | None, order: str | None) -> TextClause:
+    """Everything one has enrolled in, by how the enrolment stands."""
+    where = "e.status = :status" if status else "true"
+    return _page(ENROLLMENT, where, _order_by(sort or "enrolled_at", order))
+
+
+def student_courses(status: str | None, sort: str | None, order: str | None) -> TextClause:
+    """What one takes now or has completed, by how far one is."""
+    where = "e.status IN ('active', 'completed')" + (f" AND {PROGRESS_STATUS} = :status" if status else "")
+    return _page(STUDENT_COURSE, where, _order_by(sort or "last_accessed", order))
+
+
+def _order_by(sort: str, order: str | None) -> str:
+    return f"{SORTS[sort]} {order or 'desc'} NULLS LAST, e.enrolled_at DESC, e.id"
+
+
+@cache
+def _page(shape: str, where: str, order: str) -> TextClause:
+    """One statement for the count and the page; what the page skips is not counted up, unless it is what to sort by."""
+    standing = f"CROSS JOIN {STANDING}"
+    rows = f"SELECT e.* FROM own_enrollments e {standing if 's.' in order else ''} WHERE {where}"
+    return text(f"""
+        SELECT (SELECT count(*) FROM own_enrollments e WHERE {where}) AS total, totals.*,
+               to_json(ARRAY(SELECT {shape} FROM ({rows} ORDER BY {order} LIMIT :limit OFFSET :offset) e {standing}
+                              ORDER BY {order})) AS results
+          FROM ({TOTALS}) totals
+    """)

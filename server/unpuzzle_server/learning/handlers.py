@@ -1,0 +1,51 @@
+"""Operations of the tag `learning`."""
+
+from typing import Any
+
+from unpuzzle_server.enrollments.service import list_student_courses
+from unpuzzle_server.kernel.answers import Result
+from unpuzzle_server.kernel.database import Transaction
+from unpuzzle_server.kernel.pagination import Page
+from unpuzzle_server.learning import progress, reviews
+
+Body = dict[str, Any]
+
+
+async def list_courses(
+    tx: Transaction, page: int, page_size: int, status: str | None, sort: str | None, order: str | None
+) -> Page:
+    return await list_student_courses(tx, page, page_size, status, sort, order)
+
+
+async def get_progress(tx: Transaction, course_id: str) -> Body:
+    return await progress.of_course(tx, course_id)
+
+
+async def get_course(tx: Transaction, course_id: str, texts: bool) -> Body:
+    return await progress.tree(tx, course_id, texts=texts)
+
+
+async def record_progress(tx: Transaction, lesson_id: str, body: Body) -> Body:
+    return await progress.record(tx, lesson_id, body)
+
+
+async def complete_lesson(tx: Transaction, lesson_id: str) -> Body:
+    return await progress.complete(tx, lesson_id)
+
+
+async def reopen_lesson(tx: Transaction, lesson_id: str) -> None:
+    await progress.reopen(tx, lesson_id)
+
+
+async def create_review(tx: Transaction, course_id: str, body: Body) -> Result:
+    found = await reviews.create(tx, course_id, body)
+    return Result(found.review, found.version)
+
+
+async def update_review(tx: Transaction, course_id: str, body: Body, if_match: str | None) -> Result:
+    found = await reviews.update(tx, course_id, body, if_match)
+    return Result(found.review, found.version)
+
+
+async def delete_review(tx: Transaction, course_id: str, if_match: str | None) -> None:
+    await reviews.delete(tx, course_id, if_match)

@@ -1,0 +1,1 @@
+"""What has happened that concerns somebody."""

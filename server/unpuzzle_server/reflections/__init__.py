@@ -1,0 +1,1 @@
+"""A learner's own notes on the moments where they got stuck."""
