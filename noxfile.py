@@ -1,5 +1,6 @@
 """The sessions of the project. `nox -s demo` shows it, `nox -s tests` proves it; both need Python 3.11 and PyPI only."""
 
+import os
 from pathlib import Path
 
 import nox
@@ -40,6 +41,14 @@ def contract(session: nox.Session) -> None:
     """The contract gate alone: the lint of the spec, Schemathesis against a real server, parity."""
     install(session, "test", "generate")
     session.run("python", "-m", "pytest", "contract-tests", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The contract gate at random and at length; prints the seed that repeats it: `nox -s fuzz -- --seed 123`."""
+    install(session, "test")
+    sources = os.pathsep.join(str(ROOT / part) for part in ("contract-tests", "server/tests"))
+    session.run("python", "contract-tests/gate/fuzz.py", *session.posargs, env={"PYTHONPATH": sources})
 
 
 @nox.session

@@ -933,6 +933,24 @@ def create_category_command(
 
 
 @app.command(
+    "get-category",
+    cls=Command,
+    epilog="Example: unpuzzle courses get-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND.",
+)
+def get_category_command(
+    context: typer.Context,
+    category_id: Annotated[str, typer.Argument(help="The id of the category.", autocompletion=complete.category_ids)],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Get a category.
+
+    The category with the ETag that changing it safely needs.
+    """
+    call(context, "courses.get_category", values.given(category_id=category_id), as_json=as_json, fields=fields)
+
+
+@app.command(
     "update-category",
     cls=Command,
     epilog="Example: unpuzzle courses update-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --description 'Joints, tools, finishes and repair.'\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",

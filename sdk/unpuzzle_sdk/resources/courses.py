@@ -19,6 +19,7 @@ from ..api.courses import (
     courses_delete_category,
     courses_duplicate,
     courses_get,
+    courses_get_category,
     courses_get_curriculum,
     courses_get_own,
     courses_list,
@@ -650,6 +651,34 @@ class Courses:
                 "name": name,
                 "slug": slug,
                 "description": description,
+            },
+        )
+
+    def get_category(
+        self,
+        category_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Category:
+        """Get a category.
+
+        The category with the ETag that changing it safely needs.
+
+        Args:
+            category_id: The id of the category.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            courses_get_category.OPERATION,
+            path={
+                "category_id": category_id,
+            },
+            headers={
+                "If-None-Match": if_none_match,
             },
         )
 
@@ -1350,6 +1379,34 @@ class AsyncCourses:
             },
         )
 
+    async def get_category(
+        self,
+        category_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Category:
+        """Get a category.
+
+        The category with the ETag that changing it safely needs.
+
+        Args:
+            category_id: The id of the category.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            courses_get_category.OPERATION,
+            path={
+                "category_id": category_id,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+            },
+        )
+
     async def delete_category(
         self,
         category_id: str,
@@ -1447,6 +1504,7 @@ class RawCourses:
         self.check_readiness = raw(resource.check_readiness)
         self.duplicate = raw(resource.duplicate)
         self.create_category = raw(resource.create_category)
+        self.get_category = raw(resource.get_category)
         self.delete_category = raw(resource.delete_category)
         self.update_category = raw(resource.update_category)
 
@@ -1472,5 +1530,6 @@ class AsyncRawCourses:
         self.check_readiness = async_raw(resource.check_readiness)
         self.duplicate = async_raw(resource.duplicate)
         self.create_category = async_raw(resource.create_category)
+        self.get_category = async_raw(resource.get_category)
         self.delete_category = async_raw(resource.delete_category)
         self.update_category = async_raw(resource.update_category)

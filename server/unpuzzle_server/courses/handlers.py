@@ -95,6 +95,11 @@ async def create_category(tx: Transaction, body: Body) -> Result:
     return Result(found.category, found.version, location=f"/api/v1/admin/categories/{found.category['id']}/")
 
 
+async def get_category(tx: Transaction, category_id: str) -> Result:
+    found = await service.get_category(tx, category_id)
+    return Result(found.category, found.version)
+
+
 async def update_category(tx: Transaction, category_id: str, body: Body, if_match: str | None) -> Result:
     found = await service.update_category(tx, category_id, body, if_match)
     return Result(found.category, found.version)

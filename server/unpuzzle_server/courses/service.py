@@ -235,7 +235,7 @@ async def create_category(tx: Transaction, body: dict[str, Any]) -> Row[Any]:
     category_id = await tx.value(queries.ADD_CATEGORY, **values)
     if category_id is None:
         raise _category_taken()
-    return await _category(tx, category_id)
+    return await get_category(tx, category_id)
 
 
 async def update_category(tx: Transaction, category_id: str, body: dict[str, Any], if_match: str | None) -> Row[Any]:
@@ -248,7 +248,7 @@ async def update_category(tx: Transaction, category_id: str, body: dict[str, Any
             await tx.execute(queries.update_category(list(columns)), category=category_id, **columns)
         except IntegrityError:
             raise _category_taken() from None
-    return await _category(tx, category_id)
+    return await get_category(tx, category_id)
 
 
 async def delete_category(tx: Transaction, category_id: str, if_match: str | None) -> None:
@@ -266,8 +266,11 @@ async def _lock_category(tx: Transaction, category_id: str, if_match: str | None
     check_version(if_match, version)
 
 
-async def _category(tx: Transaction, category_id: Any) -> Row[Any]:
-    return cast("Row[Any]", await tx.row(queries.CATEGORY, category=category_id))
+async def get_category(tx: Transaction, category_id: Any) -> Row[Any]:
+    found = await tx.row(queries.CATEGORY, category=category_id)
+    if found is None:
+        raise not_found("category")
+    return found
 
 
 def _category_taken() -> Problem:

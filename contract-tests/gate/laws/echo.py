@@ -1,0 +1,67 @@
+"""What was sent is what is there: a change answers the fields that it was given."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gate.laws.exchange import CONTRACT, Exchange
+from lint.contract import Node
+from unpuzzle_server.kernel.texts import safe_html
+
+NORMALISED = {
+    "in safe HTML": lambda sent, answered: answered == safe_html(sent),
+    "in lower case": lambda sent, answered: answered == sent.lower(),
+    "a place past the end is the end": lambda sent, answered: 1 <= answered <= sent,
+}
+"""Words in the contract's description of a field, and what they let the server make of it."""
+
+TRIMMED = {
+    "full_name": "a name is shown beside others, and spaces around it would be taken for another person's",
+    "name": "names of categories are unique, with and without spaces around them",
+}
+
+
+def echo(exchange: Exchange) -> None:
+    """Each field of the request that the answer has too is as it was sent."""
+    if exchange.operation.method == "get" or not exchange.reply.succeeded:
+        return
+    asked = CONTRACT.fields(exchange.operation.body_schema)
+    found = [*differences(asked, exchange.fields, exchange.request.fields, exchange.reply.fields)]
+    assert not found, "; ".join(found)
+
+
+def differences(asked: dict[str, Node], given: dict[str, Node], sent: dict[str, Any], answered: dict[str, Any]) -> Iterator[str]:
+    for name, value in sent.items():
+        for field, found in places(name, given, answered):
+            hints = description(asked.get(name, {})) + description(field)
+            if isinstance(value, dict) and isinstance(found, dict):
+                yield from differences(CONTRACT.fields(asked[name]), CONTRACT.fields(field), value, found)
+            elif not equal(name, hints, value, found):
+                yield f"{name} was sent as {value!r} and answered as {found!r}"
+
+
+def places(name: str, given: dict[str, Node], answered: dict[str, Any]) -> Iterator[tuple[Node, Any]]:
+    """Where the answer repeats a field: under its own name, as the id of the object it names, or one object deeper."""
+    if name in answered:
+        yield given.get(name, {}), answered[name]
+    elif (about := name.removesuffix("_id")) != name and about in given:
+        yield {}, (answered[about] or {}).get("id")
+    elif name.endswith("_ids") and "results" in given:
+        yield {}, [item["id"] for item in answered["results"]]
+    else:
+        for around, value in answered.items():
+            if isinstance(value, dict) and name in value:
+                yield CONTRACT.fields(given.get(around, {})).get(name, {}), value[name]
+
+
+def description(schema: Node) -> str:
+    return str(schema.get("description", ""))
+
+
+def equal(name: str, hints: str, sent: Any, answered: Any) -> bool:
+    if sent is not None:
+        for words, holds in NORMALISED.items():
+            if words in hints:
+                return holds(sent, answered)
+    if name in TRIMMED:
+        sent = sent.strip()
+    return isinstance(sent, bool) == isinstance(answered, bool) and bool(sent == answered)

@@ -1,0 +1,108 @@
+"""What the laws look at: one request, its answer, and a way to ask again."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import httpx
+
+from lint.contract import FILE, Contract, Node, Operation, load
+
+CONTRACT = Contract(load(FILE.read_text()))
+OPERATIONS = {(operation.method.upper(), operation.path): operation for operation in CONTRACT.operations}
+CONDITIONS = {"if-match", "if-none-match"}
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body, where it is a JSON object; else nothing."""
+        return json_object(self.content)
+
+    def to(self, url: str) -> "Request":
+        """The same caller reads another address."""
+        dropped = {"content-type", "content-length", *CONDITIONS}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
+        return Request("GET", urljoin(self.url, url), headers)
+
+    def by(self, authorization: str) -> "Request":
+        """The same request from somebody else."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "cookie")}
+        return replace(self, headers={**headers, "Authorization": authorization})
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in lower case."""
+    content: bytes = b""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body, where it is a JSON object; else nothing."""
+        return json_object(self.content)
+
+    @property
+    def succeeded(self) -> bool:
+        return 200 <= self.status < 300
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+CLIENT = httpx.Client(timeout=30)
+
+
+def send(request: Request) -> Reply:
+    """Over the wire. The client keeps no cookies: everybody is who the request says."""
+    answer = CLIENT.request(request.method, request.url, headers=dict(request.headers), content=request.content or None)
+    CLIENT.cookies.clear()
+    return Reply(answer.status_code, dict(answer.headers), answer.content)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    operation: Operation
+    request: Request
+    reply: Reply
+    send: Callable[[Request], Reply] = send
+
+    @property
+    def declared(self) -> Node | None:
+        """The answer that the contract declares for this status."""
+        found = [answer.node for answer in self.operation.answers if answer.status == str(self.reply.status)]
+        return found[0] if found else None
+
+    @property
+    def fields(self) -> dict[str, Node]:
+        """The declared fields of the answer's body."""
+        content = (self.declared or {}).get("content", {})
+        return CONTRACT.fields(content.get("application/json", {}).get("schema", {}))
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether this was answered before: what it is about may have changed since."""
+        return "idempotency-replayed" in self.reply.headers
+
+    def read(self, url: str) -> Reply:
+        """What the same caller reads at another address."""
+        return self.send(self.request.to(url))

@@ -1,0 +1,42 @@
+"""Schemathesis as one caller against a server of its own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from server_fixtures import open_folder
+
+from harness import PASSWORD, Api, Server, running_server
+from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
+from unpuzzle_server.seed import loader
+
+HERE = Path(__file__).parent
+CONTRACT = HERE.parents[1] / "openapi" / "unpuzzle.yaml"
+CALLERS = ("admin", "instructor", "user")
+SIGN_UPS = {"admin": Api.sign_up_admin, "instructor": Api.sign_up_instructor, "user": Api.sign_up}
+
+
+@dataclass(frozen=True)
+class Run:
+    command: list[str]
+    environment: dict[str, str]
+
+
+@contextmanager
+def fresh_server() -> Iterator[Server]:
+    """A server with the demo catalogue and a database of its own: what it answers does not depend on what went before."""
+    with open_folder() as home, EmbeddedPostgres(home) as postgres, running_server(postgres.url) as server:
+        loader.load(postgres.url)
+        yield server
+
+
+def run_of(server: Server, caller: str, *arguments: str) -> Run:
+    """What to start for a caller; the stranger of the law of ownership is an instructor who owns nothing."""
+    with Api(server) as api:
+        emails = {"GATE_EMAIL": SIGN_UPS[caller](api).email, "GATE_STRANGER_EMAIL": api.sign_up_instructor().email}
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run", str(CONTRACT)]
+    gate = {**emails, "GATE_PASSWORD": PASSWORD, "GATE_URL": server.base_url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return Run([*command, "--url", server.base_url, *arguments], {**os.environ, **gate})

@@ -1,0 +1,82 @@
+"""Objects for requests to meet: the contract's examples of what is public, and what the caller makes through the contract."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import urljoin
+
+from gate.laws.exchange import CONTRACT, Reply, Request, send
+from gate.laws.ownership import is_about_public, readable_address
+from lint.contract import Operation
+
+BODY = "$response.body#/"
+
+
+@dataclass
+class World:
+    base_url: str
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The ids that each creating operation gave."""
+
+    def ids_for(self, operation: Operation, authorization: str) -> dict[str, str]:
+        """Path parameters that lead to an object; none where nothing is made, or the caller may not make it."""
+        if is_about_public(operation):
+            return {item["name"]: item["example"] for item in operation.parameters if item["in"] == "path"}
+        maker = maker_of(frozenset(operation.path_parameters))
+        found = self.made.get(maker.id) or self._make(maker, authorization) if maker else {}
+        return {name: found[name] for name in operation.path_parameters if found}
+
+    def body_for(self, operation: Operation, body: dict[str, Any], url: str, authorization: str) -> dict[str, Any]:
+        """The body with ids of things that are there: those of the contract's example, and those of the list at hand."""
+        example = CONTRACT.resolve(operation.body_schema).get("example", {})
+        known = {name: example[name] for name in body if name.endswith("_id") and body[name] and name in example}
+        listed = {name: self._listed(operation, url, authorization) for name in body if name.endswith("_ids")}
+        return {**body, **known, **{name: ids for name, ids in listed.items() if ids}}
+
+    def _listed(self, operation: Operation, url: str, authorization: str) -> list[str]:
+        """The ids of the list at or above an address, the last first."""
+        address = readable_address(operation, url)
+        reply = send(Request("GET", urljoin(self.base_url, address), {"Authorization": authorization})) if address else Reply(404)
+        return [item["id"] for item in reversed(reply.fields.get("results", []))]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Something is gone: what has one of its ids is made anew when it is needed."""
+        gone = set(ids)
+        self.made = {maker: given for maker, given in self.made.items() if gone.isdisjoint(given.values())}
+
+    def _make(self, maker: Operation, authorization: str) -> dict[str, str]:
+        ids = self.ids_for(maker, authorization) if maker.path_parameters else {}
+        if ids.keys() != maker.path_parameters:
+            return {}
+        body = json.dumps(CONTRACT.resolve(maker.body_schema).get("example", {})).encode()
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        reply = send(Request("POST", urljoin(self.base_url, maker.path.format(**ids)), headers, body))
+        if reply.succeeded:
+            self.made[maker.id] = {name: at(reply.fields, pointer) for name, pointer in given_ids(maker).items()}
+        return self.made.get(maker.id, {})
+
+
+@cache
+def maker_of(parameters: frozenset[str]) -> Operation | None:
+    """The operation that gives some path parameters in its links without needing them all; the plainest, if there are several."""
+    found = [
+        operation
+        for operation in CONTRACT.operations
+        if parameters and parameters <= given_ids(operation).keys() and not parameters <= operation.path_parameters
+    ]
+    return min(found, key=lambda operation: (len(given_ids(operation)), len(operation.path_parameters)), default=None)
+
+
+def given_ids(operation: Operation) -> dict[str, str]:
+    """The path parameters that the links of what an operation creates take from its body."""
+    links = [link for answer in operation.successes for link in answer.node.get("links", {}).values()]
+    parameters = [(name, value) for link in links for name, value in link.get("parameters", {}).items()]
+    return {name: value for name, value in parameters if value.startswith(BODY)}
+
+
+def at(fields: dict[str, Any], pointer: str) -> Any:
+    for part in pointer.removeprefix(BODY).split("/"):
+        fields = fields[part]
+    return fields
