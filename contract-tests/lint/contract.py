@@ -12,6 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "openapi" / "unpuzzle.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 Node = dict[str, Any]
+SECRETS = {"password", "current_password", "new_password", "token", "key", "access_token", "refresh_token"}
 
 
 class StrictLoader(yaml.CSafeLoader):
@@ -129,9 +130,11 @@ class Operation:
         return self.path.endswith("}/")
 
     @property
-    def changes_session(self) -> bool:
-        """Whether it begins, renews or ends a session: its answers set cookies, and are not stored."""
-        return any(answer.sends("Set-Cookie") for answer in self.successes)
+    def carries_secret(self) -> bool:
+        """Whether its request or its answer holds what nobody may keep, so that it can't be stored for a replay."""
+        bodies = [self.body_schema] if self.body else []
+        fields = {name for schema in [*bodies, *(a.schema for a in self.successes)] for name in self.contract.fields(schema)}
+        return bool(fields & SECRETS) or any(answer.sends("Set-Cookie") for answer in self.successes)
 
 
 @dataclass(frozen=True)

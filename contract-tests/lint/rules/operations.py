@@ -133,8 +133,8 @@ def versions_can_be_asked_for(op: Operation) -> Iterator[str]:
 
 @rule(operations)
 def writes_can_be_repeated(op: Operation) -> Iterator[str]:
-    """What changes something takes an `Idempotency-Key`, unless it is about the session itself."""
-    expected = op.is_unsafe and not op.changes_session and op.role != "service"
+    """What changes something takes an `Idempotency-Key`, unless it carries a secret, which is never stored."""
+    expected = op.is_unsafe and not op.carries_secret and op.role != "service"
     if op.takes("Idempotency-Key") != expected:
         yield f"it {'does not take' if expected else 'takes'} an Idempotency-Key"
     for answer in op.successes:
