@@ -103,6 +103,33 @@ class World:
         return reflection
 
     @cached_property
+    def session_id(self) -> str:
+        """Another one of the owner's, so that ending it leaves them signed in."""
+        there = self.owner.get("/api/v1/auth/sessions/").json()["results"]
+        self.api.post("/api/v1/auth/signin/", json={"email": self.owner.email, "password": PASSWORD})
+        now = self.owner.get("/api/v1/auth/sessions/").json()["results"]
+        new: str = next(item["id"] for item in now if item not in there)
+        return new
+
+    @cached_property
+    def key_id(self) -> str:
+        body = {"name": "nightly export", "scopes": ["courses:read"]}
+        key: str = self.owner.post("/api/v1/auth/api-keys/", json=body).json()["id"]
+        return key
+
+    @cached_property
+    def user_id(self) -> str:
+        """Somebody else's: admins don't lock themselves out."""
+        return self.caller.id
+
+    @cached_property
+    def application_id(self) -> str:
+        """Of a learner who still waits, as where a server does not decide at once."""
+        statement = "INSERT INTO instructor_applications (user_id) VALUES (%s) RETURNING id::text"
+        application: str = self.api.server.sql(statement, self.api.sign_up().id)[0][0]
+        return application
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -165,6 +192,8 @@ class World:
             case "auth.refresh":
                 session = self.send(CONTRACT.operations["auth.sign_in"]).json()  # a refresh token is good for one use
                 return {"refresh_token": session["refresh_token"]}
+            case "auth.change_password":
+                return {"current_password": PASSWORD}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:

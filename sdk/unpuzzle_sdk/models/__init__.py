@@ -7,8 +7,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .account import Account
+    from .account_page import AccountPage
+    from .account_update import AccountUpdate
     from .api_info import ApiInfo
+    from .api_key import ApiKey
+    from .api_key_create import ApiKeyCreate
+    from .api_key_created import ApiKeyCreated
+    from .api_key_page import ApiKeyPage
+    from .application import Application
+    from .application_decision import ApplicationDecision
+    from .application_decision_decision import ApplicationDecisionDecision
+    from .application_page import ApplicationPage
     from .application_status import ApplicationStatus
+    from .application_user import ApplicationUser
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
     from .category import Category
@@ -83,6 +95,7 @@ if TYPE_CHECKING:
     from .own_course_result import OwnCourseResult
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
+    from .password_change import PasswordChange
     from .plan import Plan
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
@@ -113,6 +126,7 @@ if TYPE_CHECKING:
     from .review_update import ReviewUpdate
     from .review_user import ReviewUser
     from .role import Role
+    from .scope import Scope
     from .section import Section
     from .section_create import SectionCreate
     from .section_list import SectionList
@@ -120,6 +134,9 @@ if TYPE_CHECKING:
     from .section_outline import SectionOutline
     from .section_page import SectionPage
     from .section_update import SectionUpdate
+    from .session import Session
+    from .session_page import SessionPage
+    from .sessions_revoked import SessionsRevoked
     from .sign_in import SignIn
     from .sign_up import SignUp
     from .sign_up_metadata import SignUpMetadata
@@ -136,8 +153,20 @@ if TYPE_CHECKING:
     from .watched_range import WatchedRange
 
 _MODULES = {
+    "Account": ".account",
+    "AccountPage": ".account_page",
+    "AccountUpdate": ".account_update",
     "ApiInfo": ".api_info",
+    "ApiKey": ".api_key",
+    "ApiKeyCreate": ".api_key_create",
+    "ApiKeyCreated": ".api_key_created",
+    "ApiKeyPage": ".api_key_page",
+    "Application": ".application",
+    "ApplicationDecision": ".application_decision",
+    "ApplicationDecisionDecision": ".application_decision_decision",
+    "ApplicationPage": ".application_page",
     "ApplicationStatus": ".application_status",
+    "ApplicationUser": ".application_user",
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
     "Category": ".category",
@@ -212,6 +241,7 @@ _MODULES = {
     "OwnCourseResult": ".own_course_result",
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
+    "PasswordChange": ".password_change",
     "Plan": ".plan",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
@@ -242,6 +272,7 @@ _MODULES = {
     "ReviewUpdate": ".review_update",
     "ReviewUser": ".review_user",
     "Role": ".role",
+    "Scope": ".scope",
     "Section": ".section",
     "SectionCreate": ".section_create",
     "SectionList": ".section_list",
@@ -249,6 +280,9 @@ _MODULES = {
     "SectionOutline": ".section_outline",
     "SectionPage": ".section_page",
     "SectionUpdate": ".section_update",
+    "Session": ".session",
+    "SessionPage": ".session_page",
+    "SessionsRevoked": ".sessions_revoked",
     "SignIn": ".sign_in",
     "SignUp": ".sign_up",
     "SignUpMetadata": ".sign_up_metadata",
@@ -266,8 +300,20 @@ _MODULES = {
 }
 
 __all__ = [
+    "Account",
+    "AccountPage",
+    "AccountUpdate",
     "ApiInfo",
+    "ApiKey",
+    "ApiKeyCreate",
+    "ApiKeyCreated",
+    "ApiKeyPage",
+    "Application",
+    "ApplicationDecision",
+    "ApplicationDecisionDecision",
+    "ApplicationPage",
     "ApplicationStatus",
+    "ApplicationUser",
     "AuthSession",
     "AuthSessionTokenType",
     "Category",
@@ -342,6 +388,7 @@ __all__ = [
     "OwnCourseResult",
     "OwnCourseSort",
     "OwnCourseSummary",
+    "PasswordChange",
     "Plan",
     "Preferences",
     "PreferencesUpdate",
@@ -372,6 +419,7 @@ __all__ = [
     "ReviewUpdate",
     "ReviewUser",
     "Role",
+    "Scope",
     "Section",
     "SectionCreate",
     "SectionList",
@@ -379,6 +427,9 @@ __all__ = [
     "SectionOutline",
     "SectionPage",
     "SectionUpdate",
+    "Session",
+    "SessionPage",
+    "SessionsRevoked",
     "SignIn",
     "SignUp",
     "SignUpMetadata",

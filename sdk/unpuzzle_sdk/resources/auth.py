@@ -3,21 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.auth import (
     auth_apply_as_instructor,
+    auth_change_password,
+    auth_create_api_key,
     auth_csrf_token,
+    auth_decide_instructor_application,
+    auth_delete_api_key,
     auth_get_profile,
+    auth_list_api_keys,
+    auth_list_instructor_applications,
+    auth_list_sessions,
+    auth_list_users,
     auth_refresh,
+    auth_revoke_other_sessions,
+    auth_revoke_session,
     auth_sign_in,
     auth_sign_out,
     auth_sign_up,
     auth_update_profile,
+    auth_update_user,
 )
 
 
@@ -231,6 +243,333 @@ class Auth:
             auth_csrf_token.OPERATION,
         )
 
+    def change_password(
+        self,
+        *,
+        current_password: str,
+        new_password: str,
+    ) -> models.Message:
+        """Change your password.
+
+        Needs the present password too. Every other session ends; this one goes on. Nothing is stored: an
+        `Idempotency-Key` has no effect here.
+
+        Args:
+            current_password: The password now.
+            new_password: At least 8 characters, not a common password, not containing the address.
+
+        Raises:
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+            errors.WeakPassword: `WEAK_PASSWORD`.
+        """
+        return self._client.call(
+            auth_change_password.OPERATION,
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+
+    def list_sessions(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Session]:
+        """List your sessions.
+
+        Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_sessions.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+            },
+        )
+
+    def revoke_other_sessions(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.SessionsRevoked:
+        """End your other sessions.
+
+        Signs the caller out everywhere but here.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return self._client.call(
+            auth_revoke_other_sessions.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def revoke_session(
+        self,
+        session_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """End a session.
+
+        Ends one of the caller's sessions, with all its tokens; it may be this one.
+
+        Args:
+            session_id: The id of the session.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            auth_revoke_session.OPERATION,
+            path={
+                "session_id": session_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def list_api_keys(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.ApiKey]:
+        """List your API keys.
+
+        The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
+        made.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_api_keys.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+            },
+        )
+
+    def create_api_key(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[models.Scope],
+        expires_in_days: int | None | Unset = UNSET,
+    ) -> models.ApiKeyCreated:
+        """Create an API key.
+
+        A key for scripts, sent as a bearer token. It may do what its scopes say and what its owner may. It is shown
+        in this answer and never again, so that the answer is not stored: an `Idempotency-Key` has no effect here.
+
+        Args:
+            name: What to call it.
+            scopes: What it may do.
+            expires_in_days: In how many days it ends, never if absent.
+
+        Raises:
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            auth_create_api_key.OPERATION,
+            body={
+                "name": name,
+                "scopes": scopes,
+                "expires_in_days": expires_in_days,
+            },
+        )
+
+    def delete_api_key(
+        self,
+        key_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete an API key.
+
+        From now on nobody gets in with it.
+
+        Args:
+            key_id: The id of the API key.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            auth_delete_api_key.OPERATION,
+            path={
+                "key_id": key_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def list_users(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        search: str | None = None,
+        role: models.Role | None = None,
+        is_suspended: bool | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Account]:
+        """List accounts.
+
+        All accounts, the newest first.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            search: Only accounts with this in the name or the address.
+            role: Only accounts with this role.
+            is_suspended: Only accounts that are suspended, or that are not.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_users.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+                "search": search,
+                "role": role,
+                "is_suspended": is_suspended,
+            },
+        )
+
+    def update_user(
+        self,
+        user_id: str,
+        *,
+        roles: Sequence[models.Role] | Unset = UNSET,
+        is_suspended: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Account:
+        """Change an account.
+
+        Gives or takes roles, suspends an account or lets it in again. Whoever is suspended is out at once, with
+        tokens that are already out too.
+
+        Args:
+            user_id: The id of the account.
+            roles: What it may do from now on; everybody is a student.
+            is_suspended: Whether to keep it out.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            auth_update_user.OPERATION,
+            path={
+                "user_id": user_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+                "If-Match": if_match,
+            },
+            body={
+                "roles": roles,
+                "is_suspended": is_suspended,
+            },
+        )
+
+    def list_instructor_applications(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        status: models.ApplicationStatus | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Application]:
+        """List applications to teach.
+
+        All applications, the oldest first, so that the one that waits longest is on top.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            status: Only applications that are so far.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_instructor_applications.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+                "status": status,
+            },
+        )
+
+    def decide_instructor_application(
+        self,
+        application_id: str,
+        *,
+        decision: models.ApplicationDecisionDecision,
+        reason: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Application:
+        """Decide an application to teach.
+
+        Whoever is approved may write courses at once; either way they are told.
+
+        Args:
+            application_id: The id of the application.
+            decision: What is decided.
+            reason: What to tell the applicant.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            auth_decide_instructor_application.OPERATION,
+            path={
+                "application_id": application_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+            body={
+                "decision": decision,
+                "reason": reason,
+            },
+        )
+
 
 class AsyncAuth:
     """Sign-up, sign-in, sessions and the profile."""
@@ -442,6 +781,333 @@ class AsyncAuth:
             auth_csrf_token.OPERATION,
         )
 
+    async def change_password(
+        self,
+        *,
+        current_password: str,
+        new_password: str,
+    ) -> models.Message:
+        """Change your password.
+
+        Needs the present password too. Every other session ends; this one goes on. Nothing is stored: an
+        `Idempotency-Key` has no effect here.
+
+        Args:
+            current_password: The password now.
+            new_password: At least 8 characters, not a common password, not containing the address.
+
+        Raises:
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+            errors.WeakPassword: `WEAK_PASSWORD`.
+        """
+        return await self._client.call(
+            auth_change_password.OPERATION,
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+
+    def list_sessions(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Session]:
+        """List your sessions.
+
+        Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_sessions.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+            },
+        )
+
+    async def revoke_other_sessions(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.SessionsRevoked:
+        """End your other sessions.
+
+        Signs the caller out everywhere but here.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return await self._client.call(
+            auth_revoke_other_sessions.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    async def revoke_session(
+        self,
+        session_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """End a session.
+
+        Ends one of the caller's sessions, with all its tokens; it may be this one.
+
+        Args:
+            session_id: The id of the session.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            auth_revoke_session.OPERATION,
+            path={
+                "session_id": session_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def list_api_keys(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.ApiKey]:
+        """List your API keys.
+
+        The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
+        made.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_api_keys.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+            },
+        )
+
+    async def create_api_key(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[models.Scope],
+        expires_in_days: int | None | Unset = UNSET,
+    ) -> models.ApiKeyCreated:
+        """Create an API key.
+
+        A key for scripts, sent as a bearer token. It may do what its scopes say and what its owner may. It is shown
+        in this answer and never again, so that the answer is not stored: an `Idempotency-Key` has no effect here.
+
+        Args:
+            name: What to call it.
+            scopes: What it may do.
+            expires_in_days: In how many days it ends, never if absent.
+
+        Raises:
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            auth_create_api_key.OPERATION,
+            body={
+                "name": name,
+                "scopes": scopes,
+                "expires_in_days": expires_in_days,
+            },
+        )
+
+    async def delete_api_key(
+        self,
+        key_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete an API key.
+
+        From now on nobody gets in with it.
+
+        Args:
+            key_id: The id of the API key.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            auth_delete_api_key.OPERATION,
+            path={
+                "key_id": key_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def list_users(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        search: str | None = None,
+        role: models.Role | None = None,
+        is_suspended: bool | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Account]:
+        """List accounts.
+
+        All accounts, the newest first.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            search: Only accounts with this in the name or the address.
+            role: Only accounts with this role.
+            is_suspended: Only accounts that are suspended, or that are not.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_users.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+                "search": search,
+                "role": role,
+                "is_suspended": is_suspended,
+            },
+        )
+
+    async def update_user(
+        self,
+        user_id: str,
+        *,
+        roles: Sequence[models.Role] | Unset = UNSET,
+        is_suspended: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Account:
+        """Change an account.
+
+        Gives or takes roles, suspends an account or lets it in again. Whoever is suspended is out at once, with
+        tokens that are already out too.
+
+        Args:
+            user_id: The id of the account.
+            roles: What it may do from now on; everybody is a student.
+            is_suspended: Whether to keep it out.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            auth_update_user.OPERATION,
+            path={
+                "user_id": user_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+                "If-Match": if_match,
+            },
+            body={
+                "roles": roles,
+                "is_suspended": is_suspended,
+            },
+        )
+
+    def list_instructor_applications(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        status: models.ApplicationStatus | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Application]:
+        """List applications to teach.
+
+        All applications, the oldest first, so that the one that waits longest is on top.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            status: Only applications that are so far.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_instructor_applications.OPERATION,
+            lambda page: page.results,
+            max_items=max_items,
+            query={
+                "page": page,
+                "page_size": page_size,
+                "status": status,
+            },
+        )
+
+    async def decide_instructor_application(
+        self,
+        application_id: str,
+        *,
+        decision: models.ApplicationDecisionDecision,
+        reason: str | None | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Application:
+        """Decide an application to teach.
+
+        Whoever is approved may write courses at once; either way they are told.
+
+        Args:
+            application_id: The id of the application.
+            decision: What is decided.
+            reason: What to tell the applicant.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            auth_decide_instructor_application.OPERATION,
+            path={
+                "application_id": application_id,
+            },
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+            body={
+                "decision": decision,
+                "reason": reason,
+            },
+        )
+
 
 class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
@@ -456,6 +1122,17 @@ class RawAuth:
         self.update_profile = raw(resource.update_profile)
         self.apply_as_instructor = raw(resource.apply_as_instructor)
         self.csrf_token = raw(resource.csrf_token)
+        self.change_password = raw(resource.change_password)
+        self.list_sessions = raw(resource.list_sessions)
+        self.revoke_other_sessions = raw(resource.revoke_other_sessions)
+        self.revoke_session = raw(resource.revoke_session)
+        self.list_api_keys = raw(resource.list_api_keys)
+        self.create_api_key = raw(resource.create_api_key)
+        self.delete_api_key = raw(resource.delete_api_key)
+        self.list_users = raw(resource.list_users)
+        self.update_user = raw(resource.update_user)
+        self.list_instructor_applications = raw(resource.list_instructor_applications)
+        self.decide_instructor_application = raw(resource.decide_instructor_application)
 
 
 class AsyncRawAuth:
@@ -471,3 +1148,14 @@ class AsyncRawAuth:
         self.update_profile = async_raw(resource.update_profile)
         self.apply_as_instructor = async_raw(resource.apply_as_instructor)
         self.csrf_token = async_raw(resource.csrf_token)
+        self.change_password = async_raw(resource.change_password)
+        self.list_sessions = async_raw(resource.list_sessions)
+        self.revoke_other_sessions = async_raw(resource.revoke_other_sessions)
+        self.revoke_session = async_raw(resource.revoke_session)
+        self.list_api_keys = async_raw(resource.list_api_keys)
+        self.create_api_key = async_raw(resource.create_api_key)
+        self.delete_api_key = async_raw(resource.delete_api_key)
+        self.list_users = async_raw(resource.list_users)
+        self.update_user = async_raw(resource.update_user)
+        self.list_instructor_applications = async_raw(resource.list_instructor_applications)
+        self.decide_instructor_application = async_raw(resource.decide_instructor_application)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unpuzzle_server.auth import present, service
+from unpuzzle_server.auth import admin, keys, present, service, sessions
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies
 from unpuzzle_server.kernel.answers import Result
@@ -10,6 +10,7 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.operations import Context
+from unpuzzle_server.kernel.pagination import Page
 from unpuzzle_server.kernel.security import REFRESH_COOKIE
 
 
@@ -37,7 +38,7 @@ async def refresh(ctx: Context, body: dict[str, Any]) -> Result:
 
 
 async def sign_out(tx: Transaction) -> Result:
-    await service.sign_out(tx, tx.user.session_id)
+    await sessions.revoke(tx, str(tx.user.signed_in))
     return Result({"message": "Signed out"}, cookies=Cookies(tx.settings.public_url).cleared())
 
 
@@ -65,4 +66,54 @@ async def apply_as_instructor(tx: Transaction, body: dict[str, Any]) -> dict[str
 async def csrf_token(ctx: Context) -> dict[str, Any]:
     identity = ctx.exchange.identity
     assert identity is not None, "the role of this operation is user"
-    return {"csrf_token": ctx.kernel.gate.csrf_token(identity.session_id)}
+    return {"csrf_token": ctx.kernel.gate.csrf_token(identity.signed_in)}
+
+
+async def change_password(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    identity = ctx.exchange.identity
+    assert identity is not None, "the role of this operation is user"
+    await accounts(ctx).change_password(identity, body)
+    return {"message": "Password changed"}
+
+
+async def list_sessions(tx: Transaction, page: int, page_size: int) -> Page:
+    return await sessions.list_sessions(tx, page, page_size)
+
+
+async def revoke_session(tx: Transaction, session_id: str) -> None:
+    await sessions.revoke(tx, session_id)
+
+
+async def revoke_other_sessions(tx: Transaction) -> dict[str, Any]:
+    return {"message": "Signed out everywhere else", "revoked_count": await sessions.revoke_others(tx)}
+
+
+async def list_api_keys(tx: Transaction, page: int, page_size: int) -> Page:
+    return await keys.list_keys(tx, page, page_size)
+
+
+async def create_api_key(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
+    return await keys.create(tx, body)
+
+
+async def delete_api_key(tx: Transaction, key_id: str) -> None:
+    await keys.delete(tx, key_id)
+
+
+async def list_users(
+    tx: Transaction, page: int, page_size: int, search: str | None, role: str | None, is_suspended: bool | None
+) -> Page:
+    return await admin.list_users(tx, page, page_size, search, role, is_suspended)
+
+
+async def update_user(tx: Transaction, user_id: str, body: dict[str, Any], if_match: str | None) -> Result:
+    found = await admin.update_user(tx, user_id, body, if_match)
+    return Result(found.account, found.version)
+
+
+async def list_instructor_applications(tx: Transaction, page: int, page_size: int, status: str | None) -> Page:
+    return await admin.list_applications(tx, page, page_size, status)
+
+
+async def decide_instructor_application(tx: Transaction, application_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    return await admin.decide(tx, application_id, body)

@@ -6,12 +6,12 @@ from functools import cache
 from importlib.resources import files
 from string import whitespace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 from sqlalchemy import Row, text
 
-from unpuzzle_server.auth import queries
+from unpuzzle_server.auth import keys, queries, sessions
 from unpuzzle_server.auth.passwords import Passwords, check_strength
 from unpuzzle_server.auth.tokens import REFRESH_LIFE, Claims, Cookies, TokenIssuer, Tokens, invalid_token, refresh_hash
 from unpuzzle_server.kernel.answers import check_version
@@ -33,7 +33,9 @@ class Accounts:
     cookies: Cookies
 
     async def authenticate(self, token: str) -> Identity:
-        """Who an access token belongs to now; raises AUTH_INVALID_TOKEN, AUTH_USER_NOT_FOUND, ACCOUNT_SUSPENDED."""
+        """Who a token or a key belongs to now; raises AUTH_INVALID_TOKEN, AUTH_USER_NOT_FOUND, ACCOUNT_SUSPENDED."""
+        if token.startswith(keys.PREFIX):
+            return await self._owner_of_key(token)
         claims = self.issuer.verify(token)
         async with self.database.reading() as tx:
             found = await tx.row(queries.FIND_IDENTITY, session=claims.session_id, user=claims.user_id)
@@ -44,6 +46,29 @@ class Accounts:
         if found.suspended:
             raise suspended()
         return Identity(claims.user_id, claims.session_id, frozenset(found.roles))
+
+    async def _owner_of_key(self, key: str) -> Identity:
+        now = self.database.clock.now()
+        async with self.database.reading() as tx:
+            found = await tx.row(queries.FIND_API_KEY, hash=keys.key_hash(key), now=now)
+        if found is None or (found.expires_at is not None and found.expires_at <= now):
+            raise invalid_token()
+        if found.suspended:
+            raise suspended()
+        return Identity(found.user_id, None, frozenset(found.roles), frozenset(found.scopes))
+
+    async def change_password(self, identity: Identity, body: dict[str, Any]) -> None:
+        """Hashing takes long: no transaction waits for it."""
+        async with self.database.transaction(identity) as tx:
+            email = (await profile(tx)).email
+            login = await tx.row(queries.FIND_LOGIN, email=email)
+        if not await self.passwords.matches(login.hash if login else None, body["current_password"]):
+            raise Problem("AUTH_INVALID_CREDENTIALS", "The present password is wrong.")
+        check_strength(body["new_password"], email)
+        hashed = await self.passwords.hash(body["new_password"])
+        async with self.database.transaction(identity) as tx:
+            await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
+            await sessions.revoke_others(tx)
 
     async def sign_up(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
         email = body["email"].lower()
@@ -92,12 +117,12 @@ class Accounts:
         return await self._issue(tx)
 
     async def _issue(self, tx: Transaction) -> Tokens:
-        user = tx.user
-        tokens = self.issuer.issue(Claims(user.user_id, user.session_id))
+        user, session_id = tx.user, tx.user.signed_in
+        tokens = self.issuer.issue(Claims(user.user_id, session_id))
         await tx.execute(
             queries.ADD_REFRESH_TOKEN,
             hash=refresh_hash(tokens.refresh_token),
-            session=user.session_id,
+            session=session_id,
             user=user.user_id,
             expires_at=tx.clock.now() + REFRESH_LIFE,
         )
@@ -114,7 +139,7 @@ class Accounts:
             raise suspended()
         await tx.become(Identity(found.user_id, found.session_id, frozenset(found.roles)))
         if found.spent_at is not None and now - found.spent_at > REUSE_GRACE:
-            await tx.execute(queries.END_SESSION, session=found.session_id)
+            await tx.execute(queries.END_SESSION, session=found.session_id, user=found.user_id)
             return None
         await tx.execute(queries.SPEND_REFRESH_TOKEN, hash=hashed)
         await tx.execute(queries.SEE_SESSION, session=found.session_id)
@@ -163,7 +188,3 @@ async def apply_as_instructor(tx: Transaction, motivation: str | None) -> tuple[
     if not tx.settings.instructor_auto_approve:
         return application, None
     return application, await tx.value(queries.APPROVE_APPLICATION, application=application.id)
-
-
-async def sign_out(tx: Transaction, session_id: UUID) -> None:
-    await tx.execute(queries.END_SESSION, session=session_id)

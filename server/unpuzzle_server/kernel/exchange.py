@@ -27,9 +27,17 @@ class Identity:
     """Who is asking, as the database knew at the start of this request."""
 
     user_id: UUID
-    session_id: UUID
+    session_id: UUID | None
+    """None for an API key."""
     roles: frozenset[str]
-    by_cookie: bool = False
+    scopes: frozenset[str] | None = None
+    """What an API key is for; None for a session, which may do all that its user may."""
+
+    @property
+    def signed_in(self) -> UUID:
+        """The session, in operations that no API key may do."""
+        assert self.session_id is not None, "this operation's scopes in the spec let no API key in"
+        return self.session_id
 
     def may(self, role: str) -> bool:
         return role == "user" or role in self.roles or "admin" in self.roles

@@ -77,13 +77,13 @@ def security_map(authenticate: Authenticate) -> dict[str, Any]:
 
 
 class Gate:
-    """Holds a caller against an operation's role."""
+    """Holds a caller against an operation's role and scopes."""
 
     def __init__(self, csrf_key: bytes) -> None:
         self.csrf_key = csrf_key
 
     def admit(self, exchange: Exchange, operation: Operation) -> None:
-        """Sets `exchange.identity`; raises 401 for a bad token, 403 for a missing CSRF token or role."""
+        """Sets `exchange.identity`; raises 401 for a bad token, 403 for a missing CSRF token, role or scope."""
         found = exchange.scope["extensions"].get("connexion_context", {}).get("token_info", {})
         if "rejected" in found:
             raise found["rejected"]
@@ -92,9 +92,10 @@ class Gate:
         if identity is None:
             return
         if found["by_cookie"] and operation.method not in SAFE_METHODS:
-            self._check_csrf(exchange, identity.session_id)
-        if operation.role != "public" and not identity.may(operation.role):
-            raise Problem("PERMISSION_DENIED", f"This needs the role {operation.role}.")
+            self._check_csrf(exchange, identity.signed_in)
+        if operation.role != "public":
+            _check_role(identity, operation)
+            _check_scopes(identity, operation)
 
     def csrf_token(self, session_id: UUID) -> str:
         """Proof that a page of ours asks; good for the whole session."""
@@ -105,3 +106,18 @@ class Gate:
         if not hmac.compare_digest(given.encode(), self.csrf_token(session_id).encode()):
             message = "Requests under cookies need the header X-CSRF-Token: get one from /api/v1/auth/csrf-token/."
             raise Problem("CSRF_FAILED", message)
+
+
+def _check_role(identity: Identity, operation: Operation) -> None:
+    if not identity.may(operation.role):
+        raise Problem("PERMISSION_DENIED", f"This needs the role {operation.role}.")
+
+
+def _check_scopes(identity: Identity, operation: Operation) -> None:
+    """A session may do all that its user may; an API key what it is for."""
+    if identity.scopes is None:
+        return
+    if not operation.scopes:
+        raise Problem("PERMISSION_DENIED", "No API key may do this: sign in.")
+    if missing := sorted(operation.scopes - identity.scopes):
+        raise Problem("PERMISSION_DENIED", f"This API key lacks the scope {' and '.join(missing)}.")

@@ -107,6 +107,8 @@ class Operation:
     responses: dict[int, Schema | None]
     errors: frozenset[str]
     limit: dict[str, str]
+    scopes: frozenset[str]
+    """What an API key needs; where there is none, no API key is let in."""
 
     @property
     def success(self) -> int:
@@ -136,6 +138,7 @@ def _operation(path: str, method: str, raw: dict[str, Any], shared: list[Any]) -
         responses={int(status): _answer_schema(resolve_once(answer)) for status, answer in raw["responses"].items()},
         errors=frozenset(raw.get("x-unpuzzle-errors", ())),
         limit=raw.get("x-unpuzzle-limit", {}),
+        scopes=frozenset(raw.get("x-unpuzzle-scopes", ())),
     )
 
 
