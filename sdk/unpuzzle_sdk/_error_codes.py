@@ -31,6 +31,7 @@ __all__ = [
     "CourseNotPublished",
     "CourseNotReady",
     "CsrfFailed",
+    "EmailNotVerified",
     "EmailTaken",
     "EnrollmentExists",
     "EnrollmentNotFound",
@@ -48,8 +49,10 @@ __all__ = [
     "PriceInvalid",
     "RangeInvalid",
     "RateLimitExceeded",
+    "ReauthenticationRequired",
     "ServiceUnavailable",
     "TimezoneUnknown",
+    "TokenInvalid",
     "UnsupportedMediaType",
     "UnsupportedVersion",
     "ValidationError",
@@ -99,6 +102,10 @@ class CourseNotReady(UnprocessableEntityError):
 
 class CsrfFailed(PermissionDeniedError):
     """The API answered 403 `CSRF_FAILED`."""
+
+
+class EmailNotVerified(PermissionDeniedError):
+    """The API answered 403 `EMAIL_NOT_VERIFIED`."""
 
 
 class EmailTaken(ConflictError):
@@ -169,12 +176,20 @@ class RateLimitExceeded(RateLimitError):
     """The API answered 429 `RATE_LIMIT_EXCEEDED`."""
 
 
+class ReauthenticationRequired(PermissionDeniedError):
+    """The API answered 403 `REAUTHENTICATION_REQUIRED`."""
+
+
 class ServiceUnavailable(ServiceUnavailableError):
     """The API answered 503 `SERVICE_UNAVAILABLE`."""
 
 
 class TimezoneUnknown(UnprocessableEntityError):
     """The API answered 422 `TIMEZONE_UNKNOWN`."""
+
+
+class TokenInvalid(BadRequestError):
+    """The API answered 400 `TOKEN_INVALID`."""
 
 
 class UnsupportedMediaType(UnsupportedMediaTypeError):
@@ -205,6 +220,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "COURSE_NOT_PUBLISHED": CourseNotPublished,
     "COURSE_NOT_READY": CourseNotReady,
     "CSRF_FAILED": CsrfFailed,
+    "EMAIL_NOT_VERIFIED": EmailNotVerified,
     "EMAIL_TAKEN": EmailTaken,
     "ENROLLMENT_EXISTS": EnrollmentExists,
     "ENROLLMENT_NOT_FOUND": EnrollmentNotFound,
@@ -222,8 +238,10 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "PRICE_INVALID": PriceInvalid,
     "RANGE_INVALID": RangeInvalid,
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
+    "REAUTHENTICATION_REQUIRED": ReauthenticationRequired,
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
+    "TOKEN_INVALID": TokenInvalid,
     "UNSUPPORTED_MEDIA_TYPE": UnsupportedMediaType,
     "UNSUPPORTED_VERSION": UnsupportedVersion,
     "VALIDATION_ERROR": ValidationError,

@@ -657,3 +657,231 @@ def decide_instructor_application_command(
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "request-password-reset",
+    cls=Command,
+    epilog="Example: unpuzzle auth request-password-reset --email user@example.com\n\nOpen to everybody.",
+)
+def request_password_reset_command(
+    context: typer.Context,
+    email: Annotated[
+        str,
+        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Ask for a new password.
+
+    Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
+    one. Five are taken an hour from one address.
+    """
+    call(context, "auth.request_password_reset", values.given(email=email), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "confirm-password-reset",
+    cls=Command,
+    epilog="Example: unpuzzle auth confirm-password-reset\n\nOpen to everybody. May answer TOKEN_INVALID, WEAK_PASSWORD.",
+)
+def confirm_password_reset_command(
+    context: typer.Context,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the token from stdin, a line of its own.")
+    ] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
+    ] = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Set a new password.
+
+    Takes the token of the link that was sent, which is good once and for one hour. Every session ends.
+    """
+    call(
+        context,
+        "auth.confirm_password_reset",
+        values.given(
+            token=values.secret("token", from_stdin=token_stdin, required=True),
+            password=values.secret("password", from_stdin=password_stdin, required=True),
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "verify-email",
+    cls=Command,
+    epilog="Example: unpuzzle auth verify-email\n\nOpen to everybody. May answer TOKEN_INVALID, EMAIL_TAKEN.",
+)
+def verify_email_command(
+    context: typer.Context,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the token from stdin, a line of its own.")
+    ] = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Confirm an e-mail address.
+
+    Takes the token of the link that was sent to it, which is good once.
+    """
+    call(
+        context,
+        "auth.verify_email",
+        values.given(token=values.secret("token", from_stdin=token_stdin, required=True)),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "resend-verification",
+    cls=Command,
+    epilog="Example: unpuzzle auth resend-verification --email user@example.com\n\nOpen to everybody.",
+)
+def resend_verification_command(
+    context: typer.Context,
+    email: Annotated[
+        str,
+        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Ask for another link.
+
+    Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
+    same either way.
+    """
+    call(context, "auth.resend_verification", values.given(email=email), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "change-email",
+    cls=Command,
+    epilog="Example: unpuzzle auth change-email --email new@example.com\n\nNeeds a sign-in. May answer AUTH_INVALID_CREDENTIALS.",
+)
+def change_email_command(
+    context: typer.Context,
+    email: Annotated[
+        str, typer.Option("--email", help="The new address; case does not matter.", show_default=False, metavar="EMAIL")
+    ],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
+    ] = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Change your e-mail address.
+
+    Sends a link to the new address. The old one stays until it is opened; then the old one is told.
+    """
+    call(
+        context,
+        "auth.change_email",
+        values.given(email=email, password=values.secret("password", from_stdin=password_stdin, required=True)),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command("request-export", cls=Command, epilog="Example: unpuzzle auth request-export\n\nNeeds a sign-in.")
+def request_export_command(
+    context: typer.Context,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Ask for all your data.
+
+    Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
+    is in the making, or one day old at most, that one is answered.
+    """
+    call(context, "auth.request_export", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "get-export",
+    cls=Command,
+    epilog="Example: unpuzzle auth get-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e\n\nNeeds a sign-in. May answer NOT_FOUND.",
+)
+def get_export_command(
+    context: typer.Context,
+    export_id: Annotated[str, typer.Argument(help="The id of the export.")],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """See whether your data is ready.
+
+    When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
+    for seven days.
+    """
+    call(context, "auth.get_export", values.given(export_id=export_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "delete-account",
+    cls=Command,
+    epilog="Example: unpuzzle auth delete-account\n\nNeeds a sign-in. May answer REAUTHENTICATION_REQUIRED.",
+)
+def delete_account_command(
+    context: typer.Context,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Delete your account.
+
+    Needs a session that is not older than 15 minutes: sign in again first. All sessions and API keys end. For
+    14 days (a setting of the server) whoever signs in can restore the account; then everything personal is
+    erased.
+    """
+    values.confirmed("Delete your account", yes=yes)
+    call(context, "auth.delete_account", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+
+
+@app.command("cancel-deletion", cls=Command, epilog="Example: unpuzzle auth cancel-deletion\n\nNeeds a sign-in.")
+def cancel_deletion_command(
+    context: typer.Context,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Keep your account.
+
+    Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
+    """
+    call(context, "auth.cancel_deletion", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)

@@ -11,7 +11,7 @@ from .registry import operations, rule
 PUBLIC = {"public", "service"}
 ROLES = PUBLIC | {"user", "enrolled", "instructor", "owner", "admin"}
 SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
-LIMITS = {"none", "sign_in", "sign_up"}
+LIMITS = {"none", "reset", "sign_in", "sign_up"}
 IMPLIED = {"Idempotency-Key": {"409", "422"}, "If-Match": {"412"}, "If-None-Match": {"304"}}
 PAGE = {"count", "next", "previous", "page", "page_size", "total_pages", "results"}
 
@@ -133,8 +133,8 @@ def versions_can_be_asked_for(op: Operation) -> Iterator[str]:
 
 @rule(operations)
 def writes_can_be_repeated(op: Operation) -> Iterator[str]:
-    """What changes something takes an `Idempotency-Key`, unless it carries a secret, which is never stored."""
-    expected = op.is_unsafe and not op.carries_secret and op.role != "service"
+    """What changes something for a user takes an `Idempotency-Key`, unless it carries a secret, which is never stored."""
+    expected = op.is_unsafe and not op.carries_secret and op.role not in ("public", "service")
     if op.takes("Idempotency-Key") != expected:
         yield f"it {'does not take' if expected else 'takes'} an Idempotency-Key"
     for answer in op.successes:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
+    from .email_address import EmailAddress
+    from .email_change import EmailChange
     from .enroll_request import EnrollRequest
     from .enrollment import Enrollment
     from .enrollment_certificate import EnrollmentCertificate
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     from .error_detail import ErrorDetail
     from .error_envelope import ErrorEnvelope
     from .error_envelope_status import ErrorEnvelopeStatus
+    from .export import Export
+    from .export_status import ExportStatus
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
@@ -87,6 +91,7 @@ if TYPE_CHECKING:
     from .notification_read import NotificationRead
     from .notification_type import NotificationType
     from .notifications_read import NotificationsRead
+    from .one_time_token import OneTimeToken
     from .open_api_document import OpenApiDocument
     from .open_api_document_info import OpenApiDocumentInfo
     from .open_api_document_paths import OpenApiDocumentPaths
@@ -96,6 +101,7 @@ if TYPE_CHECKING:
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
     from .password_change import PasswordChange
+    from .password_reset import PasswordReset
     from .plan import Plan
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
@@ -193,6 +199,8 @@ _MODULES = {
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
+    "EmailAddress": ".email_address",
+    "EmailChange": ".email_change",
     "EnrollRequest": ".enroll_request",
     "Enrollment": ".enrollment",
     "EnrollmentCertificate": ".enrollment_certificate",
@@ -208,6 +216,8 @@ _MODULES = {
     "ErrorDetail": ".error_detail",
     "ErrorEnvelope": ".error_envelope",
     "ErrorEnvelopeStatus": ".error_envelope_status",
+    "Export": ".export",
+    "ExportStatus": ".export_status",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
@@ -233,6 +243,7 @@ _MODULES = {
     "NotificationRead": ".notification_read",
     "NotificationType": ".notification_type",
     "NotificationsRead": ".notifications_read",
+    "OneTimeToken": ".one_time_token",
     "OpenApiDocument": ".open_api_document",
     "OpenApiDocumentInfo": ".open_api_document_info",
     "OpenApiDocumentPaths": ".open_api_document_paths",
@@ -242,6 +253,7 @@ _MODULES = {
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
     "PasswordChange": ".password_change",
+    "PasswordReset": ".password_reset",
     "Plan": ".plan",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
@@ -340,6 +352,8 @@ __all__ = [
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
+    "EmailAddress",
+    "EmailChange",
     "EnrollRequest",
     "Enrollment",
     "EnrollmentCertificate",
@@ -355,6 +369,8 @@ __all__ = [
     "ErrorDetail",
     "ErrorEnvelope",
     "ErrorEnvelopeStatus",
+    "Export",
+    "ExportStatus",
     "Health",
     "HealthDatabase",
     "HealthStatus",
@@ -380,6 +396,7 @@ __all__ = [
     "NotificationRead",
     "NotificationType",
     "NotificationsRead",
+    "OneTimeToken",
     "OpenApiDocument",
     "OpenApiDocumentInfo",
     "OpenApiDocumentPaths",
@@ -389,6 +406,7 @@ __all__ = [
     "OwnCourseSort",
     "OwnCourseSummary",
     "PasswordChange",
+    "PasswordReset",
     "Plan",
     "Preferences",
     "PreferencesUpdate",

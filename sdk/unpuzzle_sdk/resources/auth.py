@@ -12,17 +12,25 @@ from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.auth import (
     auth_apply_as_instructor,
+    auth_cancel_deletion,
+    auth_change_email,
     auth_change_password,
+    auth_confirm_password_reset,
     auth_create_api_key,
     auth_csrf_token,
     auth_decide_instructor_application,
+    auth_delete_account,
     auth_delete_api_key,
+    auth_get_export,
     auth_get_profile,
     auth_list_api_keys,
     auth_list_instructor_applications,
     auth_list_sessions,
     auth_list_users,
     auth_refresh,
+    auth_request_export,
+    auth_request_password_reset,
+    auth_resend_verification,
     auth_revoke_other_sessions,
     auth_revoke_session,
     auth_sign_in,
@@ -30,6 +38,7 @@ from ..api.auth import (
     auth_sign_up,
     auth_update_profile,
     auth_update_user,
+    auth_verify_email,
 )
 
 
@@ -46,7 +55,7 @@ class Auth:
         password: str,
         full_name: str,
         metadata: models.SignUpMetadata | Mapping[str, Any] | Unset = UNSET,
-    ) -> models.AuthSession:
+    ) -> models.AuthSession | models.Message:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
@@ -93,6 +102,7 @@ class Auth:
         Raises:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
         """
         return self._client.call(
             auth_sign_in.OPERATION,
@@ -570,6 +580,215 @@ class Auth:
             },
         )
 
+    def request_password_reset(
+        self,
+        *,
+        email: str,
+    ) -> models.Message:
+        """Ask for a new password.
+
+        Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
+        one. Five are taken an hour from one address.
+
+        Args:
+            email: The e-mail address; case does not matter.
+        """
+        return self._client.call(
+            auth_request_password_reset.OPERATION,
+            body={
+                "email": email,
+            },
+        )
+
+    def confirm_password_reset(
+        self,
+        *,
+        token: str,
+        password: str,
+    ) -> models.Message:
+        """Set a new password.
+
+        Takes the token of the link that was sent, which is good once and for one hour. Every session ends.
+
+        Args:
+            token: The token of the link.
+            password: At least 8 characters, not a common password, not containing the address.
+
+        Raises:
+            errors.TokenInvalid: `TOKEN_INVALID`.
+            errors.WeakPassword: `WEAK_PASSWORD`.
+        """
+        return self._client.call(
+            auth_confirm_password_reset.OPERATION,
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+
+    def verify_email(
+        self,
+        *,
+        token: str,
+    ) -> models.Message:
+        """Confirm an e-mail address.
+
+        Takes the token of the link that was sent to it, which is good once.
+
+        Args:
+            token: The token of the link.
+
+        Raises:
+            errors.TokenInvalid: `TOKEN_INVALID`.
+            errors.EmailTaken: `EMAIL_TAKEN`.
+        """
+        return self._client.call(
+            auth_verify_email.OPERATION,
+            body={
+                "token": token,
+            },
+        )
+
+    def resend_verification(
+        self,
+        *,
+        email: str,
+    ) -> models.Message:
+        """Ask for another link.
+
+        Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
+        same either way.
+
+        Args:
+            email: The e-mail address; case does not matter.
+        """
+        return self._client.call(
+            auth_resend_verification.OPERATION,
+            body={
+                "email": email,
+            },
+        )
+
+    def change_email(
+        self,
+        *,
+        email: str,
+        password: str,
+    ) -> models.Message:
+        """Change your e-mail address.
+
+        Sends a link to the new address. The old one stays until it is opened; then the old one is told.
+
+        Args:
+            email: The new address; case does not matter.
+            password: The password.
+
+        Raises:
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+        """
+        return self._client.call(
+            auth_change_email.OPERATION,
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+
+    def request_export(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Export:
+        """Ask for all your data.
+
+        Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
+        is in the making, or one day old at most, that one is answered.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return self._client.call(
+            auth_request_export.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def get_export(
+        self,
+        export_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Export:
+        """See whether your data is ready.
+
+        When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
+        for seven days.
+
+        Args:
+            export_id: The id of the export.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            auth_get_export.OPERATION,
+            path={
+                "export_id": export_id,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+            },
+        )
+
+    def delete_account(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete your account.
+
+        Needs a session that is not older than 15 minutes: sign in again first. All sessions and API keys end. For
+        14 days (a setting of the server) whoever signs in can restore the account; then everything personal is
+        erased.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`.
+        """
+        return self._client.call(
+            auth_delete_account.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    def cancel_deletion(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.User:
+        """Keep your account.
+
+        Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return self._client.call(
+            auth_cancel_deletion.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
 
 class AsyncAuth:
     """Sign-up, sign-in, sessions and the profile."""
@@ -584,7 +803,7 @@ class AsyncAuth:
         password: str,
         full_name: str,
         metadata: models.SignUpMetadata | Mapping[str, Any] | Unset = UNSET,
-    ) -> models.AuthSession:
+    ) -> models.AuthSession | models.Message:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
@@ -631,6 +850,7 @@ class AsyncAuth:
         Raises:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
         """
         return await self._client.call(
             auth_sign_in.OPERATION,
@@ -1108,6 +1328,215 @@ class AsyncAuth:
             },
         )
 
+    async def request_password_reset(
+        self,
+        *,
+        email: str,
+    ) -> models.Message:
+        """Ask for a new password.
+
+        Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
+        one. Five are taken an hour from one address.
+
+        Args:
+            email: The e-mail address; case does not matter.
+        """
+        return await self._client.call(
+            auth_request_password_reset.OPERATION,
+            body={
+                "email": email,
+            },
+        )
+
+    async def confirm_password_reset(
+        self,
+        *,
+        token: str,
+        password: str,
+    ) -> models.Message:
+        """Set a new password.
+
+        Takes the token of the link that was sent, which is good once and for one hour. Every session ends.
+
+        Args:
+            token: The token of the link.
+            password: At least 8 characters, not a common password, not containing the address.
+
+        Raises:
+            errors.TokenInvalid: `TOKEN_INVALID`.
+            errors.WeakPassword: `WEAK_PASSWORD`.
+        """
+        return await self._client.call(
+            auth_confirm_password_reset.OPERATION,
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+
+    async def verify_email(
+        self,
+        *,
+        token: str,
+    ) -> models.Message:
+        """Confirm an e-mail address.
+
+        Takes the token of the link that was sent to it, which is good once.
+
+        Args:
+            token: The token of the link.
+
+        Raises:
+            errors.TokenInvalid: `TOKEN_INVALID`.
+            errors.EmailTaken: `EMAIL_TAKEN`.
+        """
+        return await self._client.call(
+            auth_verify_email.OPERATION,
+            body={
+                "token": token,
+            },
+        )
+
+    async def resend_verification(
+        self,
+        *,
+        email: str,
+    ) -> models.Message:
+        """Ask for another link.
+
+        Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
+        same either way.
+
+        Args:
+            email: The e-mail address; case does not matter.
+        """
+        return await self._client.call(
+            auth_resend_verification.OPERATION,
+            body={
+                "email": email,
+            },
+        )
+
+    async def change_email(
+        self,
+        *,
+        email: str,
+        password: str,
+    ) -> models.Message:
+        """Change your e-mail address.
+
+        Sends a link to the new address. The old one stays until it is opened; then the old one is told.
+
+        Args:
+            email: The new address; case does not matter.
+            password: The password.
+
+        Raises:
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+        """
+        return await self._client.call(
+            auth_change_email.OPERATION,
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+
+    async def request_export(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Export:
+        """Ask for all your data.
+
+        Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
+        is in the making, or one day old at most, that one is answered.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return await self._client.call(
+            auth_request_export.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    async def get_export(
+        self,
+        export_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Export:
+        """See whether your data is ready.
+
+        When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
+        for seven days.
+
+        Args:
+            export_id: The id of the export.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            auth_get_export.OPERATION,
+            path={
+                "export_id": export_id,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+            },
+        )
+
+    async def delete_account(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete your account.
+
+        Needs a session that is not older than 15 minutes: sign in again first. All sessions and API keys end. For
+        14 days (a setting of the server) whoever signs in can restore the account; then everything personal is
+        erased.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`.
+        """
+        return await self._client.call(
+            auth_delete_account.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
+    async def cancel_deletion(
+        self,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.User:
+        """Keep your account.
+
+        Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
+
+        Args:
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+        """
+        return await self._client.call(
+            auth_cancel_deletion.OPERATION,
+            headers={
+                "Idempotency-Key": idempotency_key,
+            },
+        )
+
 
 class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
@@ -1133,6 +1562,15 @@ class RawAuth:
         self.update_user = raw(resource.update_user)
         self.list_instructor_applications = raw(resource.list_instructor_applications)
         self.decide_instructor_application = raw(resource.decide_instructor_application)
+        self.request_password_reset = raw(resource.request_password_reset)
+        self.confirm_password_reset = raw(resource.confirm_password_reset)
+        self.verify_email = raw(resource.verify_email)
+        self.resend_verification = raw(resource.resend_verification)
+        self.change_email = raw(resource.change_email)
+        self.request_export = raw(resource.request_export)
+        self.get_export = raw(resource.get_export)
+        self.delete_account = raw(resource.delete_account)
+        self.cancel_deletion = raw(resource.cancel_deletion)
 
 
 class AsyncRawAuth:
@@ -1159,3 +1597,12 @@ class AsyncRawAuth:
         self.update_user = async_raw(resource.update_user)
         self.list_instructor_applications = async_raw(resource.list_instructor_applications)
         self.decide_instructor_application = async_raw(resource.decide_instructor_application)
+        self.request_password_reset = async_raw(resource.request_password_reset)
+        self.confirm_password_reset = async_raw(resource.confirm_password_reset)
+        self.verify_email = async_raw(resource.verify_email)
+        self.resend_verification = async_raw(resource.resend_verification)
+        self.change_email = async_raw(resource.change_email)
+        self.request_export = async_raw(resource.request_export)
+        self.get_export = async_raw(resource.get_export)
+        self.delete_account = async_raw(resource.delete_account)
+        self.cancel_deletion = async_raw(resource.cancel_deletion)
