@@ -15,14 +15,13 @@ import httpx
 import httpx2
 import openai
 import psutil
+from figures import Rounds
 from peers.answers_server import FILE, SECTION, section_path
 
 import unpuzzle_sdk
 
-Rounds = dict[str, list[float]]
-"""One figure a round, by client."""
 INTERPRETERS = 3
-"""How many of a kind a round starts; it counts their median."""
+"""How many a round starts for each figure, which is their median."""
 BELOW = {"ours": "httpx", "openai-python": "httpx2"}
 """The HTTP library that carries a client."""
 TURNS, CALLS_A_TURN = 20, 100
@@ -43,11 +42,9 @@ STEPS = {
             "from unpuzzle_sdk import Unpuzzle; "
             "Unpuzzle(token='{token}', base_url='{url}').content.get_section('{course}', '{section}')"
         ),
-        "openai-python": (
-            "from openai import OpenAI; OpenAI(api_key='{token}', base_url='{url}').files.retrieve('{file}')"
-        ),
+        "openai-python": ("from openai import OpenAI; OpenAI(api_key='{token}', base_url='{url}').files.retrieve('{file}')"),
     },
-}  # fmt: skip
+}
 TIMED = """
 import sys, time
 began = time.process_time()

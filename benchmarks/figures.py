@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+Rounds = dict[str, list[float]]
+"""One figure a round: of ours, and of its peers."""
+
 
 @dataclass(frozen=True)
 class Spread:

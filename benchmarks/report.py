@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from clients import CALLS_A_TURN, INTERPRETERS, STARTS, TURNS, Clients
-from figures import Spread, ratio, table
+from figures import Rounds, Spread, ratio, table
 from start import REQUESTS, Starts
 from traffic import CONNECTIONS, Figures
 
@@ -18,8 +18,6 @@ PACKAGES = (
     "connexion", "fastapi", "pydantic", "sqlalchemy", "psycopg", "uvicorn", "uvloop", "openai", "stripe", "httpx", "httpx2",
 )  # fmt: skip
 HEAD = ["", "ours", "beside", "theirs", "ours is better by", "goal", "met"]
-Rounds = dict[str, list[float]]
-"""One figure a round: ours first, then its peers."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,10 @@ def alone(what: str, ours: list[float], goal: Goal | None = None) -> Row:
 
 def beside(what: str, found: Rounds, goal: Goal | None = None, more_is_better: bool = False) -> Iterator[Row]:
     """A row for each peer; the goal is that of the first."""
-    _, *peers = found
     ours = found["ours"]
-    for peer in peers:
-        theirs = found[peer]
+    for peer, theirs in found.items():
+        if peer == "ours":
+            continue
         better = ratio(ours, theirs) if more_is_better else ratio(theirs, ours)
         yield Row(what, Spread.of(ours), goal, NAMES.get(peer, peer), Spread.of(theirs), better)
         goal = None
@@ -183,9 +181,11 @@ all on one machine with one PostgreSQL.
 
 - Ours does what it always does: exact rate limits in PostgreSQL (switched on, set too high to refuse), checked requests and
   answers, ETags, a line of log. It serves as the role under row level security. The list, however, reads the view of published
-  courses, which belongs to the owner's role and is exempt from row level security; the detail, enrolling and signing in are not.
+  courses, which belongs to the owner's role and is exempt from row level security; so are the view of instructors and the
+  function that sums up what they teach. All else of the detail, enrolling and signing in run under it.
 - The peers do none of that. They are the database's owner and use SQLAlchemy's ORM, with what an answer needs loaded in as few
-  statements as that takes.
+  statements as that takes; ours has PostgreSQL build the JSON of lists and details. Tables, indexes and triggers are the same,
+  and all read the number of courses from the count that a trigger keeps.
 - With an `Idempotency-Key`, as the SDK sends it, ours also stores the answer in the same transaction; the peers ignore the key.
 
 Lists and details are the same JSON from all, or the run fails; enrolments and sign-ins, with ids and tokens of their own, have
