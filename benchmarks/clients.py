@@ -42,7 +42,7 @@ STEPS = {
             "from unpuzzle_sdk import Unpuzzle; "
             "Unpuzzle(token='{token}', base_url='{url}').content.get_section('{course}', '{section}')"
         ),
-        "openai-python": ("from openai import OpenAI; OpenAI(api_key='{token}', base_url='{url}').files.retrieve('{file}')"),
+        "openai-python": "from openai import OpenAI; OpenAI(api_key='{token}', base_url='{url}').files.retrieve('{file}')",
     },
 }
 TIMED = """
@@ -85,7 +85,7 @@ def measure(port: int, rounds: int, say: Callable[[str], None]) -> Clients:
     check(calls)
     gc.collect()
     gc.freeze()  # so that no call pays for what the others have imported
-    one_round(Clients(), url, calls)  # warms up, and compiles what is not yet
+    one_round(Clients(), url, calls)  # warms up
     for number in range(1, rounds + 1):
         one_round(found, url, calls)
         shown = ", ".join(f"{name} {costs[-1]:.0f} µs" for name, costs in found.call_us.items())

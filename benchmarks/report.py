@@ -201,7 +201,7 @@ memory is that of the one worker after {requests} requests, without PostgreSQL's
 - Import, first resource (`Unpuzzle(…).courses`, `OpenAI(…).models`, `StripeClient(…).v1.customers`) and first answer (a call
   over a loopback socket) each count from the start of the import, in interpreters of their own, {interpreters} a round. Ours
   loads its HTTP library with the first call only: what it saves before, a program that calls still pays, as the first answer
-  shows.
+  shows. All are compiled to bytecode beforehand, as pip does when it installs.
 - A call gets one small object by its id, with a token, over a connection kept open, from the same server in a process of its
   own: `content.get_section` for ours, `files.retrieve` for openai-python, {calls} a round in turns of {turn}. Each is held
   against its own HTTP library alone, which sends the same request and decodes the same JSON: httpx below ours, httpx2 below

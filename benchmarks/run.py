@@ -6,6 +6,7 @@ Fails when a goal is not met.
 """
 
 import argparse
+import compileall
 import sys
 import time
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import start
 import traffic
 from report import Findings, markdown, missed
 
+import unpuzzle_cli
+import unpuzzle_sdk
+import unpuzzle_server
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 
@@ -46,6 +50,13 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
+def compile_ours() -> None:
+    """As pip compiles what it installs, the peers among it; else ours may compile at every start, or not, as chance has it."""
+    for package in (unpuzzle_server, unpuzzle_sdk, unpuzzle_cli):
+        if not compileall.compile_dir(package.__path__[0], quiet=1):
+            raise RuntimeError(f"{package.__name__} does not compile")
+
+
 def of_clients(rounds: int) -> clients.Clients:
     with start.data_dir() as logs, servers.serving("answers", "peers.answers_server:create_app", {}, logs) as server:
         return clients.measure(server.port, rounds, say)
@@ -64,6 +75,7 @@ def over_a_socket(rounds: int, seconds: float) -> dict[str, dict[str, traffic.Fi
 
 
 def findings(effort: Effort) -> Findings:
+    compile_ours()
     return Findings(
         rounds=effort.rounds,
         quick=effort is QUICK,
