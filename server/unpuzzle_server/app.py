@@ -10,6 +10,7 @@ from connexion.middleware.security import SecurityMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unpuzzle_server.auth.passwords import Passwords
+from unpuzzle_server.auth.recovery import Recovery
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
 from unpuzzle_server.kernel import logs, spec
@@ -79,14 +80,15 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
     database = Database(settings, clock)
     counters: Counters = RedisCounters(settings.redis_url, clock) if settings.redis_url else PostgresCounters(database, clock)
     issuer = TokenIssuer(derived_key(settings.secret_key, "access-token"), clock)
-    accounts = Accounts(database, Passwords(settings), issuer, Cookies(settings.public_url))
+    passwords = Passwords(settings)
+    accounts = Accounts(database, passwords, issuer, Cookies(settings.public_url), settings.confirm_email)
     return Kernel(
         settings=settings,
         clock=clock,
         database=database,
         limiter=RateLimiter(counters, settings, clock),
         gate=Gate(derived_key(settings.secret_key, "csrf")),
-        gateways={"accounts": accounts},
+        gateways={"accounts": accounts, "recovery": Recovery(database, passwords)},
     )
 
 

@@ -6,7 +6,7 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
+from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -831,6 +831,35 @@ def get_export_command(
     for seven days.
     """
     call(context, "auth.get_export", values.given(export_id=export_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "download-export",
+    cls=Command,
+    epilog="Example: unpuzzle auth download-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e --expires 1768870800 --signature 9f2c1e\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def download_export_command(
+    context: typer.Context,
+    export_id: Annotated[str, typer.Argument(help="The id of the export.")],
+    expires: Annotated[
+        int,
+        typer.Option("--expires", help="When the link ends, in seconds since 1970.", show_default=False, metavar="N"),
+    ],
+    signature: Annotated[
+        str, typer.Option("--signature", help="What proves that the link is ours.", show_default=False, metavar="TEXT")
+    ],
+    output: Output = "",
+) -> None:
+    """Fetch your data.
+
+    The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+    """
+    download(
+        context,
+        "auth.download_export",
+        values.given(export_id=export_id, expires=expires, signature=signature),
+        output=output,
+    )
 
 
 @app.command(

@@ -21,6 +21,7 @@ from ..api.auth import (
     auth_decide_instructor_application,
     auth_delete_account,
     auth_delete_api_key,
+    auth_download_export,
     auth_get_export,
     auth_get_profile,
     auth_list_api_keys,
@@ -741,6 +742,36 @@ class Auth:
             },
             headers={
                 "If-None-Match": if_none_match,
+            },
+        )
+
+    def download_export(
+        self,
+        export_id: str,
+        *,
+        expires: int,
+        signature: str,
+    ) -> bytes:
+        """Fetch your data.
+
+        The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+
+        Args:
+            export_id: The id of the export.
+            expires: When the link ends, in seconds since 1970.
+            signature: What proves that the link is ours.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            auth_download_export.OPERATION,
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
             },
         )
 
@@ -1492,6 +1523,36 @@ class AsyncAuth:
             },
         )
 
+    async def download_export(
+        self,
+        export_id: str,
+        *,
+        expires: int,
+        signature: str,
+    ) -> bytes:
+        """Fetch your data.
+
+        The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+
+        Args:
+            export_id: The id of the export.
+            expires: When the link ends, in seconds since 1970.
+            signature: What proves that the link is ours.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            auth_download_export.OPERATION,
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+        )
+
     async def delete_account(
         self,
         *,
@@ -1569,6 +1630,7 @@ class RawAuth:
         self.change_email = raw(resource.change_email)
         self.request_export = raw(resource.request_export)
         self.get_export = raw(resource.get_export)
+        self.download_export = raw(resource.download_export)
         self.delete_account = raw(resource.delete_account)
         self.cancel_deletion = raw(resource.cancel_deletion)
 
@@ -1604,5 +1666,6 @@ class AsyncRawAuth:
         self.change_email = async_raw(resource.change_email)
         self.request_export = async_raw(resource.request_export)
         self.get_export = async_raw(resource.get_export)
+        self.download_export = async_raw(resource.download_export)
         self.delete_account = async_raw(resource.delete_account)
         self.cancel_deletion = async_raw(resource.cancel_deletion)

@@ -1,8 +1,13 @@
 """Operations of the tag `auth`."""
 
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from unpuzzle_server.auth import admin, keys, present, service, sessions
+from sqlalchemy import Row
+
+from unpuzzle_server.auth import admin, keys, leaving, present, service, sessions
+from unpuzzle_server.auth.recovery import Recovery, confirm_address, request_reset, request_verification
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies
 from unpuzzle_server.kernel.answers import Result
@@ -19,7 +24,15 @@ def accounts(ctx: Context) -> Accounts:
     return found
 
 
+def recovery(ctx: Context) -> Recovery:
+    found: Recovery = ctx.kernel.gateways["recovery"]
+    return found
+
+
 async def sign_up(ctx: Context, body: dict[str, Any]) -> Result:
+    if ctx.kernel.settings.confirm_email:
+        await accounts(ctx).register(body)
+        return Result({"message": "Open the link that was sent to you"}, status=HTTPStatus.ACCEPTED)
     row, tokens = await accounts(ctx).sign_up(ctx.exchange, body)
     return Result({"user": present.user(row), **tokens.present()}, cookies=accounts(ctx).cookies.carrying(tokens))
 
@@ -64,16 +77,62 @@ async def apply_as_instructor(tx: Transaction, body: dict[str, Any]) -> dict[str
 
 
 async def csrf_token(ctx: Context) -> dict[str, Any]:
-    identity = ctx.exchange.identity
-    assert identity is not None, "the role of this operation is user"
-    return {"csrf_token": ctx.kernel.gate.csrf_token(identity.signed_in)}
+    return {"csrf_token": ctx.kernel.gate.csrf_token(ctx.user.signed_in)}
 
 
 async def change_password(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
-    identity = ctx.exchange.identity
-    assert identity is not None, "the role of this operation is user"
-    await accounts(ctx).change_password(identity, body)
+    await recovery(ctx).change_password(ctx.user, body)
     return {"message": "Password changed"}
+
+
+async def request_password_reset(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
+    await request_reset(tx, body["email"])
+    return {"message": "If there is an account with this address, a link is on its way to it"}
+
+
+async def confirm_password_reset(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    await recovery(ctx).confirm_reset(body)
+    return {"message": "Password changed: sign in with the new one"}
+
+
+async def verify_email(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
+    await confirm_address(tx, body["token"])
+    return {"message": "E-mail address confirmed"}
+
+
+async def resend_verification(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
+    await request_verification(tx, body["email"])
+    return {"message": "If this address waits to be confirmed, a link is on its way to it"}
+
+
+async def change_email(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    await recovery(ctx).change_email(ctx.user, body)
+    return {"message": "A link is on its way to the new address"}
+
+
+async def request_export(tx: Transaction) -> Result:
+    export = await leaving.request_export(tx)
+    return Result(_export(tx, export), location=f"/api/v1/auth/account/export/{export.id}/")
+
+
+async def get_export(tx: Transaction, export_id: str) -> dict[str, Any]:
+    return _export(tx, await leaving.get_export(tx, export_id))
+
+
+def _export(tx: Transaction, export: Row[Any]) -> dict[str, Any]:
+    return leaving.present(export, leaving.Links.of(tx.settings), tx.clock.now())
+
+
+async def download_export(tx: Transaction, export_id: str, expires: int, signature: str) -> Result:
+    return Result(await leaving.fetch(tx, UUID(export_id), int(expires), signature), media_type="application/zip")
+
+
+async def delete_account(tx: Transaction) -> None:
+    await leaving.delete_account(tx)
+
+
+async def cancel_deletion(tx: Transaction) -> dict[str, Any]:
+    return present.user(await leaving.cancel_deletion(tx))
 
 
 async def list_sessions(tx: Transaction, page: int, page_size: int) -> Page:

@@ -5,11 +5,12 @@ from functools import cache
 from sqlalchemy import TextClause, text
 
 FIND_IDENTITY = text("SELECT roles, suspended, session_open FROM app.find_identity(:session, :user)")
-FIND_LOGIN = text("SELECT user_id, hash, roles, suspended FROM app.find_login(:email)")
+FIND_LOGIN = text("SELECT user_id, hash, roles, suspended, email_verified FROM app.find_login(:email)")
 FIND_API_KEY = text("SELECT * FROM app.find_api_key(:hash, :now)")
 FIND_REFRESH_TOKEN = text("SELECT * FROM app.find_refresh_token(:hash)")
 
 USER = text("SELECT * FROM users WHERE id = :user")
+EMAIL = text("SELECT email FROM users WHERE id = :user")
 LOCK_USER = text("SELECT version FROM users WHERE id = :user FOR UPDATE")
 LOCK_ROLES = text("SELECT roles FROM users WHERE id = :user FOR UPDATE")
 ADD_USER = text("""
@@ -25,6 +26,8 @@ END_SESSION = text("UPDATE sessions SET ended_at = app.now() WHERE id = :session
 END_OTHER_SESSIONS = text("""
     UPDATE sessions SET ended_at = app.now() WHERE user_id = :user AND id <> :session AND ended_at IS NULL
 """)
+END_ALL_SESSIONS = text("UPDATE sessions SET ended_at = app.now() WHERE user_id = :user AND ended_at IS NULL")
+SESSION_STARTED = text("SELECT created_at FROM sessions WHERE id = :session")
 OPEN = "s.user_id = :user AND s.ended_at IS NULL AND s.last_seen_at > :since"
 SESSIONS = text(f"""
     SELECT (SELECT count(*) FROM sessions s WHERE {OPEN}) AS total,
@@ -62,7 +65,33 @@ ADD_API_KEY = text(f"""
     INSERT INTO api_keys AS k (user_id, name, prefix, hash, scopes, expires_at)
     VALUES (:user, :name, :prefix, :hash, :scopes, :expires_at) RETURNING {API_KEY}
 """)
+DELETE_ALL_KEYS = text("DELETE FROM api_keys WHERE user_id = :user")
 DELETE_API_KEY = text("DELETE FROM api_keys WHERE id = :key AND user_id = :user")
+
+FIND_RECIPIENT = text("SELECT * FROM app.find_recipient(:email)")
+SPEND_TOKEN = text("SELECT * FROM app.spend_token(:hash, :purpose, :now)")
+CONFIRM_EMAIL = text("SELECT app.confirm_email(:email)")
+DROP_TOKENS = text("DELETE FROM one_time_tokens WHERE user_id = :user AND purpose = :purpose")
+ADD_TOKEN = text("""
+    INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at) VALUES (:hash, :user, :purpose, :email, :expires_at)
+""")
+
+_EXPORT = "SELECT id, created_at, ready_at, failed_at, expires_at, octet_length(archive) AS size_bytes FROM exports"
+EXPORT = text(f"{_EXPORT} WHERE id = :export AND user_id = :user")
+LATEST_EXPORT = text(f"""
+    {_EXPORT} WHERE user_id = :user AND created_at > :since AND failed_at IS NULL ORDER BY created_at DESC LIMIT 1
+""")
+ADD_EXPORT = text("INSERT INTO exports (user_id) VALUES (:user) RETURNING id")
+KEEP_ARCHIVE = text("""
+    UPDATE exports SET archive = :archive, ready_at = app.now(), expires_at = :expires_at WHERE id = :export
+""")
+FAIL_EXPORT = text("UPDATE exports SET failed_at = app.now() WHERE id = :export AND ready_at IS NULL")
+DROP_EXPORTS = text("DELETE FROM exports WHERE expires_at <= app.now()")
+FIND_ARCHIVE = text("SELECT app.find_archive(:export, :now)")
+
+PLAN_DELETION = text("SELECT app.plan_deletion(:moment)")
+FIND_LEAVERS = text("SELECT * FROM app.find_leavers(:now)")
+ERASE = text("SELECT app.erase_account(:account, :now)")
 
 _ACCOUNT = """json_build_object(
     'id', u.id, 'email', u.email, 'full_name', u.full_name, 'roles', u.roles, 'email_verified', u.email_verified,

@@ -11,8 +11,9 @@ from uuid import uuid4
 import orjson
 from sqlalchemy import Row, text
 
-from unpuzzle_server.auth import keys, queries, sessions
+from unpuzzle_server.auth import keys, queries
 from unpuzzle_server.auth.passwords import Passwords, check_strength
+from unpuzzle_server.auth.recovery import request_verification
 from unpuzzle_server.auth.tokens import REFRESH_LIFE, Claims, Cookies, TokenIssuer, Tokens, invalid_token, refresh_hash
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Database, Transaction
@@ -31,6 +32,7 @@ class Accounts:
     passwords: Passwords
     issuer: TokenIssuer
     cookies: Cookies
+    confirm_email: bool
 
     async def authenticate(self, token: str) -> Identity:
         """Who a token or a key belongs to now; raises AUTH_INVALID_TOKEN, AUTH_USER_NOT_FOUND, ACCOUNT_SUSPENDED."""
@@ -57,36 +59,39 @@ class Accounts:
             raise suspended()
         return Identity(found.user_id, None, frozenset(found.roles), frozenset(found.scopes))
 
-    async def change_password(self, identity: Identity, body: dict[str, Any]) -> None:
-        """Hashing takes long: no transaction waits for it."""
-        async with self.database.transaction(identity) as tx:
-            email = (await profile(tx)).email
-            login = await tx.row(queries.FIND_LOGIN, email=email)
-        if not await self.passwords.matches(login.hash if login else None, body["current_password"]):
-            raise Problem("AUTH_INVALID_CREDENTIALS", "The present password is wrong.")
-        check_strength(body["new_password"], email)
-        hashed = await self.passwords.hash(body["new_password"])
-        async with self.database.transaction(identity) as tx:
-            await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
-            await sessions.revoke_others(tx)
-
     async def sign_up(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
-        email = body["email"].lower()
-        check_strength(body["password"], email)
-        hashed = await self.passwords.hash(body["password"])
+        hashed = await self._hash_new(body)
         identity = Identity(uuid4(), uuid4(), frozenset({"student"}))
         async with self.database.transaction(identity) as tx:
-            added = await tx.execute(
-                queries.ADD_USER,
-                user=identity.user_id,
-                email=email,
-                full_name=body["full_name"].strip(whitespace),
-                metadata=orjson.dumps(body.get("metadata", {})).decode(),
-            )
-            if added.rowcount == 0:
+            if not await self._add(tx, body, hashed):
                 raise Problem("EMAIL_TAKEN", "There is an account with this e-mail address.")
-            await tx.execute(queries.ADD_PASSWORD, user=identity.user_id, hash=hashed)
             return await profile(tx), await self._open_session(tx, exchange)
+
+    async def register(self, body: dict[str, Any]) -> None:
+        """Signs nobody in: first the link has to be opened. An address that has an account gets the same answer."""
+        hashed = await self._hash_new(body)
+        async with self.database.transaction(Identity(uuid4(), None, frozenset({"student"}))) as tx:
+            await self._add(tx, body, hashed)
+
+    async def _hash_new(self, body: dict[str, Any]) -> str:
+        check_strength(body["password"], body["email"].lower())
+        return await self.passwords.hash(body["password"])
+
+    async def _add(self, tx: Transaction, body: dict[str, Any], hashed: str) -> bool:
+        """Whether the address had no account before."""
+        email = body["email"].lower()
+        added = await tx.execute(
+            queries.ADD_USER,
+            user=tx.user.user_id,
+            email=email,
+            full_name=body["full_name"].strip(whitespace),
+            metadata=orjson.dumps(body.get("metadata", {})).decode(),
+        )
+        if added.rowcount == 0:
+            return False
+        await tx.execute(queries.ADD_PASSWORD, user=tx.user.user_id, hash=hashed)
+        await request_verification(tx, email)
+        return True
 
     async def sign_in(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
         async with self.database.reading() as tx:
@@ -95,6 +100,8 @@ class Accounts:
             raise Problem("AUTH_INVALID_CREDENTIALS", "The e-mail address or the password is wrong.")
         if login.suspended:
             raise suspended()
+        if self.confirm_email and not login.email_verified:
+            raise Problem("EMAIL_NOT_VERIFIED", "Confirm your e-mail address first: open the link that was sent to it.")
         async with self.database.transaction(Identity(login.user_id, uuid4(), frozenset(login.roles))) as tx:
             return await profile(tx), await self._open_session(tx, exchange)
 

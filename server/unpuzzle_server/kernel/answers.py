@@ -25,6 +25,8 @@ class Result:
     location: str | None = None
     cookies: Sequence[str] = ()
     media_type: str = "application/json"
+    status: int | None = None
+    """Another success than the operation's usual one."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from unpuzzle_server.kernel.answers import Answer, Body, Result, enveloped, etag
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database, Transaction
 from unpuzzle_server.kernel.errors import Problem
-from unpuzzle_server.kernel.exchange import Exchange, exchange_of
+from unpuzzle_server.kernel.exchange import Exchange, Identity, exchange_of
 from unpuzzle_server.kernel.pagination import Page, page_body
 from unpuzzle_server.kernel.ratelimit import RateLimiter
 from unpuzzle_server.kernel.security import SAFE_METHODS, Gate
@@ -59,6 +59,12 @@ class Context:
 
     exchange: Exchange
     kernel: Kernel
+
+    @property
+    def user(self) -> Identity:
+        """Who asks, in operations that need somebody."""
+        assert self.exchange.identity is not None, "this operation's role in the spec lets nobody in without a user"
+        return self.exchange.identity
 
     def transaction(self) -> Any:
         return self.kernel.database.transaction(self.exchange.identity)
@@ -164,7 +170,7 @@ class BoundOperation:
             page, page_size = arguments["page"], arguments["page_size"]
             returned = page_body(returned, url, exchange.scope["query_string"], page, page_size)
         result = returned if isinstance(returned, Result) else Result(returned)
-        status = self.operation.success
+        status = result.status or self.operation.success
         if result.body is None:
             return Answer(status, b"", cookies=result.cookies)
         content = result.body if isinstance(result.body, bytes) else self._checked(status, result.body)

@@ -150,6 +150,7 @@ class RateLimiter:
         self.named = {
             "sign_in": Limit(settings.rate_limit_sign_in, MINUTE),
             "sign_up": Limit(settings.rate_limit_sign_up, HOUR),
+            "reset": Limit(settings.rate_limit_reset, HOUR),
         }
 
     async def count(self, exchange: Exchange, operation: Operation) -> None:

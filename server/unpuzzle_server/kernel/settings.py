@@ -98,6 +98,13 @@ class Settings:
     rate_limit_authenticated: int = setting("1000", at_least(1), "requests an hour per user")
     rate_limit_sign_in: int = setting("10", at_least(1), "sign-ins a minute per address and account")
     rate_limit_sign_up: int = setting("5", at_least(1), "sign-ups an hour per address")
+    rate_limit_reset: int = setting("5", at_least(1), "mails with a link an hour per address")
+    smtp_url: str = setting(
+        "", url("smtp", "smtps"), "sends mail; without it the server keeps it for `unpuzzle-server outbox`", secret=True
+    )
+    mail_from: str = setting("no-reply@unpuzzle.com", text, "whom mail is from")
+    confirm_email: bool = setting("false", switch, "lets nobody sign in before their address is confirmed")
+    deletion_grace_days: int = setting("14", at_least(0), "how long a deleted account can be restored")
     video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")

@@ -1,0 +1,51 @@
+"""What is kept of a person, table by table: what an export shows, and what erasing does to it.
+
+A test holds both against the database: a table without a rule fails it. Erasing itself is `app.erase_account`.
+"""
+
+EXPORTED = {
+    "profile": """SELECT id, email, full_name, avatar_url, bio, roles, email_verified, email_notifications, learning_reminders,
+                         timezone, metadata, created_at, updated_at FROM users WHERE id = :user""",
+    "sessions": "SELECT id, user_agent, address, created_at, last_seen_at, ended_at FROM sessions WHERE user_id = :user",
+    "api_keys": "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at FROM api_keys WHERE user_id = :user",
+    "instructor_applications": """SELECT id, motivation, status, reason, created_at, decided_at
+                                    FROM instructor_applications WHERE user_id = :user""",
+    "courses": "SELECT * FROM courses WHERE instructor_id = :user",
+    "sections": "SELECT x.* FROM sections x JOIN courses c ON c.id = x.course_id WHERE c.instructor_id = :user",
+    "lessons": """SELECT l.*, t.body FROM lessons l JOIN courses c ON c.id = l.course_id
+                    LEFT JOIN lesson_texts t ON t.lesson_id = l.id WHERE c.instructor_id = :user""",
+    "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
+    "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
+    "study_time": "SELECT * FROM study_time WHERE user_id = :user",
+    "reviews": "SELECT * FROM reviews WHERE user_id = :user",
+    "reflections": "SELECT * FROM reflections WHERE user_id = :user",
+    "notifications": "SELECT * FROM notifications WHERE user_id = :user",
+    "exports": "SELECT id, created_at, ready_at, expires_at FROM exports WHERE user_id = :user",
+}
+"""The files of an export, each with the rows that it shows; `:user` is whose they are."""
+
+NOT_EXPORTED = {
+    "passwords": "a hash, which helps nobody but who wants to guess it",
+    "refresh_tokens": "digests of tokens; the sessions are exported",
+    "one_time_tokens": "digests of links that were mailed",
+    "idempotency_keys": "answers that were given before, for a day",
+    "outbox_mails": "mails that were sent, where there is no SMTP server",
+}
+
+ERASED = {
+    "deleted": [
+        "passwords", "sessions", "refresh_tokens", "one_time_tokens", "api_keys", "exports", "idempotency_keys", "outbox_mails",
+        "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
+    ],
+    "without a name": ["users", "reviews"],
+    "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts"],
+}  # fmt: skip
+
+NOBODYS = {
+    "alembic_version": "the schema's",
+    "categories": "the catalogue's",
+    "catalogue_counts": "counts",
+    "course_stats": "counts",
+    "rate_limits": "addresses and ids, for an hour",
+}
+"""Tables that hold nobody."""
