@@ -16,6 +16,7 @@ __all__ = [
     "APITimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "ConfirmationRequired",
     "ConflictError",
     "ErrorDetail",
     "InvalidResponseError",
@@ -69,6 +70,24 @@ class InvalidResponseError(UnpuzzleError):
         """Keep what is known about the answer."""
         super().__init__(message)
         self.status_code = status_code
+        self.request_id = request_id
+
+
+class ConfirmationRequired(UnpuzzleError):
+    """The server has taken the request, and goes on when somebody has opened the link that it sent by mail.
+
+    Sign-up ends so where the server lets nobody in before their address is confirmed.
+
+    Attributes:
+        status_code: 202.
+        request_id: The id of the request.
+    """
+
+    status_code = 202
+
+    def __init__(self, message: str = "Open the link that was sent by mail", *, request_id: str | None = None) -> None:
+        """Keep what the server said."""
+        super().__init__(message)
         self.request_id = request_id
 
 

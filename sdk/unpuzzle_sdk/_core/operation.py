@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from attrs import field, frozen
 
 from . import codec
-from .errors import InvalidResponseError
+from .errors import ConfirmationRequired, InvalidResponseError
 from .response import Answer
 from .unset import UNSET
 
@@ -46,6 +46,8 @@ class Operation(Generic[T]):
         """Turn an answer into the value that the method gives."""
         answer.raise_for_status()
         parser = self.answers.get(answer.status)
+        if parser is None and answer.status == ConfirmationRequired.status_code:
+            raise ConfirmationRequired(answer.json()["message"], request_id=answer.request_id)
         if parser is None and answer.status < 300:
             # A success that this version does not know is read like the documented one.
             parser = next(iter(self.answers.values()), None)

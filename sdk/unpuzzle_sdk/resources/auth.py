@@ -56,7 +56,7 @@ class Auth:
         password: str,
         full_name: str,
         metadata: models.SignUpMetadata | Mapping[str, Any] | Unset = UNSET,
-    ) -> models.AuthSession | models.Message:
+    ) -> models.AuthSession:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
@@ -834,7 +834,7 @@ class AsyncAuth:
         password: str,
         full_name: str,
         metadata: models.SignUpMetadata | Mapping[str, Any] | Unset = UNSET,
-    ) -> models.AuthSession | models.Message:
+    ) -> models.AuthSession:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and

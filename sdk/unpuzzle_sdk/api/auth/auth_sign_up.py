@@ -7,7 +7,7 @@ from ... import models
 from ..._core.operation import Operation
 from ..._core.response import json_body
 
-OPERATION: Operation[models.AuthSession | models.Message] = Operation(
+OPERATION: Operation[models.AuthSession] = Operation(
     name="auth.sign_up",
     method="POST",
     path="/api/v1/auth/signup/",
@@ -16,6 +16,5 @@ OPERATION: Operation[models.AuthSession | models.Message] = Operation(
     optional_body=False,
     answers={
         201: json_body(lambda data: models.AuthSession.from_dict(data)),
-        202: json_body(lambda data: models.Message.from_dict(data)),
     },
 )
