@@ -39,8 +39,8 @@ class Choice:
 
     @property
     def token(self) -> str:
-        """The token of the environment, which wins over what sign-in has kept."""
-        return os.environ.get("UNPUZZLE_TOKEN", "")
+        """The token or API key of the environment, which wins over what sign-in has kept."""
+        return os.environ.get("UNPUZZLE_TOKEN") or os.environ.get("UNPUZZLE_API_KEY", "")
 
     @property
     def credentials(self) -> "Credentials":

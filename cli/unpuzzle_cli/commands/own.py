@@ -21,16 +21,23 @@ def sign_in(
     context: typer.Context,
     email: Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.", show_default=False)] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    with_key: Annotated[bool, typer.Option("--with-key", help="Read an API key from stdin, and use that.")] = False,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
-    """Sign in with a password, and stay so.
+    """Sign in with a password or an API key, and stay so.
 
     The tokens are kept in the keyring, or where none works in a file that only you can read. They are refreshed by themselves.
     """
     choice = Choice.of(context)
     if choice.token:
-        raise UsageError("UNPUZZLE_TOKEN is set and would win over what you sign in to.", "First: unset UNPUZZLE_TOKEN")
+        raise UsageError(
+            "UNPUZZLE_TOKEN or UNPUZZLE_API_KEY is set and would win over what you sign in to.",
+            "First: unset UNPUZZLE_TOKEN UNPUZZLE_API_KEY",
+        )
+    if with_key:
+        _keep_key(choice, values.secret("API key", from_stdin=True, required=True) or "")
+        return
     address = email or console.ask("e-mail address", "--email you@example.com")
     password = values.secret("password", from_stdin=password_stdin, required=True)
     with choice.client() as client:
@@ -38,6 +45,19 @@ def sign_in(
     console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).")
     if as_json or fields:
         show.one(session.to_dict(), show.Shape(as_json, fields))
+
+
+def _keep_key(choice: Choice, key: str) -> None:
+    """Once the server has taken it; a key may do too little to ask whose it is."""
+    from unpuzzle_sdk import Tokens, Unpuzzle, errors
+
+    with Unpuzzle(base_url=choice.server, api_key=key) as client:
+        try:
+            whose = client.auth.get_profile().email
+        except errors.PermissionDeniedError:
+            whose = "the owner of the key"
+    choice.credentials.save(Tokens(key))
+    console.talk(f"Signed in to {choice.server} as {whose}.")
 
 
 def sign_out(context: typer.Context) -> None:

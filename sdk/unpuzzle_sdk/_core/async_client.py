@@ -33,6 +33,7 @@ class AsyncClient(BaseClient):
         *,
         base_url: str | None = None,
         token: str | None = None,
+        api_key: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
         http_client: AsyncHttpClient | None = None,
@@ -43,14 +44,15 @@ class AsyncClient(BaseClient):
 
         Args:
             base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
-            token: An access token or an API key; by default UNPUZZLE_TOKEN.
+            token: An access token; by default UNPUZZLE_TOKEN.
+            api_key: An API key in its place; by default UNPUZZLE_API_KEY.
             timeout: Seconds to wait for the server in each attempt; None waits for ever.
             max_retries: How often to try again what is safe to repeat.
             http_client: An httpx client to send with, which stays yours to close.
             token_store: Where to keep the tokens of a session; by default in memory.
             headers: More headers for every request.
         """
-        super().__init__(base_url, token, token_store, Options(timeout, max_retries), headers)
+        super().__init__(base_url, token, api_key, token_store, Options(timeout, max_retries), headers)
         self._wire = _AsyncWire(self.base_url, http_client)
 
     async def call(self, operation: Operation[T], **arguments: Any) -> T:

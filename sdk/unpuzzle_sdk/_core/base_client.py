@@ -27,14 +27,15 @@ class BaseClient:
         self,
         base_url: str | None,
         token: str | None,
+        api_key: str | None,
         token_store: TokenStore | None,
         options: Options,
         headers: Mapping[str, str] | None,
     ) -> None:
-        if token and token_store:
-            raise ValueError("give a token or a token_store, not both")
+        if sum(map(bool, (token, api_key, token_store))) > 1:
+            raise ValueError("give a token, an api_key or a token_store, only one of them")
         self.base_url: str = choose_base_url(base_url)
-        token = None if token_store else choose_token(token)
+        token = None if token_store else choose_token(token or api_key)
         store = token_store or MemoryTokenStore(Tokens(token) if token else None)
         self._session = Session(store, self._session_operations)
         self._use(options.replace(headers={**default_headers(), **(headers or {})}))

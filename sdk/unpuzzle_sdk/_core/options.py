@@ -75,5 +75,5 @@ def choose_base_url(given: str | None) -> str:
 
 
 def choose_token(given: str | None) -> str | None:
-    """Give the access token: the argument, else UNPUZZLE_TOKEN."""
-    return given or os.environ.get("UNPUZZLE_TOKEN") or None
+    """Give what to send as a bearer: the argument, else UNPUZZLE_TOKEN, else UNPUZZLE_API_KEY."""
+    return given or os.environ.get("UNPUZZLE_TOKEN") or os.environ.get("UNPUZZLE_API_KEY") or None
