@@ -96,6 +96,6 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What the speed claims rest on: ours beside its peers in one run."""
-    install(session, parts=["./server", "./sdk"])
+    install(session)
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)

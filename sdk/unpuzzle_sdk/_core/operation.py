@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from . import codec
 from .errors import InvalidResponseError
@@ -81,7 +81,9 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """Give a copy with more headers."""
-        return evolve(self, headers={**self.headers, **headers})
+        # Not `evolve`, which looks up the fields at every call.
+        merged = {**self.headers, **headers}
+        return Request(self.method, self.path, self.query, merged, self.content, self.authenticated)
 
 
 def build_request(

@@ -27,7 +27,7 @@ $$ SELECT coalesce(round(100.0 * done / nullif(total, 0)), 0)::int $$;
 CREATE TABLE lesson_progress (
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     lesson_id uuid NOT NULL REFERENCES lessons ON DELETE CASCADE,
-    position_seconds numeric NOT NULL DEFAULT 0 CHECK (position_seconds >= 0),
+    position_seconds float8 NOT NULL DEFAULT 0 CHECK (position_seconds >= 0),
     positioned_at timestamptz NOT NULL,
     watched nummultirange NOT NULL DEFAULT '{}',
     active_seconds numeric NOT NULL DEFAULT 0 CHECK (active_seconds >= 0),
@@ -110,7 +110,7 @@ CREATE TABLE reflections (
     content text NOT NULL,
     tags text[] NOT NULL DEFAULT '{}',
     visibility text NOT NULL DEFAULT 'private' CHECK (visibility IN ('private', 'instructor', 'public')),
-    timestamp_seconds numeric CHECK (timestamp_seconds >= 0),
+    timestamp_seconds float8 CHECK (timestamp_seconds >= 0),
     version int NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT app.now(),
     updated_at timestamptz NOT NULL DEFAULT app.now()
