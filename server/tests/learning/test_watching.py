@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_the_watch_time_is_that_of_the_union(
     watched = [(round(item["start"] * 10), round(item["end"] * 10)) for item in found["watched"]]
     assert union(watched) == expected
     assert watched == sorted(watched)
-    assert all(end < start for (_, end), (start, _) in zip(watched, watched[1:], strict=False))  # apart
+    assert all(end < start for (_, end), (start, _) in pairwise(watched))  # apart
     assert (found["watch_time_seconds"], found["time_spent_seconds"]) == (len(expected) // 10, len(expected) // 10)
     assert found["is_completed"] is (len(expected) >= LENGTH * 9)
 
@@ -127,7 +128,8 @@ def test_a_course_of_three_hundred_lessons_takes_as_many_queries_as_one_of_three
     for course, lessons in ((small, 2), (large, 299)):
         section = instructor.section(course, is_published=True)
         api.server.sql(
-            "INSERT INTO lessons (section_id, course_id, title, position) SELECT %s, %s, 'Lesson', n FROM generate_series(1, %s) n",
+            "INSERT INTO lessons (section_id, course_id, title, position)"
+            " SELECT %s, %s, 'Lesson', n FROM generate_series(1, %s) n",
             section["id"],
             course["id"],
             lessons,

@@ -89,7 +89,8 @@ CREATE VIEW own_lessons WITH (security_barrier) AS
 """
 
 REVIEWS = """
-ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id);
+ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id)
+    ON UPDATE CASCADE;
 CREATE INDEX reviews_rating ON reviews (course_id, rating);
 
 -- What anybody may know of those who wrote a review.
