@@ -107,7 +107,7 @@ def run_as(connection: Connection, user_id: str, roles: str, statement: TextClau
     names = statement.compile().params.keys()
     try:
         result = connection.execute(statement, {name: values[name] for name in names})
-        found = str(result.all()) if result.returns_rows else ""
+        found = str([tuple(row) for row in result]) if result.returns_rows else ""  # a Row shortens itself
         connection.commit()
     except ProgrammingError as error:
         connection.rollback()
