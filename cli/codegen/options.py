@@ -173,17 +173,31 @@ def _number(contract: Contract, name: str, schema: Node) -> Conversion:
 def _array(contract: Contract, name: str, schema: Node) -> Conversion:
     item = contract.resolved(schema["items"]).get("type", "object")
     if item in ("object", "array"):
-        about = "JSON; may be repeated, or one array, `@file` or `-`."
-        return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
+        return _objects(contract, name, contract.resolved(schema["items"]))
     if item in ("integer", "number"):
         return Conversion(f"list[{'int' if item == 'integer' else 'float'}]", f"{name} or None", "May be repeated.")
     nullable = ", nullable=True" if schema.get("nullable") else ""
     return Conversion("list[str]", f"values.strings({name}{nullable})", "May be repeated; '' for an empty list.")
 
 
-def _object(contract: Contract, name: str, schema: Node) -> Conversion:
+def _objects(contract: Contract, name: str, item: Node) -> Conversion:
+    fields, texts = _fields(contract, item)
+    about = "May be repeated; JSON, an array of it, `@file` and `-` are taken too."
+    if not fields:
+        return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
+    given = ",".join(f"{field}=…" for field in fields)
+    value = f"values.objects({name}, fields={tuple(fields)!r}, strings={texts!r})"
+    return Conversion("list[str]", value, f"As `{given}`. {about}", {"metavar": "'KEY=VALUE,…'"})
+
+
+def _fields(contract: Contract, schema: Node) -> tuple[Node, tuple[str, ...]]:
+    """The fields of an object, and which of them are texts, whatever they look like."""
     fields = {key: contract.resolved(field) for key, field in schema.get("properties", {}).items()}
-    texts = tuple(key for key, field in fields.items() if field.get("type") == "string" and not field.get("nullable"))
+    return fields, tuple(key for key, field in fields.items() if field.get("type") == "string" and not field.get("nullable"))
+
+
+def _object(contract: Contract, name: str, schema: Node) -> Conversion:
+    fields, texts = _fields(contract, schema)
     rest = schema.get("additionalProperties")
     all_texts = not fields and isinstance(rest, dict) and contract.resolved(rest).get("type") == "string"
     known = f"Of: {', '.join(fields)}. " if fields else ""

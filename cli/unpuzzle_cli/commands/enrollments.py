@@ -155,6 +155,7 @@ def list_command(
         page_size=page_size,
         as_json=as_json,
         fields=fields,
+        key="enrollment_id",
     )
 
 
