@@ -64,7 +64,7 @@ def of_clients(rounds: int) -> clients.Clients:
 
 def over_a_socket(rounds: int, seconds: float) -> dict[str, dict[str, traffic.Figures]]:
     with start.data_dir() as home, EmbeddedPostgres(home) as postgres:
-        app_url = schema.prepare(postgres.url, "", SECRET)
+        app_url = schema.prepare(postgres.url, SECRET).app_url
         say("writing 10,000 courses")
         catalogue.fill(postgres.url)
         with servers.running({**SETTINGS, **PUBLIC_URL}, {"owner": postgres.url, "app": app_url}, home) as running:

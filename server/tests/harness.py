@@ -63,11 +63,14 @@ class Server:
 def running_server(owner_url: str, **changes: Any) -> Iterator[Server]:
     """A server of its own settings on a free port."""
     settings = replace(TEST_SETTINGS, **changes)
-    app_url = schema.prepare(owner_url, "", settings.secret_key)
+    roles = schema.prepare(owner_url, settings.secret_key)
     listener = serving.listen("127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = replace(
-        settings, database_app_url=app_url, public_url=settings.public_url if "public_url" in changes else base_url
+        settings,
+        database_app_url=roles.app_url,
+        database_worker_url=roles.worker_url,
+        public_url=settings.public_url if "public_url" in changes else base_url,
     )
     clock = Clock()
     config = uvicorn.Config(

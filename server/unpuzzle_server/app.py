@@ -13,7 +13,7 @@ from unpuzzle_server.auth.passwords import Passwords
 from unpuzzle_server.auth.recovery import Recovery
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
-from unpuzzle_server.kernel import logs, spec
+from unpuzzle_server.kernel import logs, spec, tasks
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
 from unpuzzle_server.kernel.http import Boundary, CrossOrigin, Edge
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     settings = settings or Settings.from_environment()
     logs.configure(settings)
     check_bindings()
+    tasks.load(settings.task_modules)
     kernel = wire(settings, clock or Clock())
     accounts: Accounts = kernel.gateways["accounts"]
 

@@ -132,10 +132,16 @@ def _end_without(embedded: EmbeddedPostgres) -> None:
 
 def _prepared(options: Options, settings: Settings, owner_url: str) -> Settings:
     secret_key = settings.secret_key or kept_secret(options.data_dir)
-    app_url = schema.prepare(owner_url, settings.database_app_url, secret_key)
+    roles = schema.prepare(owner_url, secret_key, settings.database_app_url, settings.database_worker_url)
     if options.seed == "demo" and loader.load(owner_url):
         _say(options, "Loaded the demo catalogue.")
-    return replace(settings, database_url=owner_url, database_app_url=app_url, secret_key=secret_key)
+    return replace(
+        settings,
+        database_url=owner_url,
+        database_app_url=roles.app_url,
+        database_worker_url=roles.worker_url,
+        secret_key=secret_key,
+    )
 
 
 def kept_secret(data_dir: Path) -> str:

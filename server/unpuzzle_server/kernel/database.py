@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from unpuzzle_server.kernel import tasks
 from unpuzzle_server.kernel.clock import Clock, rfc3339
 from unpuzzle_server.kernel.exchange import Identity
 from unpuzzle_server.kernel.settings import Settings
@@ -22,6 +24,7 @@ RETRIED = {"40001", "40P01"}
 BEGIN_AS = text("""
     SELECT set_config('app.user_id', :user, true), set_config('app.roles', :roles, true), set_config('app.now', :now, true)
 """)
+ENQUEUE = text("SELECT CAST(app.enqueue(:name, CAST(:args AS jsonb), :delay, :lease) AS text)")
 
 
 class Transaction:
@@ -51,6 +54,16 @@ class Transaction:
 
     async def value(self, statement: TextClause, **values: Any) -> Any:
         return (await self.connection.execute(statement, values)).scalar_one_or_none()
+
+    async def enqueue(self, name: str, **args: Any) -> str:
+        """Asks for a task, to be done once this transaction has committed; answers its id."""
+        return await self.enqueue_in(timedelta(), name, **args)
+
+    async def enqueue_in(self, delay: timedelta, name: str, **args: Any) -> str:
+        """The same, after a while."""
+        document, lease = tasks.arguments(name, args), timedelta(seconds=self.settings.task_lease_seconds)
+        task_id: str = await self.value(ENQUEUE, name=name, args=document, delay=delay, lease=lease)
+        return task_id
 
     async def become(self, identity: Identity) -> None:
         """Goes on as somebody who has just proved who they are."""

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from psycopg import sql
@@ -23,15 +24,25 @@ class SchemaError(Exception):
     """The database can't be used; the message says why and what to do."""
 
 
-def prepare(owner_url: str, app_url: str, secret_key: str) -> str:
-    """Migrates and answers the URL of the application's role, making the role where `app_url` names none."""
+class Roles(NamedTuple):
+    """The URLs of those who work with the database."""
+
+    app_url: str
+    worker_url: str
+
+
+def prepare(owner_url: str, secret_key: str, app_url: str = "", worker_url: str = "") -> Roles:
+    """Migrates and answers the URLs of the application's and the workers' roles, making those that are not named."""
     engine = create_engine(sqlalchemy_url(owner_url), connect_args={"connect_timeout": 5}, hide_parameters=True)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            serving = app_url or _with_role(owner_url, *_make_role(connection, secret_key))
-            _migrate(connection, urlsplit(serving).username or "")
-            return serving
+            roles = Roles(
+                app_url or _with_role(owner_url, *_make_role(connection, "app", secret_key)),
+                worker_url or _with_role(owner_url, *_make_role(connection, "worker", secret_key)),
+            )
+            _migrate(connection, *(urlsplit(url).username or "" for url in roles))
+            return roles
     except OperationalError as error:
         raise SchemaError(f"The database can't be reached: {_first_line(error)} Check DATABASE_URL.") from None
     except ProgrammingError as error:
@@ -40,10 +51,10 @@ def prepare(owner_url: str, app_url: str, secret_key: str) -> str:
         engine.dispose()
 
 
-def _make_role(connection: Connection, secret_key: str) -> tuple[str, str]:
-    """The application's role of this database; its password follows from SECRET_KEY, so every machine knows it."""
+def _make_role(connection: Connection, purpose: str, secret_key: str) -> tuple[str, str]:
+    """A role of this database; its password follows from SECRET_KEY, so every machine knows it."""
     database = connection.execute(text("SELECT current_database()")).scalar_one()
-    name = f"{database}_app"
+    name = f"{database}_{purpose}"
     password = hmac.new(secret_key.encode(), f"role:{name}".encode(), hashlib.sha256).hexdigest()
     exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}).scalar()
     verb = "ALTER ROLE {}" if exists else "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
@@ -59,7 +70,7 @@ def _with_role(url: str, name: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{name}:{password}@{host}"))
 
 
-def _migrate(connection: Connection, app_role: str) -> None:
+def _migrate(connection: Connection, app_role: str, worker_role: str) -> None:
     current = _current_revision(connection)
     known = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     if current == known[-1]:
@@ -72,7 +83,7 @@ def _migrate(connection: Connection, app_role: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes.update(connection=connection, app_role=f'"{app_role}"')
+    config.attributes.update(connection=connection, app_role=f'"{app_role}"', worker_role=f'"{worker_role}"')
     try:
         command.upgrade(config, "head")
     except CommandError as error:

@@ -82,9 +82,21 @@ class Settings:
     database_app_url: str = setting(
         "", url("postgresql", "postgres"), "the same as the role that serves requests; made if absent", secret=True
     )
+    database_worker_url: str = setting(
+        "",
+        url("postgresql", "postgres"),
+        "the same as the role of the workers, not through PgBouncer; made if absent",
+        secret=True,
+    )
     database_pool_size: int = setting("10", at_least(1), "connections per process")
     database_prepared_statements: bool = setting("false", switch, "off behind PgBouncer before 1.21")
     redis_url: str = setting("", url("redis", "rediss"), "counts rate limits in Redis instead of PostgreSQL", secret=True)
+    celery_broker_url: str = setting(
+        "", url("redis", "rediss", "amqp", "amqps"), "hands tasks to workers by Redis or AMQP instead of PostgreSQL", secret=True
+    )
+    task_lease_seconds: int = setting("20", at_least(1), "how soon another worker takes over from one that died")
+    task_modules: tuple[str, ...] = setting("", names, "further modules with tasks, with commas")
+    worker_concurrency: int = setting("4", at_least(1), "tasks at once in one worker")
     secret_key: str = setting("", text, "signs tokens; one for all machines, 32 characters or more", secret=True)
     public_url: str = setting("http://127.0.0.1:8000", url("http", "https"), "where clients reach this server")
     app_url: str = setting("https://app.unpuzzle.com", url("http", "https"), "where people reach the app")
