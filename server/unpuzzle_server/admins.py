@@ -1,5 +1,7 @@
 """Makes admins, from the command line only: no request can."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,12 +24,20 @@ ADD_PASSWORD = text("INSERT INTO passwords (user_id, hash) VALUES (:id, :hash)")
 
 def create(data_dir: Path, settings: Settings, email: str, name: str, password: str) -> str:
     """Promotes the account of an address, or makes one; answers a sentence on what was done."""
+    with database(data_dir, settings) as owner_url:
+        return _create(owner_url, settings, email.strip().lower(), name, password)
+
+
+@contextmanager
+def database(data_dir: Path, settings: Settings) -> Iterator[str]:
+    """The owner's URL, of a server that is running or of one that is started for as long as it takes."""
     running = settings.database_url or running_url(data_dir)
     if running:
-        return _create(running, settings, email.strip().lower(), name, password)
+        yield running
+        return
     options = Options("127.0.0.1", 0, data_dir, 1, False, "none", True)
     with serving.database(options, settings) as ready:
-        return _create(ready.database_url, settings, email.strip().lower(), name, password)
+        yield ready.database_url
 
 
 def _create(owner_url: str, settings: Settings, email: str, name: str, password: str) -> str:

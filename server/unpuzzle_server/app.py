@@ -22,6 +22,7 @@ from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLim
 from unpuzzle_server.kernel.routing import Routing
 from unpuzzle_server.kernel.security import Gate, security_map
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.mail.gateway import mailer
 from unpuzzle_server.system.reference import Reference
 
 CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -89,7 +90,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         database=database,
         limiter=RateLimiter(counters, settings, clock),
         gate=Gate(derived_key(settings.secret_key, "csrf")),
-        gateways={"accounts": accounts, "recovery": Recovery(database, passwords)},
+        gateways={"accounts": accounts, "recovery": Recovery(database, passwords), "mailer": mailer(settings, database)},
     )
 
 

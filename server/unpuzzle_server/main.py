@@ -14,6 +14,8 @@ from unpuzzle_server import __version__
 app = typer.Typer(help="The reference server of the Unpuzzle API.", no_args_is_help=True, pretty_exceptions_enable=False)
 admin_app = typer.Typer(help="Accounts of those who run the platform.", no_args_is_help=True)
 app.add_typer(admin_app, name="admin")
+outbox_app = typer.Typer(help="Mail that is kept because no SMTP_URL is set.", no_args_is_help=True)
+app.add_typer(outbox_app, name="outbox")
 
 DataDir = Annotated[
     Path,
@@ -91,6 +93,32 @@ def create_admin(
     settings = _settings(database_url)
     with PlainErrors():
         print(admins.create(data_dir.expanduser().resolve(), settings, email, name, password))
+
+
+@outbox_app.command("list")
+def list_outbox(
+    limit: Annotated[int, typer.Option(help="How many mails.", min=1)] = 20,
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """List the newest mails."""
+    from unpuzzle_server import admins, outbox
+
+    with PlainErrors(), admins.database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
+        print(outbox.list_mails(owner_url, limit))
+
+
+@outbox_app.command("show")
+def show_outbox(
+    mail: Annotated[str, typer.Argument(help="The beginning of its id, or `last`.")] = "last",
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Show a mail, with the link that it carries."""
+    from unpuzzle_server import admins, outbox
+
+    with PlainErrors(), admins.database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
+        print(outbox.show_mail(owner_url, mail))
 
 
 def _settings(database_url: str):  # type: ignore[no-untyped-def]  # imported late: --help needs none of it

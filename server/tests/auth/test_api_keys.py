@@ -10,7 +10,7 @@ from unpuzzle_server.kernel.spec import Operation
 from world import World, named
 
 KEYS, PROFILE, OWN = "/api/v1/auth/api-keys/", "/api/v1/auth/profile/", "/api/v1/instructor/courses/"
-EVERYTHING = CONTRACT.tree and [
+EVERYTHING = [
     "profile:read", "profile:write", "courses:read", "courses:write", "content:read", "content:write", "enrollments:read",
     "enrollments:write", "learning:read", "learning:write", "notifications:read", "notifications:write", "reflections:read",
     "reflections:write", "admin:read", "admin:write",
@@ -100,7 +100,7 @@ def test_when_a_key_was_last_used_is_known_to_the_minute(learner: Person) -> Non
     script = key_of(learner, "profile:read")
     script.get(PROFILE)
     used = learner.get(KEYS).json()["results"][0]["last_used_at"]
-    assert used.endswith(":00Z") or used.endswith(":00.000000Z")
+    assert used.endswith((":00Z", ":00.000000Z"))
 
 
 def test_a_suspended_owner_is_out_with_the_key_too(learner: Person) -> None:
@@ -139,7 +139,9 @@ def test_a_key_is_made_for_something(learner: Person, body: dict[str, Any], fiel
 
 
 def test_fifty_keys_are_the_most_however_many_are_asked_for_at_once(learner: Person) -> None:
-    statement = "INSERT INTO api_keys (user_id, name, prefix, hash, scopes) SELECT %s, 'k', 'unp_', sha256(%s || n::text::bytea), '{}'"
+    statement = (
+        "INSERT INTO api_keys (user_id, name, prefix, hash, scopes) SELECT %s, 'k', 'unp_', sha256(%s || n::text::bytea), '{}'"
+    )
     learner.api.server.sql(f"{statement} FROM generate_series(1, 48) n", learner.id, learner.id.encode())
     body = {"name": "x", "scopes": ["courses:read"]}
     answers = in_parallel(learner.api.server, [lambda one: one.post(KEYS, json=body, headers=learner.headers)] * 6)

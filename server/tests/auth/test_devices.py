@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from harness import PASSWORD, Api, Person, code_of
+from harness import PASSWORD, Person, code_of
 
 SESSIONS, SIGN_IN, PROFILE = "/api/v1/auth/sessions/", "/api/v1/auth/signin/", "/api/v1/auth/profile/"
 REVOKE_ALL, CHANGE, KEYS = f"{SESSIONS}revoke-all/", "/api/v1/auth/password/change/", "/api/v1/auth/api-keys/"

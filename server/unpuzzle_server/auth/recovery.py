@@ -58,6 +58,7 @@ class Recovery:
             await tx.become(identity)
             await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
             await tx.execute(queries.END_ALL_SESSIONS, user=identity.user_id)
+            await tx.execute(queries.DROP_TOKENS, user=identity.user_id, purpose=RESET)
 
     async def change_email(self, identity: Identity, body: Body) -> None:
         await self.check_password(identity, body["password"])
@@ -96,10 +97,8 @@ async def spend(tx: Transaction, token: str, purpose: str) -> tuple[Identity, st
 
 
 async def new_token(tx: Transaction, purpose: str, email: str) -> str:
-    """A token for whoever the transaction acts as; earlier ones for the same purpose are no longer good."""
+    """A token for whoever the transaction acts as."""
     token = token_urlsafe(32)
-    values = {"user": tx.user.user_id, "purpose": purpose}
-    await tx.execute(queries.DROP_TOKENS, **values)
-    expires_at = tx.clock.now() + LIVES[purpose]
-    await tx.execute(queries.ADD_TOKEN, **values, hash=token_hash(token), email=email, expires_at=expires_at)
+    values = {"user": tx.user.user_id, "purpose": purpose, "email": email, "expires_at": tx.clock.now() + LIVES[purpose]}
+    await tx.execute(queries.ADD_TOKEN, hash=token_hash(token), **values)
     return token

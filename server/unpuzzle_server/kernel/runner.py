@@ -68,6 +68,8 @@ class TaskContext:
     """The first argument of a task that opens its own transactions."""
 
     kernel: Kernel
+    task_id: UUID
+    """The same in every attempt."""
 
     def transaction(self, identity: Identity | None = None) -> AbstractAsyncContextManager[Transaction]:
         return self.kernel.database.transaction(identity)
@@ -122,12 +124,12 @@ class Runner:
                 await self._run(task, claim)
         except SupersededError:
             log.warning("task taken over by another worker", extra={"task": task.name, "task_id": claim.id})
-        except Exception as error:  # noqa: BLE001 - whatever it is, the task is tried again
+        except Exception as error:
             await self._failed(task, claim, error)
 
     async def _run(self, task: Task, claim: Claim) -> None:
         if task.runs_in == "ctx":
-            await task.run(TaskContext(self.kernel), **claim.args)
+            await task.run(TaskContext(self.kernel, claim.id), **claim.args)
         async with self.kernel.database.transaction(None) as tx:
             if task.runs_in == "tx":
                 await task.run(tx, **claim.args)
@@ -189,6 +191,6 @@ async def _again_and_again(act: Callable[[], Awaitable[None]], seconds: float) -
     while True:
         try:
             await act()
-        except Exception as error:  # noqa: BLE001 - as the docstring says
+        except Exception as error:
             log.warning("the worker could not reach the database or the broker", extra={"error": type(error).__name__})
         await asyncio.sleep(seconds)

@@ -6,8 +6,8 @@ person; a migration that adds such a table replaces it.
 
 from alembic import context, op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -172,6 +172,8 @@ BEGIN
     IF address IS NULL THEN RETURN false; END IF;
     DELETE FROM outbox_mails WHERE recipient = address
         OR recipient IN (SELECT email FROM one_time_tokens WHERE user_id = account);
+    DELETE FROM tasks WHERE args->>'email' = address;
+    DELETE FROM failed_tasks WHERE args->>'email' = address;
     DELETE FROM one_time_tokens WHERE user_id = account;
     DELETE FROM api_keys WHERE user_id = account;
     DELETE FROM exports WHERE user_id = account;
@@ -206,25 +208,28 @@ CREATE POLICY own ON api_keys TO {app} USING (user_id = (SELECT app.user_id()));
 CREATE POLICY own ON one_time_tokens TO {app} USING (user_id = (SELECT app.user_id()));
 CREATE POLICY own ON exports TO {app} USING (user_id = (SELECT app.user_id()));
 -- Written by tasks, read by nobody who serves requests.
-CREATE POLICY written ON outbox_mails FOR INSERT TO {app} WITH CHECK (true);
+CREATE POLICY written ON outbox_mails FOR INSERT TO {worker} WITH CHECK (true);
+CREATE POLICY expired ON exports TO {worker} USING (expires_at <= app.now());
+CREATE POLICY expired ON one_time_tokens TO {worker} USING (expires_at <= app.now());
 """
 
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.find_api_key, app.update_account, app.decide_application, app.find_login, app.find_recipient,
                           app.spend_token,
-                          app.confirm_email, app.find_archive, app.find_leavers, app.plan_deletion, app.erase_account TO {app};
+                          app.confirm_email, app.find_archive, app.plan_deletion TO {app};
+GRANT EXECUTE ON FUNCTION app.find_leavers, app.erase_account TO {worker};
 GRANT SELECT (id, user_id, name, prefix, scopes, expires_at, last_used_at, created_at), DELETE,
       INSERT (user_id, name, prefix, hash, scopes, expires_at) ON api_keys TO {app};
-GRANT INSERT ON outbox_mails, one_time_tokens TO {app};
-GRANT DELETE, SELECT (user_id, purpose) ON one_time_tokens TO {app};
+GRANT INSERT, DELETE, SELECT (user_id, purpose, expires_at) ON one_time_tokens TO {app};
+GRANT INSERT, SELECT (message_id) ON outbox_mails TO {worker};
 GRANT SELECT, INSERT (user_id), UPDATE (archive, ready_at, failed_at, expires_at), DELETE ON exports TO {app};
 GRANT SELECT (user_id), UPDATE (hash, changed_at) ON passwords TO {app};
 """
 
 
 def upgrade() -> None:
-    app = context.config.attributes["app_role"]
+    roles = {"app": context.config.attributes["app_role"], "worker": context.config.attributes["worker_role"]}
     statements = [KEYS, ADMINS, MAIL, LEAVING, *(SECURE.format(table=table) for table in SECURED)]
-    for statement in [*statements, POLICIES.format(app=app), GRANTS.format(app=app)]:
+    for statement in [*statements, POLICIES.format(**roles), GRANTS.format(**roles)]:
         op.get_bind().exec_driver_sql(statement)
