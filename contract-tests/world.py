@@ -2,9 +2,11 @@
 
 from functools import cached_property
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 from harness import CONTRACT, NUMBERS, PASSWORD, Api, Person
+from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 
@@ -118,6 +120,22 @@ class World:
         return key
 
     @cached_property
+    def export_id(self) -> str:
+        """As a worker leaves it."""
+        export: str = self.owner.post("/api/v1/auth/account/export/").json()["export_id"]
+        ready = "UPDATE exports SET archive = 'PK', ready_at = now(), expires_at = now() + interval '7 days' WHERE id = %s"
+        self.api.server.sql(ready, export)
+        return export
+
+    def token(self, purpose: str) -> str:
+        """What a mail carries. Not to the owner: whoever resets a password is signed out everywhere."""
+        token = uuid4().hex
+        statement = """INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at)
+                       SELECT %s, id, %s, email, now() + interval '1 hour' FROM users WHERE id = %s"""
+        self.api.server.sql(statement, token_hash(token), purpose, self.caller.id)
+        return token
+
+    @cached_property
     def user_id(self) -> str:
         """Somebody else's: admins don't lock themselves out."""
         return self.caller.id
@@ -192,6 +210,12 @@ class World:
             case "auth.refresh":
                 session = self.send(CONTRACT.operations["auth.sign_in"]).json()  # a refresh token is good for one use
                 return {"refresh_token": session["refresh_token"]}
+            case "auth.confirm_password_reset":
+                return {"token": self.token("password_reset")}
+            case "auth.verify_email":
+                return {"token": self.token("email")}
+            case "auth.change_email":
+                return {"password": PASSWORD}
             case "auth.change_password":
                 return {"current_password": PASSWORD}
             case "courses.create_category":
@@ -214,14 +238,22 @@ class World:
             return [getattr(self, field[:-1])]
         return getattr(self, field) if field.endswith("_id") and hasattr(type(self), field) else None
 
+    def query(self, operation: Operation) -> dict[str, str]:
+        """The parameters without which the operation can't be called: those of a signed link."""
+        if operation.id != "auth.download_export":
+            return {}
+        link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
+        return dict(parse_qsl(urlsplit(link).query))
+
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """The keyword arguments of the operation's method in the SDK."""
-        return {**self.ids(operation), **(self.body(operation) or {})}
+        return {**self.ids(operation), **self.query(operation), **(self.body(operation) or {})}
 
     def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
         """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""
         if operation.body and not {"json", "content"} & kwargs.keys():
             kwargs["json"] = self.body(operation)
+        kwargs["params"] = {**self.query(operation), **kwargs.get("params", {})}
         path = kwargs.pop("path", None) or operation.path.format(**self.ids(operation))
         return getattr(caller or self.caller_of(operation), operation.method.lower())(path, **kwargs)
 

@@ -20,7 +20,13 @@ from world import named
 
 OPERATIONS = list(CONTRACT.operations.values())
 LOOKING_AT_TOKENS = [operation for operation in OPERATIONS if CONTRACT.raw[operation.id]["security"]]
-SMALLEST = {"rate_limit_anonymous": 1, "rate_limit_authenticated": 1, "rate_limit_sign_up": 1, "rate_limit_sign_in": 1}
+SMALLEST = {
+    "rate_limit_anonymous": 1,
+    "rate_limit_authenticated": 1,
+    "rate_limit_sign_up": 1,
+    "rate_limit_sign_in": 1,
+    "rate_limit_reset": 1,
+}
 
 
 def documenting(status: int) -> Any:

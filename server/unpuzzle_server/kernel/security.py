@@ -58,6 +58,8 @@ class CookieHandler(AbstractSecurityHandler):
 async def outcome(authenticate: Authenticate, token: str, *, by_cookie: bool = False) -> dict[str, Any]:
     try:
         identity = await authenticate(token)
+        if by_cookie and identity.session_id is None:
+            raise Problem("AUTH_INVALID_TOKEN", "An API key goes into the Authorization header.")
     except Exception as error:  # a database that is away too: nobody becomes anonymous because we could not ask
         return rejected(error)
     return {"identity": identity, "by_cookie": by_cookie}
