@@ -9,9 +9,8 @@ from sqlalchemy import Connection, create_engine, text
 from unpuzzle_server import serving
 from unpuzzle_server.auth.passwords import MIN_LENGTH, check_strength
 from unpuzzle_server.kernel.database import sqlalchemy_url
-from unpuzzle_server.kernel.embedded_postgres import running_url
 from unpuzzle_server.kernel.settings import Settings
-from unpuzzle_server.serving import Options, ServeError
+from unpuzzle_server.serving import ServeError
 
 PROMOTE = text("UPDATE users SET roles = array_append(array_remove(roles, 'admin'), 'admin') WHERE email = :email RETURNING id")
 ADD = text("""
@@ -22,12 +21,8 @@ ADD_PASSWORD = text("INSERT INTO passwords (user_id, hash) VALUES (:id, :hash)")
 
 def create(data_dir: Path, settings: Settings, email: str, name: str, password: str) -> str:
     """Promotes the account of an address, or makes one; answers a sentence on what was done."""
-    running = settings.database_url or running_url(data_dir)
-    if running:
-        return _create(running, settings, email.strip().lower(), name, password)
-    options = Options("127.0.0.1", 0, data_dir, 1, False, "none", True)
-    with serving.database(options, settings) as ready:
-        return _create(ready.database_url, settings, email.strip().lower(), name, password)
+    with serving.owners_database(data_dir, settings) as owner_url:
+        return _create(owner_url, settings, email.strip().lower(), name, password)
 
 
 def _create(owner_url: str, settings: Settings, email: str, name: str, password: str) -> str:

@@ -114,7 +114,7 @@ class Runner:
     async def _claim(self, task_id: str) -> Claim | None:
         async with self.kernel.database.transaction(None) as tx:
             row = await tx.row(CLAIM, id=task_id, lease=self.lease)
-            return Claim(*row) if row else None
+            return Claim(row.id, row.name, row.args, row.attempts) if row else None
 
     async def _attempt(self, task: Task, claim: Claim) -> None:
         try:
@@ -122,7 +122,7 @@ class Runner:
                 await self._run(task, claim)
         except SupersededError:
             log.warning("task taken over by another worker", extra={"task": task.name, "task_id": claim.id})
-        except Exception as error:  # noqa: BLE001 - whatever it is, the task is tried again
+        except Exception as error:
             await self._failed(task, claim, error)
 
     async def _run(self, task: Task, claim: Claim) -> None:
@@ -189,6 +189,6 @@ async def _again_and_again(act: Callable[[], Awaitable[None]], seconds: float) -
     while True:
         try:
             await act()
-        except Exception as error:  # noqa: BLE001 - as the docstring says
+        except Exception as error:
             log.warning("the worker could not reach the database or the broker", extra={"error": type(error).__name__})
         await asyncio.sleep(seconds)
