@@ -1,7 +1,5 @@
 """Makes admins, from the command line only: no request can."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,9 +9,8 @@ from sqlalchemy import Connection, create_engine, text
 from unpuzzle_server import serving
 from unpuzzle_server.auth.passwords import MIN_LENGTH, check_strength
 from unpuzzle_server.kernel.database import sqlalchemy_url
-from unpuzzle_server.kernel.embedded_postgres import running_url
 from unpuzzle_server.kernel.settings import Settings
-from unpuzzle_server.serving import Options, ServeError
+from unpuzzle_server.serving import ServeError
 
 PROMOTE = text("UPDATE users SET roles = array_append(array_remove(roles, 'admin'), 'admin') WHERE email = :email RETURNING id")
 ADD = text("""
@@ -24,20 +21,8 @@ ADD_PASSWORD = text("INSERT INTO passwords (user_id, hash) VALUES (:id, :hash)")
 
 def create(data_dir: Path, settings: Settings, email: str, name: str, password: str) -> str:
     """Promotes the account of an address, or makes one; answers a sentence on what was done."""
-    with database(data_dir, settings) as owner_url:
+    with serving.owners_database(data_dir, settings) as owner_url:
         return _create(owner_url, settings, email.strip().lower(), name, password)
-
-
-@contextmanager
-def database(data_dir: Path, settings: Settings) -> Iterator[str]:
-    """The owner's URL, of a server that is running or of one that is started for as long as it takes."""
-    running = settings.database_url or running_url(data_dir)
-    if running:
-        yield running
-        return
-    options = Options("127.0.0.1", 0, data_dir, 1, False, "none", True)
-    with serving.database(options, settings) as ready:
-        yield ready.database_url
 
 
 def _create(owner_url: str, settings: Settings, email: str, name: str, password: str) -> str:

@@ -12,10 +12,12 @@ from platformdirs import user_data_path
 from unpuzzle_server import __version__
 
 app = typer.Typer(help="The reference server of the Unpuzzle API.", no_args_is_help=True, pretty_exceptions_enable=False)
+tasks_app = typer.Typer(help="What the workers could not do.", no_args_is_help=True)
 admin_app = typer.Typer(help="Accounts of those who run the platform.", no_args_is_help=True)
 app.add_typer(admin_app, name="admin")
 outbox_app = typer.Typer(help="Mail that is kept because no SMTP_URL is set.", no_args_is_help=True)
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(tasks_app, name="tasks")
 
 DataDir = Annotated[
     Path,
@@ -49,6 +51,7 @@ def serve(
     data_dir: DataDir = default_data_dir(),  # noqa: B008 - a path, made when the command is
     database_url: DatabaseUrl = "",
     workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+    worker: Annotated[bool, typer.Option(help="Run a worker beside the web processes.")] = True,
     reload: Annotated[bool, typer.Option(help="Restart when the code changes.")] = False,
     seed: Annotated[str, typer.Option(help="none or demo, a catalogue to try; demo where PostgreSQL is embedded.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Say that the server is ready in one line of JSON.")] = False,
@@ -62,9 +65,21 @@ def serve(
     settings = _settings(database_url)
     logs.configure(settings)
     chosen_seed = seed or ("none" if database_url else "demo")
-    options = serving.Options(host, port, data_dir.expanduser().resolve(), workers, reload, chosen_seed, as_json)
+    options = serving.Options(host, port, data_dir.expanduser().resolve(), workers, reload, chosen_seed, as_json, worker)
     with PlainErrors():
         serving.serve(options, settings)
+
+
+@app.command()
+def worker(data_dir: DataDir = default_data_dir(), database_url: DatabaseUrl = "") -> None:  # noqa: B008 - as above
+    """Run a worker alone, on this machine or on others; `serve` runs one by itself."""
+    from unpuzzle_server import worker as program
+    from unpuzzle_server.kernel import logs
+
+    settings = _settings(database_url)
+    logs.configure(settings)
+    with PlainErrors():
+        program.run(program.prepared(data_dir.expanduser().resolve(), settings))
 
 
 @app.command()
@@ -102,9 +117,9 @@ def list_outbox(
     database_url: DatabaseUrl = "",
 ) -> None:
     """List the newest mails."""
-    from unpuzzle_server import admins, outbox
+    from unpuzzle_server import outbox, serving
 
-    with PlainErrors(), admins.database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
+    with PlainErrors(), serving.owners_database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
         print(outbox.list_mails(owner_url, limit))
 
 
@@ -115,10 +130,35 @@ def show_outbox(
     database_url: DatabaseUrl = "",
 ) -> None:
     """Show a mail, with the link that it carries."""
-    from unpuzzle_server import admins, outbox
+    from unpuzzle_server import outbox, serving
 
-    with PlainErrors(), admins.database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
+    with PlainErrors(), serving.owners_database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
         print(outbox.show_mail(owner_url, mail))
+@tasks_app.command("failed")
+def failed_tasks(data_dir: DataDir = default_data_dir(), database_url: DatabaseUrl = "") -> None:  # noqa: B008 - as above
+    """List the tasks that were given up, the latest first."""
+    from unpuzzle_server import deadletters
+
+    settings = _settings(database_url)
+    with PlainErrors():
+        print(deadletters.listed(data_dir.expanduser().resolve(), settings))
+
+
+@tasks_app.command("retry")
+def retry_tasks(
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `tasks failed` shows.", show_default=False)] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every task that was given up.")] = False,
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Give a task to the workers again, or all of them."""
+    from unpuzzle_server import deadletters
+
+    if bool(task_id) == every:
+        raise typer.BadParameter("give the id of a task, or --all", param_hint="ID")
+    settings = _settings(database_url)
+    with PlainErrors():
+        print(deadletters.retry(data_dir.expanduser().resolve(), settings, task_id or None))
 
 
 def _settings(database_url: str):  # type: ignore[no-untyped-def]  # imported late: --help needs none of it

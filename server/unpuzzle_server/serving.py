@@ -22,8 +22,9 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from unpuzzle_server.app import create_app
+from unpuzzle_server.companion import Companion
 from unpuzzle_server.kernel import schema
-from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, end_with
+from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, end_with, running_url
 from unpuzzle_server.kernel.protocol import EnvelopedHTTP
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.seed import loader
@@ -54,6 +55,7 @@ class Options:
     reload: bool
     seed: str
     as_json: bool
+    worker: bool = True
 
 
 def serve(options: Options, settings: Settings) -> None:
@@ -62,9 +64,13 @@ def serve(options: Options, settings: Settings) -> None:
     listener = listen(options.host, options.port)
     with database(options, settings) as ready:
         public_url = ready.public_url if "PUBLIC_URL" in os.environ else _url(options.host, listener)
-        _hand_to_workers(replace(ready, public_url=public_url))
-        threading.Thread(target=_announce, args=(options, _url(options.host, listener)), daemon=True).start()
-        _run(options, ready, listener)
+        _hand_to_web_processes(replace(ready, public_url=public_url))
+        companion = Companion(ready)
+        threading.Thread(target=_attend, args=(options, companion, _url(options.host, listener)), daemon=True).start()
+        try:
+            _run(options, companion, ready, listener)
+        finally:
+            companion.stop()
 
 
 def worker_app() -> ASGIApp:
@@ -122,6 +128,17 @@ def database(options: Options, settings: Settings) -> Iterator[Settings]:
             raise ServeError("PostgreSQL has ended by itself. Nothing that was answered is lost: start the server again.")
 
 
+@contextmanager
+def owners_database(data_dir: Path, settings: Settings) -> Iterator[str]:
+    """The owner's URL, for a command beside the server: of the database that it uses, running or started for the command."""
+    if running := settings.database_url or running_url(data_dir):
+        yield running
+        return
+    options = Options("127.0.0.1", 0, data_dir, 1, False, "none", True)
+    with database(options, settings) as ready:
+        yield ready.database_url
+
+
 def _end_without(embedded: EmbeddedPostgres) -> None:
     """Ends the server when its PostgreSQL ends before it: a supervisor then starts both anew."""
     embedded.wait()
@@ -159,7 +176,7 @@ def kept_secret(data_dir: Path) -> str:
         raise ServeError(f"Can't keep the signing key in {path}: {error.strerror}. Choose another --data-dir.") from None
 
 
-def _hand_to_workers(settings: Settings) -> None:
+def _hand_to_web_processes(settings: Settings) -> None:
     """Each web process reads its settings from the environment, as it would on a machine of its own."""
     os.environ |= {
         "DATABASE_APP_URL": settings.database_app_url,
@@ -168,10 +185,11 @@ def _hand_to_workers(settings: Settings) -> None:
         "PUBLIC_URL": settings.public_url,
         SUPERVISOR: str(os.getpid()),
     }
-    os.environ.pop("DATABASE_URL", None)  # the owner's role is not theirs
+    for name in ("DATABASE_URL", "DATABASE_WORKER_URL"):
+        os.environ.pop(name, None)  # the owner's role and the workers' are not theirs
 
 
-def _run(options: Options, settings: Settings, listener: socket.socket) -> None:
+def _run(options: Options, companion: Companion, settings: Settings, listener: socket.socket) -> None:
     config = uvicorn.Config(
         APP,
         factory=True,
@@ -189,13 +207,25 @@ def _run(options: Options, settings: Settings, listener: socket.socket) -> None:
     )
     server = uvicorn.Server(config)
     if options.reload:
-        ChangeReload(config, target=server.run, sockets=[listener]).run()
+        Reload(config, companion, server.run, listener).run()
     elif options.workers > 1:
         Multiprocess(config, sockets=[listener]).run()
     else:
         server.run(sockets=[listener])
         if not server.started:
             raise ServeError("The server could not start: see the log above.")
+
+
+class Reload(ChangeReload):  # type: ignore[misc, valid-type]  # uvicorn's best of two
+    """Starts the worker anew with the web process."""
+
+    def __init__(self, config: uvicorn.Config, companion: Companion, target: Any, listener: socket.socket) -> None:
+        super().__init__(config, target=target, sockets=[listener])
+        self.companion = companion
+
+    def restart(self) -> None:
+        super().restart()
+        self.companion.restart()
 
 
 def _url(host: str, listener: socket.socket) -> str:
@@ -206,6 +236,13 @@ def _url(host: str, listener: socket.socket) -> str:
 def _say(options: Options, line: str) -> None:
     if not options.as_json:
         print(line, file=sys.stderr, flush=True)
+
+
+def _attend(options: Options, companion: Companion, base_url: str) -> None:
+    """The worker comes second: it should not keep the first visitors waiting."""
+    _announce(options, base_url)
+    if options.worker:
+        companion.run()
 
 
 def _announce(options: Options, base_url: str) -> None:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -17,16 +18,17 @@ from celery.exceptions import SecurityWarning
 from sqlalchemy import text
 
 from unpuzzle_server.app import wire
-from unpuzzle_server.kernel import broker, logs, tasks
+from unpuzzle_server.companion import SUPERVISOR
+from unpuzzle_server.kernel import broker, logs, schema, tasks
 from unpuzzle_server.kernel.clock import Clock
-from unpuzzle_server.kernel.embedded_postgres import end_with
+from unpuzzle_server.kernel.embedded_postgres import end_with, running_url
 from unpuzzle_server.kernel.runner import Runner
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.serving import ServeError, kept_secret
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-SUPERVISOR = "UNPUZZLE_WORKER_SUPERVISOR_PID"
 GRACE_SECONDS = 10
 """How long tasks may take to end when the worker is told to stop; others then begin anew elsewhere."""
 
@@ -43,6 +45,18 @@ def main() -> None:
     settings = Settings.from_environment()
     logs.configure(settings)
     run(settings)
+
+
+def prepared(data_dir: Path, settings: Settings) -> Settings:
+    """The settings of a worker that is started by itself: the owner's DATABASE_URL, or both roles' URLs, or beside a server."""
+    if settings.database_app_url and settings.database_worker_url:
+        return settings
+    owner_url = settings.database_url or running_url(data_dir)
+    if owner_url is None:
+        raise ServeError(f"No server runs in {data_dir}, and there is no DATABASE_URL: a worker needs the database of a server.")
+    secret_key = settings.secret_key or kept_secret(data_dir)
+    roles = schema.prepare(owner_url, secret_key, settings.database_app_url, settings.database_worker_url)
+    return replace(settings, database_app_url=roles.app_url, database_worker_url=roles.worker_url, secret_key=secret_key)
 
 
 def run(settings: Settings) -> None:

@@ -20,8 +20,8 @@ from unpuzzle_server.kernel import tasks
 from unpuzzle_server.kernel.settings import Settings
 
 QUEUE = "unpuzzle"
-POLL_SECONDS = 1.0
-"""How often a worker looks that is not told: notifications wake it before."""
+POLL_SECONDS = 0.5
+"""How often a worker looks that is not told, and sees that it is to stop: notifications wake it before."""
 UNSEEN_SECONDS = 60
 """How long a message stays unseen that a worker has fetched and not begun with."""
 REDIS = {"visibility_timeout": UNSEEN_SECONDS, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
@@ -39,6 +39,9 @@ class PgmqChannel(pgmq.Channel):
 class PgmqTransport(pgmq.Transport):
     Channel = PgmqChannel
     polling_interval = POLL_SECONDS
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        super().drain_events(connection, min(timeout or POLL_SECONDS, POLL_SECONDS))
 
 
 TRANSPORT_ALIASES["unpuzzle"] = f"{__name__}:PgmqTransport"
@@ -108,6 +111,8 @@ def template() -> dict[str, Any]:
     return message
 
 
-@signals.setup_logging.connect
 def leave_logging_alone(**_: Any) -> None:
     """Celery sets logging up where nobody else does."""
+
+
+signals.setup_logging.connect(leave_logging_alone)

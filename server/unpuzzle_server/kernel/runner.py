@@ -116,7 +116,7 @@ class Runner:
     async def _claim(self, task_id: str) -> Claim | None:
         async with self.kernel.database.transaction(None) as tx:
             row = await tx.row(CLAIM, id=task_id, lease=self.lease)
-            return Claim(*row) if row else None
+            return Claim(row.id, row.name, row.args, row.attempts) if row else None
 
     async def _attempt(self, task: Task, claim: Claim) -> None:
         try:

@@ -85,7 +85,7 @@ class Settings:
     database_worker_url: str = setting(
         "",
         url("postgresql", "postgres"),
-        "the same as the role of the workers, not through PgBouncer; made if absent",
+        "the same as the workers' role, not through PgBouncer; made if absent",
         secret=True,
     )
     database_pool_size: int = setting("10", at_least(1), "connections per process")
