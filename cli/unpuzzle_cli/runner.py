@@ -38,7 +38,7 @@ def call(context: typer.Context, operation: str, arguments: dict[str, Any], *, a
     with Choice.of(context).client() as client:
         answer = _method(client, operation)(**arguments)
     if answer is not None:
-        show.one(as_served(answer.to_dict()), show.Shape(as_json, fields))
+        show.one(answer.to_dict(), show.Shape(as_json, fields))
 
 
 def download(context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "") -> None:
@@ -76,19 +76,7 @@ def walk(
         pages = [first] if one_page else list(first.pages())
     results = [item for each in pages for item in each.results][:wanted]
     answer = {**first.data.to_dict(), "next": pages[-1].data.next, "results": [_plain(item) for item in results]}
-    show.many(as_served(answer), show.Shape(as_json, fields), key)
-
-
-def as_served(value: Any) -> Any:
-    """Times as the server writes them: the SDK turns Z into +00:00."""
-    match value:
-        case dict():
-            return {name: as_served(item) for name, item in value.items()}
-        case list():
-            return [as_served(item) for item in value]
-        case str() if value.endswith("+00:00") and value[10:11] == "T":
-            return value.removesuffix("+00:00") + "Z"
-    return value
+    show.many(answer, show.Shape(as_json, fields), key)
 
 
 def _plain(item: Any) -> Any:

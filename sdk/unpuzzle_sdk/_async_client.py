@@ -61,43 +61,40 @@ class AsyncUnpuzzle(AsyncClient):
         return AsyncEnrollments(self)
 
 
-class AsyncRawUnpuzzle:
+class AsyncRawUnpuzzle(AsyncRawCaller):
     """The resources of an `AsyncUnpuzzle` whose methods answer a `RawResponse`."""
-
-    def __init__(self, client: AsyncUnpuzzle) -> None:
-        self._caller = AsyncRawCaller(client)
 
     @property
     def system(self) -> AsyncRawSystem:
         """Health, version and this contract itself."""
         from .resources.system import AsyncRawSystem
 
-        return AsyncRawSystem(self._caller)
+        return AsyncRawSystem(self)
 
     @property
     def auth(self) -> AsyncRawAuth:
         """Sign-up, sign-in, sessions and the profile."""
         from .resources.auth import AsyncRawAuth
 
-        return AsyncRawAuth(self._caller)
+        return AsyncRawAuth(self)
 
     @property
     def courses(self) -> AsyncRawCourses:
         """The public catalogue, and the courses that instructors write."""
         from .resources.courses import AsyncRawCourses
 
-        return AsyncRawCourses(self._caller)
+        return AsyncRawCourses(self)
 
     @property
     def content(self) -> AsyncRawContent:
         """Sections and lessons of a course, for its instructor."""
         from .resources.content import AsyncRawContent
 
-        return AsyncRawContent(self._caller)
+        return AsyncRawContent(self)
 
     @property
     def enrollments(self) -> AsyncRawEnrollments:
         """Taking a course."""
         from .resources.enrollments import AsyncRawEnrollments
 
-        return AsyncRawEnrollments(self._caller)
+        return AsyncRawEnrollments(self)

@@ -37,7 +37,7 @@ def sign_in(
         session = client.auth.sign_in(email=address, password=password or "")
     console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).")
     if as_json or fields:
-        show.one(runner.as_served(session.to_dict()), show.Shape(as_json, fields))
+        show.one(session.to_dict(), show.Shape(as_json, fields))
 
 
 def sign_out(

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.courses import (
@@ -74,20 +75,22 @@ class Courses:
         return self._client.page(
             courses_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "category": category,
-                "search": search,
-                "difficulty": difficulty,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "category": category,
+                    "search": search,
+                    "difficulty": difficulty,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def get(
@@ -111,12 +114,14 @@ class Courses:
         """
         return self._client.call(
             courses_get.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def get_curriculum(
@@ -139,12 +144,14 @@ class Courses:
         """
         return self._client.call(
             courses_get_curriculum.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_categories(
@@ -171,14 +178,16 @@ class Courses:
         return self._client.page(
             courses_list_categories.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def create(
@@ -228,24 +237,26 @@ class Courses:
         """
         return self._client.call(
             courses_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def list_own(
@@ -275,15 +286,17 @@ class Courses:
         return self._client.page(
             courses_list_own.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "search": search,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "search": search,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     def get_own(
@@ -306,12 +319,14 @@ class Courses:
         """
         return self._client.call(
             courses_get_own.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete(
@@ -337,13 +352,15 @@ class Courses:
         """
         return self._client.call(
             courses_delete.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update(
@@ -399,28 +416,30 @@ class Courses:
         """
         return self._client.call(
             courses_update.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def publish(
@@ -448,13 +467,15 @@ class Courses:
         """
         return self._client.call(
             courses_publish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def unpublish(
@@ -479,13 +500,15 @@ class Courses:
         """
         return self._client.call(
             courses_unpublish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def archive(
@@ -510,13 +533,15 @@ class Courses:
         """
         return self._client.call(
             courses_archive.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def check_readiness(
@@ -535,9 +560,11 @@ class Courses:
         """
         return self._client.call(
             courses_check_readiness.OPERATION,
-            path={
-                "course_id": course_id,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+            ),
         )
 
     def duplicate(
@@ -560,12 +587,14 @@ class Courses:
         """
         return self._client.call(
             courses_duplicate.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def create_category(
@@ -592,14 +621,16 @@ class Courses:
         """
         return self._client.call(
             courses_create_category.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
     def delete_category(
@@ -625,13 +656,15 @@ class Courses:
         """
         return self._client.call(
             courses_delete_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update_category(
@@ -663,18 +696,20 @@ class Courses:
         """
         return self._client.call(
             courses_update_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
 
@@ -721,20 +756,22 @@ class AsyncCourses:
         return self._client.page(
             courses_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "category": category,
-                "search": search,
-                "difficulty": difficulty,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "category": category,
+                    "search": search,
+                    "difficulty": difficulty,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def get(
@@ -758,12 +795,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def get_curriculum(
@@ -786,12 +825,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get_curriculum.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_categories(
@@ -818,14 +859,16 @@ class AsyncCourses:
         return self._client.page(
             courses_list_categories.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def create(
@@ -875,24 +918,26 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def list_own(
@@ -922,15 +967,17 @@ class AsyncCourses:
         return self._client.page(
             courses_list_own.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "search": search,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "search": search,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     async def get_own(
@@ -953,12 +1000,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get_own.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete(
@@ -984,13 +1033,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_delete.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update(
@@ -1046,28 +1097,30 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_update.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     async def publish(
@@ -1095,13 +1148,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_publish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def unpublish(
@@ -1126,13 +1181,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_unpublish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def archive(
@@ -1157,13 +1214,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_archive.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def check_readiness(
@@ -1182,9 +1241,11 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_check_readiness.OPERATION,
-            path={
-                "course_id": course_id,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+            ),
         )
 
     async def duplicate(
@@ -1207,12 +1268,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_duplicate.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def create_category(
@@ -1239,14 +1302,16 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_create_category.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
     async def delete_category(
@@ -1272,13 +1337,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_delete_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update_category(
@@ -1310,18 +1377,20 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_update_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
 
@@ -1329,45 +1398,147 @@ class RawCourses:
     """The methods of `Courses`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Courses(client)
-        self.list = raw(resource.list)
-        self.get = raw(resource.get)
-        self.get_curriculum = raw(resource.get_curriculum)
-        self.list_categories = raw(resource.list_categories)
-        self.create = raw(resource.create)
-        self.list_own = raw(resource.list_own)
-        self.get_own = raw(resource.get_own)
-        self.delete = raw(resource.delete)
-        self.update = raw(resource.update)
-        self.publish = raw(resource.publish)
-        self.unpublish = raw(resource.unpublish)
-        self.archive = raw(resource.archive)
-        self.check_readiness = raw(resource.check_readiness)
-        self.duplicate = raw(resource.duplicate)
-        self.create_category = raw(resource.create_category)
-        self.delete_category = raw(resource.delete_category)
-        self.update_category = raw(resource.update_category)
+        self._client = client
+
+    @raw(Courses.list)
+    def list(self) -> None:
+        """See `Courses.list`."""
+
+    @raw(Courses.get)
+    def get(self) -> None:
+        """See `Courses.get`."""
+
+    @raw(Courses.get_curriculum)
+    def get_curriculum(self) -> None:
+        """See `Courses.get_curriculum`."""
+
+    @raw(Courses.list_categories)
+    def list_categories(self) -> None:
+        """See `Courses.list_categories`."""
+
+    @raw(Courses.create)
+    def create(self) -> None:
+        """See `Courses.create`."""
+
+    @raw(Courses.list_own)
+    def list_own(self) -> None:
+        """See `Courses.list_own`."""
+
+    @raw(Courses.get_own)
+    def get_own(self) -> None:
+        """See `Courses.get_own`."""
+
+    @raw(Courses.delete)
+    def delete(self) -> None:
+        """See `Courses.delete`."""
+
+    @raw(Courses.update)
+    def update(self) -> None:
+        """See `Courses.update`."""
+
+    @raw(Courses.publish)
+    def publish(self) -> None:
+        """See `Courses.publish`."""
+
+    @raw(Courses.unpublish)
+    def unpublish(self) -> None:
+        """See `Courses.unpublish`."""
+
+    @raw(Courses.archive)
+    def archive(self) -> None:
+        """See `Courses.archive`."""
+
+    @raw(Courses.check_readiness)
+    def check_readiness(self) -> None:
+        """See `Courses.check_readiness`."""
+
+    @raw(Courses.duplicate)
+    def duplicate(self) -> None:
+        """See `Courses.duplicate`."""
+
+    @raw(Courses.create_category)
+    def create_category(self) -> None:
+        """See `Courses.create_category`."""
+
+    @raw(Courses.delete_category)
+    def delete_category(self) -> None:
+        """See `Courses.delete_category`."""
+
+    @raw(Courses.update_category)
+    def update_category(self) -> None:
+        """See `Courses.update_category`."""
 
 
 class AsyncRawCourses:
     """The methods of `AsyncCourses`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncCourses(client)
-        self.list = async_raw(resource.list)
-        self.get = async_raw(resource.get)
-        self.get_curriculum = async_raw(resource.get_curriculum)
-        self.list_categories = async_raw(resource.list_categories)
-        self.create = async_raw(resource.create)
-        self.list_own = async_raw(resource.list_own)
-        self.get_own = async_raw(resource.get_own)
-        self.delete = async_raw(resource.delete)
-        self.update = async_raw(resource.update)
-        self.publish = async_raw(resource.publish)
-        self.unpublish = async_raw(resource.unpublish)
-        self.archive = async_raw(resource.archive)
-        self.check_readiness = async_raw(resource.check_readiness)
-        self.duplicate = async_raw(resource.duplicate)
-        self.create_category = async_raw(resource.create_category)
-        self.delete_category = async_raw(resource.delete_category)
-        self.update_category = async_raw(resource.update_category)
+        self._client = client
+
+    @async_raw(AsyncCourses.list)
+    def list(self) -> None:
+        """See `AsyncCourses.list`."""
+
+    @async_raw(AsyncCourses.get)
+    def get(self) -> None:
+        """See `AsyncCourses.get`."""
+
+    @async_raw(AsyncCourses.get_curriculum)
+    def get_curriculum(self) -> None:
+        """See `AsyncCourses.get_curriculum`."""
+
+    @async_raw(AsyncCourses.list_categories)
+    def list_categories(self) -> None:
+        """See `AsyncCourses.list_categories`."""
+
+    @async_raw(AsyncCourses.create)
+    def create(self) -> None:
+        """See `AsyncCourses.create`."""
+
+    @async_raw(AsyncCourses.list_own)
+    def list_own(self) -> None:
+        """See `AsyncCourses.list_own`."""
+
+    @async_raw(AsyncCourses.get_own)
+    def get_own(self) -> None:
+        """See `AsyncCourses.get_own`."""
+
+    @async_raw(AsyncCourses.delete)
+    def delete(self) -> None:
+        """See `AsyncCourses.delete`."""
+
+    @async_raw(AsyncCourses.update)
+    def update(self) -> None:
+        """See `AsyncCourses.update`."""
+
+    @async_raw(AsyncCourses.publish)
+    def publish(self) -> None:
+        """See `AsyncCourses.publish`."""
+
+    @async_raw(AsyncCourses.unpublish)
+    def unpublish(self) -> None:
+        """See `AsyncCourses.unpublish`."""
+
+    @async_raw(AsyncCourses.archive)
+    def archive(self) -> None:
+        """See `AsyncCourses.archive`."""
+
+    @async_raw(AsyncCourses.check_readiness)
+    def check_readiness(self) -> None:
+        """See `AsyncCourses.check_readiness`."""
+
+    @async_raw(AsyncCourses.duplicate)
+    def duplicate(self) -> None:
+        """See `AsyncCourses.duplicate`."""
+
+    @async_raw(AsyncCourses.create_category)
+    def create_category(self) -> None:
+        """See `AsyncCourses.create_category`."""
+
+    @async_raw(AsyncCourses.delete_category)
+    def delete_category(self) -> None:
+        """See `AsyncCourses.delete_category`."""
+
+    @async_raw(AsyncCourses.update_category)
+    def update_category(self) -> None:
+        """See `AsyncCourses.update_category`."""

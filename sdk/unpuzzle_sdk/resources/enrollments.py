@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.unset import UNSET, Unset
 from ..api.enrollments import (
     enrollments_enroll,
@@ -47,16 +48,18 @@ class Enrollments:
         """
         return self._client.call(
             enrollments_enroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "payment_method_id": payment_method_id,
-                "coupon_code": coupon_code,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "payment_method_id": payment_method_id,
+                    "coupon_code": coupon_code,
+                },
+            ),
         )
 
 
@@ -96,16 +99,18 @@ class AsyncEnrollments:
         """
         return await self._client.call(
             enrollments_enroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "payment_method_id": payment_method_id,
-                "coupon_code": coupon_code,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "payment_method_id": payment_method_id,
+                    "coupon_code": coupon_code,
+                },
+            ),
         )
 
 
@@ -113,13 +118,19 @@ class RawEnrollments:
     """The methods of `Enrollments`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Enrollments(client)
-        self.enroll = raw(resource.enroll)
+        self._client = client
+
+    @raw(Enrollments.enroll)
+    def enroll(self) -> None:
+        """See `Enrollments.enroll`."""
 
 
 class AsyncRawEnrollments:
     """The methods of `AsyncEnrollments`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncEnrollments(client)
-        self.enroll = async_raw(resource.enroll)
+        self._client = client
+
+    @async_raw(AsyncEnrollments.enroll)
+    def enroll(self) -> None:
+        """See `AsyncEnrollments.enroll`."""
