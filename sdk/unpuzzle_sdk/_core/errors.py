@@ -18,6 +18,7 @@ __all__ = [
     "BadRequestError",
     "ConflictError",
     "ErrorDetail",
+    "InvalidRequestError",
     "InvalidResponseError",
     "MethodNotAllowedError",
     "NotFoundError",
@@ -53,6 +54,10 @@ class APIConnectionError(UnpuzzleError):
 
 class APITimeoutError(APIConnectionError):
     """The API did not answer in time."""
+
+
+class InvalidRequestError(APIConnectionError):
+    """Nothing was sent, as the address or a header is malformed. Another attempt is of no use."""
 
 
 # The arguments after `message` have defaults so that exceptions survive copying and pickling, which
