@@ -68,6 +68,7 @@ def say_json(value: Any) -> None:
 def say_bytes(content: bytes) -> None:
     """Content as it came. A terminal is spared what is not text."""
     if not for_people():
+        sys.stdout.flush()  # what was said as text comes first
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return

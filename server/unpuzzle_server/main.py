@@ -134,6 +134,8 @@ def show_outbox(
 
     with PlainErrors(), serving.owners_database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
         print(outbox.show_mail(owner_url, mail))
+
+
 @tasks_app.command("failed")
 def failed_tasks(data_dir: DataDir = default_data_dir(), database_url: DatabaseUrl = "") -> None:  # noqa: B008 - as above
     """List the tasks that were given up, the latest first."""

@@ -19,6 +19,7 @@ __all__ = [
     "ConfirmationRequired",
     "ConflictError",
     "ErrorDetail",
+    "InvalidRequestError",
     "InvalidResponseError",
     "MethodNotAllowedError",
     "NotFoundError",
@@ -54,6 +55,10 @@ class APIConnectionError(UnpuzzleError):
 
 class APITimeoutError(APIConnectionError):
     """The API did not answer in time."""
+
+
+class InvalidRequestError(APIConnectionError):
+    """Nothing was sent, as the address or a header is malformed. Another attempt is of no use."""
 
 
 # The arguments after `message` have defaults so that exceptions survive copying and pickling, which

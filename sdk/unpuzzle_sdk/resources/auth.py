@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.auth import (
@@ -76,12 +77,14 @@ class Auth:
         """
         return self._client.call(
             auth_sign_up.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-                "full_name": full_name,
-                "metadata": metadata,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                    "full_name": full_name,
+                    "metadata": metadata,
+                },
+            ),
         )
 
     def sign_in(
@@ -107,10 +110,12 @@ class Auth:
         """
         return self._client.call(
             auth_sign_in.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     def refresh(
@@ -134,9 +139,11 @@ class Auth:
         """
         return self._client.call(
             auth_refresh.OPERATION,
-            body={
-                "refresh_token": refresh_token,
-            },
+            Arguments(
+                body={
+                    "refresh_token": refresh_token,
+                },
+            ),
         )
 
     def sign_out(
@@ -149,6 +156,7 @@ class Auth:
         """
         return self._client.call(
             auth_sign_out.OPERATION,
+            Arguments(),
         )
 
     def get_profile(
@@ -168,9 +176,11 @@ class Auth:
         """
         return self._client.call(
             auth_get_profile.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def update_profile(
@@ -202,16 +212,18 @@ class Auth:
         """
         return self._client.call(
             auth_update_profile.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "full_name": full_name,
-                "bio": bio,
-                "avatar_url": avatar_url,
-                "preferences": preferences,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "full_name": full_name,
+                    "bio": bio,
+                    "avatar_url": avatar_url,
+                    "preferences": preferences,
+                },
+            ),
         )
 
     def apply_as_instructor(
@@ -235,12 +247,14 @@ class Auth:
         """
         return self._client.call(
             auth_apply_as_instructor.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "motivation": motivation,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "motivation": motivation,
+                },
+            ),
         )
 
     def csrf_token(
@@ -252,6 +266,7 @@ class Auth:
         """
         return self._client.call(
             auth_csrf_token.OPERATION,
+            Arguments(),
         )
 
     def change_password(
@@ -275,10 +290,12 @@ class Auth:
         """
         return self._client.call(
             auth_change_password.OPERATION,
-            body={
-                "current_password": current_password,
-                "new_password": new_password,
-            },
+            Arguments(
+                body={
+                    "current_password": current_password,
+                    "new_password": new_password,
+                },
+            ),
         )
 
     def list_sessions(
@@ -300,11 +317,13 @@ class Auth:
         return self._client.page(
             auth_list_sessions.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     def revoke_other_sessions(
@@ -322,9 +341,11 @@ class Auth:
         """
         return self._client.call(
             auth_revoke_other_sessions.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def revoke_session(
@@ -347,12 +368,14 @@ class Auth:
         """
         return self._client.call(
             auth_revoke_session.OPERATION,
-            path={
-                "session_id": session_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "session_id": session_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def list_api_keys(
@@ -375,11 +398,13 @@ class Auth:
         return self._client.page(
             auth_list_api_keys.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     def create_api_key(
@@ -404,11 +429,13 @@ class Auth:
         """
         return self._client.call(
             auth_create_api_key.OPERATION,
-            body={
-                "name": name,
-                "scopes": scopes,
-                "expires_in_days": expires_in_days,
-            },
+            Arguments(
+                body={
+                    "name": name,
+                    "scopes": scopes,
+                    "expires_in_days": expires_in_days,
+                },
+            ),
         )
 
     def delete_api_key(
@@ -431,12 +458,14 @@ class Auth:
         """
         return self._client.call(
             auth_delete_api_key.OPERATION,
-            path={
-                "key_id": key_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "key_id": key_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def list_users(
@@ -464,14 +493,16 @@ class Auth:
         return self._client.page(
             auth_list_users.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "search": search,
-                "role": role,
-                "is_suspended": is_suspended,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "search": search,
+                    "role": role,
+                    "is_suspended": is_suspended,
+                },
+            ),
         )
 
     def update_user(
@@ -502,17 +533,19 @@ class Auth:
         """
         return self._client.call(
             auth_update_user.OPERATION,
-            path={
-                "user_id": user_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "roles": roles,
-                "is_suspended": is_suspended,
-            },
+            Arguments(
+                path={
+                    "user_id": user_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "roles": roles,
+                    "is_suspended": is_suspended,
+                },
+            ),
         )
 
     def list_instructor_applications(
@@ -536,12 +569,14 @@ class Auth:
         return self._client.page(
             auth_list_instructor_applications.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                },
+            ),
         )
 
     def decide_instructor_application(
@@ -569,16 +604,18 @@ class Auth:
         """
         return self._client.call(
             auth_decide_instructor_application.OPERATION,
-            path={
-                "application_id": application_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "decision": decision,
-                "reason": reason,
-            },
+            Arguments(
+                path={
+                    "application_id": application_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "decision": decision,
+                    "reason": reason,
+                },
+            ),
         )
 
     def request_password_reset(
@@ -596,9 +633,11 @@ class Auth:
         """
         return self._client.call(
             auth_request_password_reset.OPERATION,
-            body={
-                "email": email,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                },
+            ),
         )
 
     def confirm_password_reset(
@@ -621,10 +660,12 @@ class Auth:
         """
         return self._client.call(
             auth_confirm_password_reset.OPERATION,
-            body={
-                "token": token,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "token": token,
+                    "password": password,
+                },
+            ),
         )
 
     def verify_email(
@@ -645,9 +686,11 @@ class Auth:
         """
         return self._client.call(
             auth_verify_email.OPERATION,
-            body={
-                "token": token,
-            },
+            Arguments(
+                body={
+                    "token": token,
+                },
+            ),
         )
 
     def resend_verification(
@@ -665,9 +708,11 @@ class Auth:
         """
         return self._client.call(
             auth_resend_verification.OPERATION,
-            body={
-                "email": email,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                },
+            ),
         )
 
     def change_email(
@@ -689,10 +734,12 @@ class Auth:
         """
         return self._client.call(
             auth_change_email.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     def request_export(
@@ -711,9 +758,11 @@ class Auth:
         """
         return self._client.call(
             auth_request_export.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def get_export(
@@ -737,12 +786,14 @@ class Auth:
         """
         return self._client.call(
             auth_get_export.OPERATION,
-            path={
-                "export_id": export_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "export_id": export_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def download_export(
@@ -766,13 +817,15 @@ class Auth:
         """
         return self._client.call(
             auth_download_export.OPERATION,
-            path={
-                "export_id": export_id,
-            },
-            query={
-                "expires": expires,
-                "signature": signature,
-            },
+            Arguments(
+                path={
+                    "export_id": export_id,
+                },
+                query={
+                    "expires": expires,
+                    "signature": signature,
+                },
+            ),
         )
 
     def delete_account(
@@ -795,9 +848,11 @@ class Auth:
         """
         return self._client.call(
             auth_delete_account.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def cancel_deletion(
@@ -815,9 +870,11 @@ class Auth:
         """
         return self._client.call(
             auth_cancel_deletion.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
 
@@ -854,12 +911,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_up.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-                "full_name": full_name,
-                "metadata": metadata,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                    "full_name": full_name,
+                    "metadata": metadata,
+                },
+            ),
         )
 
     async def sign_in(
@@ -885,10 +944,12 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_in.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     async def refresh(
@@ -912,9 +973,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_refresh.OPERATION,
-            body={
-                "refresh_token": refresh_token,
-            },
+            Arguments(
+                body={
+                    "refresh_token": refresh_token,
+                },
+            ),
         )
 
     async def sign_out(
@@ -927,6 +990,7 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_out.OPERATION,
+            Arguments(),
         )
 
     async def get_profile(
@@ -946,9 +1010,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_get_profile.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def update_profile(
@@ -980,16 +1046,18 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_update_profile.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "full_name": full_name,
-                "bio": bio,
-                "avatar_url": avatar_url,
-                "preferences": preferences,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "full_name": full_name,
+                    "bio": bio,
+                    "avatar_url": avatar_url,
+                    "preferences": preferences,
+                },
+            ),
         )
 
     async def apply_as_instructor(
@@ -1013,12 +1081,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_apply_as_instructor.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "motivation": motivation,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "motivation": motivation,
+                },
+            ),
         )
 
     async def csrf_token(
@@ -1030,6 +1100,7 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_csrf_token.OPERATION,
+            Arguments(),
         )
 
     async def change_password(
@@ -1053,10 +1124,12 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_change_password.OPERATION,
-            body={
-                "current_password": current_password,
-                "new_password": new_password,
-            },
+            Arguments(
+                body={
+                    "current_password": current_password,
+                    "new_password": new_password,
+                },
+            ),
         )
 
     def list_sessions(
@@ -1078,11 +1151,13 @@ class AsyncAuth:
         return self._client.page(
             auth_list_sessions.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     async def revoke_other_sessions(
@@ -1100,9 +1175,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_revoke_other_sessions.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def revoke_session(
@@ -1125,12 +1202,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_revoke_session.OPERATION,
-            path={
-                "session_id": session_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "session_id": session_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def list_api_keys(
@@ -1153,11 +1232,13 @@ class AsyncAuth:
         return self._client.page(
             auth_list_api_keys.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     async def create_api_key(
@@ -1182,11 +1263,13 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_create_api_key.OPERATION,
-            body={
-                "name": name,
-                "scopes": scopes,
-                "expires_in_days": expires_in_days,
-            },
+            Arguments(
+                body={
+                    "name": name,
+                    "scopes": scopes,
+                    "expires_in_days": expires_in_days,
+                },
+            ),
         )
 
     async def delete_api_key(
@@ -1209,12 +1292,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_delete_api_key.OPERATION,
-            path={
-                "key_id": key_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "key_id": key_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def list_users(
@@ -1242,14 +1327,16 @@ class AsyncAuth:
         return self._client.page(
             auth_list_users.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "search": search,
-                "role": role,
-                "is_suspended": is_suspended,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "search": search,
+                    "role": role,
+                    "is_suspended": is_suspended,
+                },
+            ),
         )
 
     async def update_user(
@@ -1280,17 +1367,19 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_update_user.OPERATION,
-            path={
-                "user_id": user_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "roles": roles,
-                "is_suspended": is_suspended,
-            },
+            Arguments(
+                path={
+                    "user_id": user_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "roles": roles,
+                    "is_suspended": is_suspended,
+                },
+            ),
         )
 
     def list_instructor_applications(
@@ -1314,12 +1403,14 @@ class AsyncAuth:
         return self._client.page(
             auth_list_instructor_applications.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                },
+            ),
         )
 
     async def decide_instructor_application(
@@ -1347,16 +1438,18 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_decide_instructor_application.OPERATION,
-            path={
-                "application_id": application_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "decision": decision,
-                "reason": reason,
-            },
+            Arguments(
+                path={
+                    "application_id": application_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "decision": decision,
+                    "reason": reason,
+                },
+            ),
         )
 
     async def request_password_reset(
@@ -1374,9 +1467,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_request_password_reset.OPERATION,
-            body={
-                "email": email,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                },
+            ),
         )
 
     async def confirm_password_reset(
@@ -1399,10 +1494,12 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_confirm_password_reset.OPERATION,
-            body={
-                "token": token,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "token": token,
+                    "password": password,
+                },
+            ),
         )
 
     async def verify_email(
@@ -1423,9 +1520,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_verify_email.OPERATION,
-            body={
-                "token": token,
-            },
+            Arguments(
+                body={
+                    "token": token,
+                },
+            ),
         )
 
     async def resend_verification(
@@ -1443,9 +1542,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_resend_verification.OPERATION,
-            body={
-                "email": email,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                },
+            ),
         )
 
     async def change_email(
@@ -1467,10 +1568,12 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_change_email.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     async def request_export(
@@ -1489,9 +1592,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_request_export.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def get_export(
@@ -1515,12 +1620,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_get_export.OPERATION,
-            path={
-                "export_id": export_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "export_id": export_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def download_export(
@@ -1544,13 +1651,15 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_download_export.OPERATION,
-            path={
-                "export_id": export_id,
-            },
-            query={
-                "expires": expires,
-                "signature": signature,
-            },
+            Arguments(
+                path={
+                    "export_id": export_id,
+                },
+                query={
+                    "expires": expires,
+                    "signature": signature,
+                },
+            ),
         )
 
     async def delete_account(
@@ -1573,9 +1682,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_delete_account.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def cancel_deletion(
@@ -1593,9 +1704,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_cancel_deletion.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
 
@@ -1603,69 +1716,243 @@ class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Auth(client)
-        self.sign_up = raw(resource.sign_up)
-        self.sign_in = raw(resource.sign_in)
-        self.refresh = raw(resource.refresh)
-        self.sign_out = raw(resource.sign_out)
-        self.get_profile = raw(resource.get_profile)
-        self.update_profile = raw(resource.update_profile)
-        self.apply_as_instructor = raw(resource.apply_as_instructor)
-        self.csrf_token = raw(resource.csrf_token)
-        self.change_password = raw(resource.change_password)
-        self.list_sessions = raw(resource.list_sessions)
-        self.revoke_other_sessions = raw(resource.revoke_other_sessions)
-        self.revoke_session = raw(resource.revoke_session)
-        self.list_api_keys = raw(resource.list_api_keys)
-        self.create_api_key = raw(resource.create_api_key)
-        self.delete_api_key = raw(resource.delete_api_key)
-        self.list_users = raw(resource.list_users)
-        self.update_user = raw(resource.update_user)
-        self.list_instructor_applications = raw(resource.list_instructor_applications)
-        self.decide_instructor_application = raw(resource.decide_instructor_application)
-        self.request_password_reset = raw(resource.request_password_reset)
-        self.confirm_password_reset = raw(resource.confirm_password_reset)
-        self.verify_email = raw(resource.verify_email)
-        self.resend_verification = raw(resource.resend_verification)
-        self.change_email = raw(resource.change_email)
-        self.request_export = raw(resource.request_export)
-        self.get_export = raw(resource.get_export)
-        self.download_export = raw(resource.download_export)
-        self.delete_account = raw(resource.delete_account)
-        self.cancel_deletion = raw(resource.cancel_deletion)
+        self._client = client
+
+    @raw(Auth.sign_up)
+    def sign_up(self) -> None:
+        """See `Auth.sign_up`."""
+
+    @raw(Auth.sign_in)
+    def sign_in(self) -> None:
+        """See `Auth.sign_in`."""
+
+    @raw(Auth.refresh)
+    def refresh(self) -> None:
+        """See `Auth.refresh`."""
+
+    @raw(Auth.sign_out)
+    def sign_out(self) -> None:
+        """See `Auth.sign_out`."""
+
+    @raw(Auth.get_profile)
+    def get_profile(self) -> None:
+        """See `Auth.get_profile`."""
+
+    @raw(Auth.update_profile)
+    def update_profile(self) -> None:
+        """See `Auth.update_profile`."""
+
+    @raw(Auth.apply_as_instructor)
+    def apply_as_instructor(self) -> None:
+        """See `Auth.apply_as_instructor`."""
+
+    @raw(Auth.csrf_token)
+    def csrf_token(self) -> None:
+        """See `Auth.csrf_token`."""
+
+    @raw(Auth.change_password)
+    def change_password(self) -> None:
+        """See `Auth.change_password`."""
+
+    @raw(Auth.list_sessions)
+    def list_sessions(self) -> None:
+        """See `Auth.list_sessions`."""
+
+    @raw(Auth.revoke_other_sessions)
+    def revoke_other_sessions(self) -> None:
+        """See `Auth.revoke_other_sessions`."""
+
+    @raw(Auth.revoke_session)
+    def revoke_session(self) -> None:
+        """See `Auth.revoke_session`."""
+
+    @raw(Auth.list_api_keys)
+    def list_api_keys(self) -> None:
+        """See `Auth.list_api_keys`."""
+
+    @raw(Auth.create_api_key)
+    def create_api_key(self) -> None:
+        """See `Auth.create_api_key`."""
+
+    @raw(Auth.delete_api_key)
+    def delete_api_key(self) -> None:
+        """See `Auth.delete_api_key`."""
+
+    @raw(Auth.list_users)
+    def list_users(self) -> None:
+        """See `Auth.list_users`."""
+
+    @raw(Auth.update_user)
+    def update_user(self) -> None:
+        """See `Auth.update_user`."""
+
+    @raw(Auth.list_instructor_applications)
+    def list_instructor_applications(self) -> None:
+        """See `Auth.list_instructor_applications`."""
+
+    @raw(Auth.decide_instructor_application)
+    def decide_instructor_application(self) -> None:
+        """See `Auth.decide_instructor_application`."""
+
+    @raw(Auth.request_password_reset)
+    def request_password_reset(self) -> None:
+        """See `Auth.request_password_reset`."""
+
+    @raw(Auth.confirm_password_reset)
+    def confirm_password_reset(self) -> None:
+        """See `Auth.confirm_password_reset`."""
+
+    @raw(Auth.verify_email)
+    def verify_email(self) -> None:
+        """See `Auth.verify_email`."""
+
+    @raw(Auth.resend_verification)
+    def resend_verification(self) -> None:
+        """See `Auth.resend_verification`."""
+
+    @raw(Auth.change_email)
+    def change_email(self) -> None:
+        """See `Auth.change_email`."""
+
+    @raw(Auth.request_export)
+    def request_export(self) -> None:
+        """See `Auth.request_export`."""
+
+    @raw(Auth.get_export)
+    def get_export(self) -> None:
+        """See `Auth.get_export`."""
+
+    @raw(Auth.download_export)
+    def download_export(self) -> None:
+        """See `Auth.download_export`."""
+
+    @raw(Auth.delete_account)
+    def delete_account(self) -> None:
+        """See `Auth.delete_account`."""
+
+    @raw(Auth.cancel_deletion)
+    def cancel_deletion(self) -> None:
+        """See `Auth.cancel_deletion`."""
 
 
 class AsyncRawAuth:
     """The methods of `AsyncAuth`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncAuth(client)
-        self.sign_up = async_raw(resource.sign_up)
-        self.sign_in = async_raw(resource.sign_in)
-        self.refresh = async_raw(resource.refresh)
-        self.sign_out = async_raw(resource.sign_out)
-        self.get_profile = async_raw(resource.get_profile)
-        self.update_profile = async_raw(resource.update_profile)
-        self.apply_as_instructor = async_raw(resource.apply_as_instructor)
-        self.csrf_token = async_raw(resource.csrf_token)
-        self.change_password = async_raw(resource.change_password)
-        self.list_sessions = async_raw(resource.list_sessions)
-        self.revoke_other_sessions = async_raw(resource.revoke_other_sessions)
-        self.revoke_session = async_raw(resource.revoke_session)
-        self.list_api_keys = async_raw(resource.list_api_keys)
-        self.create_api_key = async_raw(resource.create_api_key)
-        self.delete_api_key = async_raw(resource.delete_api_key)
-        self.list_users = async_raw(resource.list_users)
-        self.update_user = async_raw(resource.update_user)
-        self.list_instructor_applications = async_raw(resource.list_instructor_applications)
-        self.decide_instructor_application = async_raw(resource.decide_instructor_application)
-        self.request_password_reset = async_raw(resource.request_password_reset)
-        self.confirm_password_reset = async_raw(resource.confirm_password_reset)
-        self.verify_email = async_raw(resource.verify_email)
-        self.resend_verification = async_raw(resource.resend_verification)
-        self.change_email = async_raw(resource.change_email)
-        self.request_export = async_raw(resource.request_export)
-        self.get_export = async_raw(resource.get_export)
-        self.download_export = async_raw(resource.download_export)
-        self.delete_account = async_raw(resource.delete_account)
-        self.cancel_deletion = async_raw(resource.cancel_deletion)
+        self._client = client
+
+    @async_raw(AsyncAuth.sign_up)
+    def sign_up(self) -> None:
+        """See `AsyncAuth.sign_up`."""
+
+    @async_raw(AsyncAuth.sign_in)
+    def sign_in(self) -> None:
+        """See `AsyncAuth.sign_in`."""
+
+    @async_raw(AsyncAuth.refresh)
+    def refresh(self) -> None:
+        """See `AsyncAuth.refresh`."""
+
+    @async_raw(AsyncAuth.sign_out)
+    def sign_out(self) -> None:
+        """See `AsyncAuth.sign_out`."""
+
+    @async_raw(AsyncAuth.get_profile)
+    def get_profile(self) -> None:
+        """See `AsyncAuth.get_profile`."""
+
+    @async_raw(AsyncAuth.update_profile)
+    def update_profile(self) -> None:
+        """See `AsyncAuth.update_profile`."""
+
+    @async_raw(AsyncAuth.apply_as_instructor)
+    def apply_as_instructor(self) -> None:
+        """See `AsyncAuth.apply_as_instructor`."""
+
+    @async_raw(AsyncAuth.csrf_token)
+    def csrf_token(self) -> None:
+        """See `AsyncAuth.csrf_token`."""
+
+    @async_raw(AsyncAuth.change_password)
+    def change_password(self) -> None:
+        """See `AsyncAuth.change_password`."""
+
+    @async_raw(AsyncAuth.list_sessions)
+    def list_sessions(self) -> None:
+        """See `AsyncAuth.list_sessions`."""
+
+    @async_raw(AsyncAuth.revoke_other_sessions)
+    def revoke_other_sessions(self) -> None:
+        """See `AsyncAuth.revoke_other_sessions`."""
+
+    @async_raw(AsyncAuth.revoke_session)
+    def revoke_session(self) -> None:
+        """See `AsyncAuth.revoke_session`."""
+
+    @async_raw(AsyncAuth.list_api_keys)
+    def list_api_keys(self) -> None:
+        """See `AsyncAuth.list_api_keys`."""
+
+    @async_raw(AsyncAuth.create_api_key)
+    def create_api_key(self) -> None:
+        """See `AsyncAuth.create_api_key`."""
+
+    @async_raw(AsyncAuth.delete_api_key)
+    def delete_api_key(self) -> None:
+        """See `AsyncAuth.delete_api_key`."""
+
+    @async_raw(AsyncAuth.list_users)
+    def list_users(self) -> None:
+        """See `AsyncAuth.list_users`."""
+
+    @async_raw(AsyncAuth.update_user)
+    def update_user(self) -> None:
+        """See `AsyncAuth.update_user`."""
+
+    @async_raw(AsyncAuth.list_instructor_applications)
+    def list_instructor_applications(self) -> None:
+        """See `AsyncAuth.list_instructor_applications`."""
+
+    @async_raw(AsyncAuth.decide_instructor_application)
+    def decide_instructor_application(self) -> None:
+        """See `AsyncAuth.decide_instructor_application`."""
+
+    @async_raw(AsyncAuth.request_password_reset)
+    def request_password_reset(self) -> None:
+        """See `AsyncAuth.request_password_reset`."""
+
+    @async_raw(AsyncAuth.confirm_password_reset)
+    def confirm_password_reset(self) -> None:
+        """See `AsyncAuth.confirm_password_reset`."""
+
+    @async_raw(AsyncAuth.verify_email)
+    def verify_email(self) -> None:
+        """See `AsyncAuth.verify_email`."""
+
+    @async_raw(AsyncAuth.resend_verification)
+    def resend_verification(self) -> None:
+        """See `AsyncAuth.resend_verification`."""
+
+    @async_raw(AsyncAuth.change_email)
+    def change_email(self) -> None:
+        """See `AsyncAuth.change_email`."""
+
+    @async_raw(AsyncAuth.request_export)
+    def request_export(self) -> None:
+        """See `AsyncAuth.request_export`."""
+
+    @async_raw(AsyncAuth.get_export)
+    def get_export(self) -> None:
+        """See `AsyncAuth.get_export`."""
+
+    @async_raw(AsyncAuth.download_export)
+    def download_export(self) -> None:
+        """See `AsyncAuth.download_export`."""
+
+    @async_raw(AsyncAuth.delete_account)
+    def delete_account(self) -> None:
+        """See `AsyncAuth.delete_account`."""
+
+    @async_raw(AsyncAuth.cancel_deletion)
+    def cancel_deletion(self) -> None:
+        """See `AsyncAuth.cancel_deletion`."""
