@@ -12,7 +12,8 @@ from unpuzzle_cli.commands.tags import TAGS
 from unpuzzle_cli.group import Group, Root
 
 EPILOG = """
-Environment: UNPUZZLE_TOKEN, UNPUZZLE_API_KEY, UNPUZZLE_BASE_URL, UNPUZZLE_PROFILE, UNPUZZLE_CONFIG_DIR, UNPUZZLE_NO_KEYRING, UNPUZZLE_LOG=debug,
+Environment: UNPUZZLE_TOKEN, UNPUZZLE_API_KEY, UNPUZZLE_BASE_URL, UNPUZZLE_PROFILE,
+UNPUZZLE_CONFIG_DIR, UNPUZZLE_NO_KEYRING, UNPUZZLE_LOG=debug,
 NO_COLOR.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 4 sign-in or another role needed, 5 not found, 6 limit, 130 interrupted.

@@ -29,6 +29,9 @@ NOT_EXPORTED = {
     "refresh_tokens": "digests of tokens; the sessions are exported",
     "one_time_tokens": "digests of links that were mailed",
     "idempotency_keys": "answers that were given before, for a day",
+    "tasks": "what is being done, with an address for as long as that takes",
+    "failed_tasks": "what could not be done, until somebody sees to it",
+    "rate_limits": "counts of requests, for an hour",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
 
@@ -36,6 +39,7 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "api_keys", "exports", "idempotency_keys", "outbox_mails",
         "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
+        "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews"],
     "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts"],
@@ -46,6 +50,7 @@ NOBODYS = {
     "categories": "the catalogue's",
     "catalogue_counts": "counts",
     "course_stats": "counts",
-    "rate_limits": "addresses and ids, for an hour",
+    "periodic_tasks": "when something comes round",
+    "task_message": "how a message to a worker looks",
 }
 """Tables that hold nobody."""

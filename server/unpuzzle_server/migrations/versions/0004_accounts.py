@@ -172,6 +172,7 @@ BEGIN
     IF address IS NULL THEN RETURN false; END IF;
     DELETE FROM outbox_mails WHERE recipient = address
         OR recipient IN (SELECT email FROM one_time_tokens WHERE user_id = account);
+    DELETE FROM rate_limits WHERE position(address in key) > 0;
     DELETE FROM tasks WHERE args->>'email' = address;
     DELETE FROM failed_tasks WHERE args->>'email' = address;
     DELETE FROM one_time_tokens WHERE user_id = account;
@@ -207,7 +208,8 @@ POLICIES = """
 CREATE POLICY own ON api_keys TO {app} USING (user_id = (SELECT app.user_id()));
 CREATE POLICY own ON one_time_tokens TO {app} USING (user_id = (SELECT app.user_id()));
 CREATE POLICY own ON exports TO {app} USING (user_id = (SELECT app.user_id()));
--- Written by tasks, read by nobody who serves requests.
+-- Written by workers, who may see no more than whether a mail is there; read by nobody who serves requests.
+CREATE POLICY there ON outbox_mails FOR SELECT TO {worker} USING (true);
 CREATE POLICY written ON outbox_mails FOR INSERT TO {worker} WITH CHECK (true);
 CREATE POLICY expired ON exports TO {worker} USING (expires_at <= app.now());
 CREATE POLICY expired ON one_time_tokens TO {worker} USING (expires_at <= app.now());
