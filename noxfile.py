@@ -52,6 +52,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """Kill -9 workers, servers, PostgreSQL and Redis in the middle of tasks: `nox -s crash -- --runs 100`."""
+    install(session, "test", parts=["./server"])
+    session.run("python", "-W", "ignore", "server/tests/crash.py", *session.posargs)
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Make the contract from its parts, and the SDK and the CLI's commands from the contract."""
     install(session, "generate", parts=[])

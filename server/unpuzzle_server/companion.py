@@ -62,6 +62,7 @@ class Companion:
                 [sys.executable, "-m", "unpuzzle_server.worker"],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # Celery says good-bye there, and the server's is for the line that it is ready
                 start_new_session=True,  # Ctrl+C is for the server, which then stops it in order
             )
             return True

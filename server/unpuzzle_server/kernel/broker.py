@@ -61,6 +61,7 @@ def connected(settings: Settings) -> Celery:
         "wait_time_seconds": 0,  # a long poll would hold one of PostgreSQL's sessions, and is slower than a notification
         "use_notify": True,
         "pool_size": 2,
+        "pool_timeout": 2,
     }
     return _celery("unpuzzle://postgresql", Queue(QUEUE, no_declare=True), options)
 
@@ -74,6 +75,7 @@ def _celery(broker_url: str, queue: Queue, transport_options: dict[str, Any]) ->
         task_default_queue=QUEUE,
         task_queues=[queue],
         task_ignore_result=True,
+        worker_cancel_long_running_tasks_on_connection_loss=True,  # of those acknowledged late, and here none is
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_prefetch_multiplier=4,
@@ -104,7 +106,7 @@ def publisher(app: Celery) -> Callable[[list[tuple[str, str]]], None]:
 
 def template() -> dict[str, Any]:
     """A message as Celery writes it, with {id} and {task} for what differs."""
-    app = _celery("memory://", Queue(QUEUE), {})
+    app = _celery("memory://here", Queue(QUEUE), {})
     publisher(app)([("{id}", "{task}")])
     message: dict[str, Any] = memory.Channel.queues.pop(QUEUE).get()
     message["properties"]["delivery_tag"] = "{id}"
