@@ -84,6 +84,9 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "sdk/unpuzzle_sdk")
     session.run("mypy", "cli/unpuzzle_cli")
     session.run("pyright", "sdk/unpuzzle_sdk")
+    session.run("mypy", "sdk/tests/user_code.py")
+    session.run("pyright", "--project", "sdk/tests/pyrightconfig.json")
+    session.run("pyright", "--verifytypes", "unpuzzle_sdk", "--ignoreexternal")
 
 
 @nox.session
