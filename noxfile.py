@@ -53,9 +53,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill -9 workers, servers, PostgreSQL and Redis in the middle of tasks: `nox -s crash -- --runs 100`."""
+    """Kill -9 workers, servers, PostgreSQL and Redis in the middle of tasks, and workers around mail: `-- --runs 100`."""
     install(session, "test", parts=["./server"])
     session.run("python", "-W", "ignore", "server/tests/crash.py", *session.posargs)
+    session.run("python", "-W", "ignore", "server/tests/crash_mail.py", *session.posargs)
 
 
 @nox.session

@@ -1,7 +1,7 @@
 """What a worker does with the tasks of one person, and the mail that they get of it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import Person, Server
@@ -38,13 +38,13 @@ class Postman:
         """The tasks whose arguments name an address or an id, as (id, name)."""
         return self.server.sql("SELECT id::text, name FROM tasks WHERE position(%s in args::text) > 0 ORDER BY created_at", about)  # type: ignore[return-value]
 
-    def deliver(self, *about: str) -> list[str]:
-        """Does what waits for each; answers the names."""
-        done = []
+    def deliver(self, *about: str, **settings: Any) -> list[str]:
+        """Does what waits for each, with other settings if need be; answers the names."""
+        done, place = [], Workplace(replace(self.server, settings=replace(self.server.settings, **settings)))
         for word in about:
             for task_id, name in self.waiting(word):
                 self.server.sql("UPDATE tasks SET state = 'sent' WHERE id = %s", task_id)
-                self.place.perform(task_id)
+                place.perform(task_id)
                 done.append(name)
         return done
 

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from postman import Postman
 
 from harness import PASSWORD, Api, Person, Server, code_of
+from postman import Postman
 from unpuzzle_server.auth import personal
 
 EXPORT, ACCOUNT, RESTORE = "/api/v1/auth/account/export/", "/api/v1/auth/account/", "/api/v1/auth/account/restore/"

@@ -6,9 +6,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from postman import Postman
 
 from harness import PASSWORD, Api, Person, Server, code_of, in_parallel, running_server
+from postman import Postman
 
 RESET, CONFIRM, SIGN_IN = "/api/v1/auth/password/reset/", "/api/v1/auth/password/reset/confirm/", "/api/v1/auth/signin/"
 VERIFY, RESEND, CHANGE = "/api/v1/auth/email/verify/", "/api/v1/auth/email/resend/", "/api/v1/auth/email/change/"
