@@ -26,7 +26,7 @@ RUNS = 200
 LONGEST_WAIT = 0.1
 SECONDS = 0.02
 """How long the server thinks about each mail."""
-UNDER_WAY = "SELECT 1 FROM tasks WHERE state = 'running'"
+UNDER_WAY = "SELECT 1 FROM tasks WHERE state = 'running' AND args->>'email' = ANY (%s)"
 PATIENCE_SECONDS = 90
 RESET = "/api/v1/auth/password/reset/"
 
@@ -63,7 +63,7 @@ def play(runs: int) -> tuple[list[str], Mailbox]:
             with place.worker(SMTP_URL=url) as worker:
                 for email in asked:
                     api.post(RESET, json={"email": email})
-                wait_for(lambda: server.sql(UNDER_WAY) or any(map(mailbox.taken.get, asked)), PATIENCE_SECONDS)
+                wait_for(lambda them=asked: server.sql(UNDER_WAY, them) or any(map(mailbox.taken.get, them)), PATIENCE_SECONDS)
                 time.sleep(random.uniform(0, LONGEST_WAIT))
                 worker.kill()
             print(f"{number + 1:>3}/{runs} kills, {len(mailbox.taken)} of {(number + 1) * MAILS} arrived so far", flush=True)

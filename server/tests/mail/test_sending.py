@@ -42,7 +42,7 @@ def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, d
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     box = Mailbox()
-    with smtp_server(box, authenticator=authenticate, auth_require_tls=False) as port:
+    with smtp_server(box, authenticator=authenticate, auth_require_tls=False, auth_exclude_mechanism=["LOGIN"]) as port:
         yield box, port
 
 
