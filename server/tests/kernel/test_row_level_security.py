@@ -60,7 +60,7 @@ def test_the_role_owns_nothing_and_bypasses_nothing(application: psycopg.Connect
         "UPDATE course_stats SET rating_sum = 5",
         "UPDATE catalogue_counts SET courses_count = 0",
         "UPDATE instructor_applications SET status = 'approved'",
-        "INSERT INTO reviews (enrollment_id, course_id, user_id, rating) SELECT id, course_id, user_id, 5 FROM enrollments",
+        "INSERT INTO reviews (enrollment_id, course_id, user_id, rating) SELECT id, id, id, 5 FROM gen_random_uuid() AS id",
         "DELETE FROM enrollments",
         "TRUNCATE courses",
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY",

@@ -86,7 +86,9 @@ def test_a_wrong_setting_is_one_sentence(name: str, text: str, sentence: str) ->
     assert str(refused.value) == sentence
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "PUBLIC_URL", "SECRET_KEY", "LOG_LEVEL"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "DATABASE_APP_URL", "CELERY_BROKER_URL", "REDIS_URL", "PUBLIC_URL", "SECRET_KEY", "LOG_LEVEL"]
+)
 @pytest.mark.parametrize("text", ["s3cr3t", "http://s3cr3t@[", "x://u:s3cr3t@h"])
 def test_a_wrong_setting_is_never_quoted(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -100,7 +102,7 @@ def test_what_is_not_a_setting_is_left_alone() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    secret = {"DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "SECRET_KEY"}
+    secret = {"DATABASE_URL", "DATABASE_APP_URL", "DATABASE_WORKER_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY"}
     assert {item.name.upper() for item in fields(Settings) if not item.repr} == secret
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))
     assert "s3cr3t" not in shown

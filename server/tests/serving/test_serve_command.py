@@ -20,6 +20,7 @@ from unpuzzle_server.kernel.embedded_postgres import running_url
 
 COMMAND = [sys.executable, "-W", "ignore", "-c", "from unpuzzle_server.main import app; app()"]
 START_SECONDS = 60
+WORKER = "unpuzzle_server.worker"
 
 
 @dataclass
@@ -237,5 +238,67 @@ def test_an_admin_is_made_while_the_server_runs_and_while_it_does_not(serve: Ser
 
 
 def create_admin(data_dir: Path, email: str, *arguments: str) -> str:
-    command = [*COMMAND, "admin", "create", "--data-dir", str(data_dir), "--email", email, *arguments]
+    return said("admin", "create", "--data-dir", str(data_dir), "--email", email, *arguments)
+
+
+def said(*arguments: str) -> str:
+    """What a command prints that succeeds."""
+    command = [*COMMAND, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment(), timeout=START_SECONDS).stdout
+
+
+def test_a_worker_runs_beside_the_web_processes_is_replaced_and_ends_with_them(serve: Serve) -> None:
+    serving = serve("--workers", "2")
+    wait_for(lambda: serving.children(WORKER), seconds=20)
+    first = serving.children(WORKER)
+    assert len(first) == 1
+    first[0].kill()
+    wait_for(lambda: serving.children(WORKER) and serving.children(WORKER) != first, seconds=20)
+    second = serving.children(WORKER)
+    serving.kill()
+    wait_for(lambda: not any(alive(process) for process in second), seconds=20)
+
+
+def test_a_server_without_a_worker_leaves_tasks_to_one_that_runs_alone(serve: Serve, data_dir: Path) -> None:
+    serving = serve("--no-worker")
+    owner_url = running_url(data_dir)
+    assert owner_url
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("SELECT app.enqueue('system.purge', '{}', '0', '1 s')")
+        assert serving.children(WORKER) == []
+        worker = subprocess.Popen([*COMMAND, "worker", "--data-dir", str(data_dir)], env=environment())
+        try:
+            wait_for(lambda: not connection.execute("SELECT FROM tasks").rowcount, seconds=20)
+            worker.terminate()
+            assert worker.wait(START_SECONDS) == 0
+        finally:
+            worker.kill()
+
+
+def test_a_worker_needs_the_database_of_a_server(data_dir: Path) -> None:
+    assert f"No server runs in {data_dir}" in refused("worker", "--data-dir", str(data_dir))
+
+
+def test_given_up_tasks_are_listed_and_retried(serve: Serve, data_dir: Path) -> None:
+    serve("--no-worker")
+    home = ("--data-dir", str(data_dir))
+    owner_url = running_url(data_dir)
+    assert owner_url
+    assert said("tasks", "failed", *home) == "No task was given up.\n"
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO failed_tasks (id, name, args, attempts, error, created_at)
+            VALUES ('00000000-0000-0000-0000-000000000001', 'system.purge', '{}', 10, 'RuntimeError: no luck', now())
+        """)
+    assert "system.purge  10" in said("tasks", "failed", *home)
+    assert "give the id of a task, or --all" in refused_usage("tasks", "retry", *home)
+    assert "is not the id of a task" in refused("tasks", "retry", "1", *home)
+    assert said("tasks", "retry", "00000000-0000-0000-0000-000000000001", *home) == "1 task will be done by the workers.\n"
+    assert said("tasks", "retry", "--all", *home) == "0 tasks will be done by the workers.\n"
+
+
+def refused_usage(*arguments: str) -> str:
+    command = [*COMMAND, *arguments]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=START_SECONDS)
+    assert outcome.returncode == 2
+    return outcome.stderr
