@@ -16,7 +16,7 @@ FIRST = (
     "duration_minutes", "is_published", "is_preview", "enrolled_at", "published_at", "updated_at", "created_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
-CUTTABLE = {"title", "name", "full_name", "slug", "email", "message", "description", "category"}
+CUTTABLE = {"title", "name", "full_name", "email", "message", "description", "category"}
 TOO_LONG = ("description", "body", "bio", "_url", "metadata")
 MONEY = ("price", "amount", "discount", "total")
 DECIMALS = {"CLP": 0, "JPY": 0, "KRW": 0, "VND": 0, "KWD": 3}
