@@ -52,7 +52,7 @@ class Option:
 
 def options_of(operation: Operation) -> tuple[list[Option], list[Option]]:
     """The options of an operation: those of its path, query and headers, and those of its body."""
-    paths = [_argument(each) for each in operation.located("path")]
+    paths = [_argument(operation, each) for each in operation.located("path")]
     queries = [
         _option(operation, each["name"], each["schema"], each.get("description", ""), required=each.get("required", False))
         for each in operation.located("query")
@@ -64,14 +64,25 @@ def options_of(operation: Operation) -> tuple[list[Option], list[Option]]:
     return [*paths, *queries, *headers], body
 
 
-def _argument(parameter: Node) -> Option:
+def _argument(operation: Operation, parameter: Node) -> Option:
     name = python(parameter["name"])
     settings = {"help": text(parameter.get("description", ""))}
     by_id = parameter["schema"].get("format") == "uuid"
     completes = ("own_course_ids" if by_id else "course_slugs") if name == "course_id" else COMPLETIONS.get(name)
+    completes = completes or _ids(operation, parameter["name"])
     if completes:
         settings["autocompletion"] = f"complete.{completes}"
     return Option(name, "str", settings, name, required=True)
+
+
+def _ids(operation: Operation, parameter: str) -> str:
+    """How the ids in the path are completed: from the list at the path before them, if the contract has one."""
+    path = operation.path.partition(f"{{{parameter}}}")[0]
+    for each in operation.contract.operations():
+        if each.path == path and each.is_list:
+            owners = [python(owner["name"]) for owner in each.located("path")]
+            return f"ids({', '.join(map(repr, [each.name, *owners]))})"
+    return ""
 
 
 def _header(parameter: Node) -> Option:

@@ -128,6 +128,16 @@ def test_a_table_fits_the_terminal(terminal: Any, stand_in: Any, examples: dict[
     assert "1 in all" in seen
 
 
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_what_names_an_item_to_the_next_command_is_never_cut(
+    terminal: Any, stand_in: Any, examples: dict[str, Any], columns: int
+) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, slug="jazz-harmony-voicings-and-reharmonisation"))
+    assert "jazz-harmony-voicings-and-reharmonisation" in terminal("courses", "list", columns=columns)[0]
+    stand_in.respond = lambda _: Reply(200, examples["CategoryPage"])
+    assert examples["CategoryPage"]["results"][0]["id"] in terminal("courses", "list-categories", columns=columns)[0]
+
+
 def test_columns_that_were_asked_for_are_all_there(terminal: Any) -> None:
     seen = terminal("courses", "list", "--fields", "id,slug,title,published_at", columns=60)[0]
     assert "PUBLISHED_AT" in seen.replace("\r\n", "")

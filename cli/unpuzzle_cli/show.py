@@ -18,7 +18,7 @@ FIRST = (
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {
-    "title", "name", "full_name", "slug", "email", "course", "content", "comment", "message", "lesson", "user",
+    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user",
     "description", "category", "instructor",
 }  # fmt: skip
 NAMES = ("title", "name", "slug", "message", "id")
