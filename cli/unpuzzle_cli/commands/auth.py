@@ -323,7 +323,9 @@ def revoke_other_sessions_command(
 )
 def revoke_session_command(
     context: typer.Context,
-    session_id: Annotated[str, typer.Argument(help="The id of the session.")],
+    session_id: Annotated[
+        str, typer.Argument(help="The id of the session.", autocompletion=complete.ids("auth.list_sessions"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -430,7 +432,9 @@ def create_api_key_command(
 )
 def delete_api_key_command(
     context: typer.Context,
-    key_id: Annotated[str, typer.Argument(help="The id of the API key.")],
+    key_id: Annotated[
+        str, typer.Argument(help="The id of the API key.", autocompletion=complete.ids("auth.list_api_keys"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -519,7 +523,9 @@ def list_users_command(
 )
 def update_user_command(
     context: typer.Context,
-    user_id: Annotated[str, typer.Argument(help="The id of the account.")],
+    user_id: Annotated[
+        str, typer.Argument(help="The id of the account.", autocompletion=complete.ids("auth.list_users"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -615,7 +621,12 @@ def list_instructor_applications_command(
 )
 def decide_instructor_application_command(
     context: typer.Context,
-    application_id: Annotated[str, typer.Argument(help="The id of the application.")],
+    application_id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the application.", autocompletion=complete.ids("auth.list_instructor_applications")
+        ),
+    ],
     decision: Annotated[
         Literal["approved", "rejected"], typer.Option("--decision", help="What is decided.", show_default=False)
     ],
