@@ -19,6 +19,8 @@ from unpuzzle_server.kernel.security import ACCESS_COOKIE, REFRESH_COOKIE
 ACCESS_LIFE = timedelta(hours=1)
 REFRESH_LIFE = timedelta(days=30)
 ISSUER, AUDIENCE, ALGORITHM = "unpuzzle", "unpuzzle-api", "HS256"
+CLOCKS_DIFFER = 60
+"""Seconds by which the clock of the machine that issued a token may be ahead of ours."""
 REMEMBERED_TOKENS = 4096
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -71,15 +73,17 @@ class TokenIssuer:
     def verify(self, token: str) -> Claims:
         """Raises AUTH_INVALID_TOKEN for anything but a token of ours that still lives."""
         try:
-            claims, ends = self._decoded(token)
-        except (jwt.InvalidTokenError, ValueError):
+            claims, begins, ends = self._decoded(token)
+        except (jwt.InvalidTokenError, ValueError, TypeError):
             raise invalid_token() from None
-        if ends <= self.clock.timestamp():
+        if not begins <= self.clock.timestamp() < ends:
             raise invalid_token()
         return claims
 
-    def _decode(self, token: str) -> tuple[Claims, float]:
-        """What a token says, and when it ends."""
+    def _decode(self, token: str) -> tuple[Claims, float, float]:
+        """What a token says, from when it is good, and when it ends."""
+        if jwt.get_unverified_header(token).keys() - {"alg", "typ"}:
+            raise jwt.InvalidTokenError("ours name no keys and no extensions")
         payload = jwt.decode(
             token,
             self.key,
@@ -87,9 +91,10 @@ class TokenIssuer:
             audience=AUDIENCE,
             issuer=ISSUER,
             # The times are held against the one clock, not against PyJWT's.
-            options={"require": ["sub", "sid", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            options={"require": ["sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
         )
-        return Claims(UUID(payload["sub"]), UUID(payload["sid"])), payload["exp"]
+        begins = max(payload["iat"] - CLOCKS_DIFFER, payload.get("nbf", 0))
+        return Claims(UUID(payload["sub"]), UUID(payload["sid"])), begins, float(payload["exp"])
 
 
 def invalid_token() -> Problem:
