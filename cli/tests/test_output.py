@@ -133,7 +133,9 @@ def test_what_names_an_item_to_the_next_command_is_never_cut(
     terminal: Any, stand_in: Any, examples: dict[str, Any], columns: int
 ) -> None:
     stand_in.respond = lambda _: page(examples, course(examples, slug="jazz-harmony-voicings-and-reharmonisation"))
-    assert "jazz-harmony-voicings-and-reharmonisation" in terminal("courses", "list", columns=columns)[0]
+    seen = terminal("courses", "list", columns=columns)[0]
+    assert "jazz-harmony-voicings-and-reharmonisation" in seen
+    assert "TITLE" in seen
     stand_in.respond = lambda _: Reply(200, examples["CategoryPage"])
     assert examples["CategoryPage"]["results"][0]["id"] in terminal("courses", "list-categories", columns=columns)[0]
 

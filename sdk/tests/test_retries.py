@@ -172,6 +172,23 @@ def test_timeout_is_an_error_of_its_own(slow: Server) -> None:
         client.system.health()
 
 
+def test_what_was_never_sent_is_safe_to_send_again(examples: dict[str, Any]) -> None:
+    outcomes = iter(
+        [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.Response(200, json=examples["AuthSession"])]
+    )
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with Unpuzzle(base_url="http://api", transport=httpx.MockTransport(respond)) as client:
+        assert client.auth.sign_in(email="a@b.c", password="x").user
+
+
 def test_nobody_there() -> None:
-    with Unpuzzle(base_url="http://127.0.0.1:9", max_retries=1) as client, pytest.raises(errors.APIConnectionError):
-        client.system.health()
+    with Unpuzzle(base_url="http://127.0.0.1:9", max_retries=1) as client:
+        with pytest.raises(errors.APIConnectionError) as caught:
+            client.auth.sign_in(email="a@b.c", password="x")
+        assert not caught.value.sent

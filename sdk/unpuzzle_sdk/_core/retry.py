@@ -36,7 +36,8 @@ def retry_delay(
 
 def _worth_it(request: Request, outcome: Answer | APIConnectionError) -> bool:
     if isinstance(outcome, APIConnectionError):
-        return request.repeatable and not isinstance(outcome, InvalidRequestError)
+        safe = request.repeatable or not outcome.sent
+        return safe and not isinstance(outcome, InvalidRequestError)
     # The server knows what it has done with the request, and so has the last word.
     told = outcome.headers.get("x-should-retry", "").lower() if outcome.status >= 400 else ""
     return told == "true" or (told != "false" and request.repeatable and _may_pass(outcome))

@@ -28,6 +28,7 @@ Timeout: TypeAlias = float | httpx.Timeout | None
 _CONNECT_TIMEOUT = 5.0
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # A host name or a header that can't be encoded is a UnicodeError.
 _MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
 _FAILURES = (httpx.RequestError, *_MALFORMED)
@@ -71,13 +72,14 @@ def _failure(request: Request, error: Exception) -> APIConnectionError:
     locals are headers and bodies.
     """
     what, kind = f"{request.method} {request.path}", type(error).__name__
+    sent = not isinstance(error, (*_UNCONNECTED, *_MALFORMED))
     if isinstance(error, _MALFORMED):
         # Their texts repeat what is wrong, which may be a token.
-        return InvalidRequestError(f"{what}: not sent, as the address or a header is malformed ({kind})")
+        return InvalidRequestError(f"{what}: not sent, as the address or a header is malformed ({kind})", sent=sent)
     reason = f"{kind}: {error}".rstrip(": ")
     if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(f"{what}: no answer in time ({reason})")
-    return APIConnectionError(f"{what}: {reason}")
+        return APITimeoutError(f"{what}: no answer in time ({reason})", sent=sent)
+    return APIConnectionError(f"{what}: {reason}", sent=sent)
 
 
 def _answer(response: httpx.Response) -> Answer:
