@@ -52,3 +52,15 @@ def test_an_answer_is_shown_as_the_server_gave_it(unpuzzle: Any, instructor: Per
 
 def test_the_contract_comes_byte_for_byte(unpuzzle: Any, instructor: Person) -> None:
     assert unpuzzle("system", "openapi-yaml").stdout == instructor.api.get("/api/v1/openapi.yaml").text
+
+
+def test_an_api_key_signs_in_and_does_what_its_scopes_say(unpuzzle: Any, signed_in: Person) -> None:
+    made = unpuzzle("auth", "create-api-key", "--name", "script", "--scopes", "courses:read", "--json")
+    assert made.returncode == 0, made.stderr
+    key = json.loads(made.stdout)["key"]
+    assert unpuzzle("auth", "login", "--with-key", stdin="unp_wrong\n").returncode == 4
+    assert unpuzzle("auth", "login", "--with-key", stdin=f"{key}\n").returncode == 0
+    assert unpuzzle("courses", "list-own", "--json").returncode == 0
+    refused = unpuzzle("courses", "create", "--title", "No")
+    assert (refused.returncode, "courses:write" in refused.stderr) == (4, True)
+    assert unpuzzle("courses", "list-own", "--json", UNPUZZLE_API_KEY=key).returncode == 0

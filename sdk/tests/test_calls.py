@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import json
 import logging
+import pickle
 import threading
 import time
 import traceback
@@ -249,6 +251,35 @@ def test_environment(monkeypatch: pytest.MonkeyPatch, server: Server, examples: 
     with Unpuzzle() as client:
         client.auth.get_profile()
     assert server.received[0].headers["authorization"] == "Bearer canary-token"
+
+
+def test_an_api_key_is_sent_in_the_place_of_a_token(
+    monkeypatch: pytest.MonkeyPatch, server: Server, examples: dict[str, Any]
+) -> None:
+    server.respond = lambda _: Reply(json=examples["User"])
+    monkeypatch.setenv("UNPUZZLE_API_KEY", "unp_from_the_environment")
+    for given, sent in (({"api_key": "unp_canary"}, "unp_canary"), ({}, "unp_from_the_environment")):
+        with Unpuzzle(base_url=server.url, **given) as client:
+            client.auth.get_profile()
+            assert "unp_" not in repr(client)
+        assert server.received[-1].headers["authorization"] == f"Bearer {sent}"
+    with pytest.raises(ValueError, match="only one of them"):
+        Unpuzzle(token="x", api_key="unp_x")
+
+
+def test_a_sign_up_that_waits_for_a_mail_says_so(server: Server) -> None:
+    server.respond = lambda _: Reply(202, json={"message": "Open the link that was sent to you"})
+    with (
+        Unpuzzle(base_url=server.url) as client,
+        pytest.raises(errors.ConfirmationRequired, match="Open the link") as caught,
+    ):
+        client.auth.sign_up(email="a@b.c", password="correct horse", full_name="A")
+    assert caught.value.status_code == 202
+    assert (
+        str(copy.copy(caught.value))
+        == str(pickle.loads(pickle.dumps(caught.value)))
+        == "Open the link that was sent to you"
+    )
 
 
 @pytest.mark.parametrize("url", ["http://a\0b", "http://xn--", f"http://{'a' * 80}.b"])

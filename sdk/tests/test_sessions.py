@@ -105,17 +105,17 @@ def test_tokens_about_to_end_are_exchanged_first(client: Unpuzzle, server: Serve
 def test_threads_share_one_refresh(server: Server, accounts: Accounts) -> None:
     with (
         Unpuzzle(base_url=server.url, token_store=stale()) as client,
-        ThreadPoolExecutor(50) as pool,
+        ThreadPoolExecutor(200) as pool,
     ):
-        emails = list(pool.map(lambda _: client.auth.get_profile().email, range(50)))
-    assert len(emails) == 50
+        emails = list(pool.map(lambda _: client.auth.get_profile().email, range(200)))
+    assert len(emails) == 200
     assert accounts.refreshes == 1
 
 
 def test_tasks_share_one_refresh(server: Server, accounts: Accounts) -> None:
     async def main() -> None:
         async with AsyncUnpuzzle(base_url=server.url, token_store=stale()) as client:
-            await asyncio.gather(*(client.auth.get_profile() for _ in range(50)))
+            await asyncio.gather(*(client.auth.get_profile() for _ in range(200)))
 
     asyncio.run(main())
     assert accounts.refreshes == 1
