@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
 from sqlalchemy import text
 
 from unpuzzle_server.kernel import tasks
@@ -177,13 +178,20 @@ class Runner:
     async def tend(self) -> None:
         """Everything that goes on beside the tasks, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again_and_again(self._send_all_due, POLL_SECONDS))
+            group.create_task(_again_and_again(self._dispatch, POLL_SECONDS))
             group.create_task(_again_and_again(self.renew, self.lease.total_seconds() / 3))
             group.create_task(_again_and_again(self.ask_for_periodic, PERIODIC_SECONDS))
 
-    async def _send_all_due(self) -> None:
-        while await self.send_due() == BATCH:
-            pass
+    async def _dispatch(self) -> None:
+        """Sends what is due, at once where it is told, else when it looks."""
+        url = self.kernel.settings.database_worker_url
+        async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as connection:
+            await connection.execute("LISTEN unpuzzle_tasks")
+            while True:
+                while await self.send_due() == BATCH:
+                    pass
+                async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
 
 
 async def _again_and_again(act: Callable[[], Awaitable[None]], seconds: float) -> None:
