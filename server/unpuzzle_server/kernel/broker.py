@@ -64,7 +64,7 @@ def connected(settings: Settings) -> Celery:
         "wait_time_seconds": 0,  # a long poll would hold one of PostgreSQL's sessions, and is slower than a notification
         "use_notify": True,
         "pool_size": 2,
-        "pool_timeout": 2,
+        "pool_timeout": 1,
     }
     return _celery("unpuzzle://postgresql", Queue(QUEUE, no_declare=True), options)
 
