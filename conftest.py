@@ -1,3 +1,3 @@
-"""Fixtures that the server's tests, the contract tests and the clients' tests share: one running server, and what was seen of it."""
+"""Fixtures that the server's tests, the contract tests and the clients' tests share: a running server and what was seen of it."""
 
 pytest_plugins = ["server_fixtures", "matrix"]

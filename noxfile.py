@@ -84,6 +84,9 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "sdk/unpuzzle_sdk")
     session.run("mypy", "cli/unpuzzle_cli")
     session.run("pyright", "sdk/unpuzzle_sdk")
+    session.run("mypy", "sdk/tests/user_code.py")
+    session.run("pyright", "--project", "sdk/tests/pyrightconfig.json")
+    session.run("pyright", "--verifytypes", "unpuzzle_sdk", "--ignoreexternal")
 
 
 @nox.session
@@ -103,6 +106,6 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What the speed claims rest on: ours beside its peers in one run."""
-    install(session, parts=["./server", "./sdk"])
+    install(session)
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)

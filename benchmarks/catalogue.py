@@ -58,8 +58,9 @@ def fill(owner_url: str) -> None:
 
 
 def forget_enrollments(owner_url: str) -> None:
-    """Before each round, so that everybody enrols the same learners in the same courses."""
+    """Before each round, so that everybody enrols the same learners in the same courses, with the same keys."""
     fresh = [f"learner-{number}@example.com" for number in range(1, FRESH_LEARNERS + 1)]
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("DELETE FROM enrollments WHERE user_id IN (SELECT id FROM users WHERE email = ANY (%s))", [fresh])
-        connection.execute("VACUUM enrollments, course_stats")
+        connection.execute("DELETE FROM idempotency_keys")
+        connection.execute("VACUUM enrollments, course_stats, idempotency_keys")

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+Rounds = dict[str, list[float]]
+"""One figure a round: of ours, and of its peers."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -17,8 +20,10 @@ class Spread:
     def of(cls, values: Sequence[float]) -> "Spread":
         return cls(median(values), min(values), max(values))
 
-    def shown(self, digits: int = 1, unit: str = "") -> str:
-        return f"{self.middle:,.{digits}f}{unit} ({self.least:,.{digits}f} – {self.most:,.{digits}f})"
+    def __str__(self) -> str:
+        """With three significant digits of the median, or all before the point."""
+        digits = 0 if self.middle >= 100 else 1 if self.middle >= 10 else 2
+        return f"{self.middle:,.{digits}f} ({self.least:,.{digits}f} – {self.most:,.{digits}f})"
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:

@@ -38,7 +38,7 @@ class Server:
 def running(settings: dict[str, str], urls: dict[str, str], logs: Path) -> Iterator[list[Server]]:
     """Ours and its peers side by side: one process each, on the same loop and the same HTTP parser."""
     with ExitStack() as stack:
-        yield [stack.enter_context(_running(name, {**settings, **urls_of(name, urls)}, logs)) for name in APPS]
+        yield [stack.enter_context(serving(name, app, {**settings, **urls_of(name, urls)}, logs)) for name, app in APPS.items()]
 
 
 def urls_of(name: str, urls: dict[str, str]) -> dict[str, str]:
@@ -47,9 +47,10 @@ def urls_of(name: str, urls: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _running(name: str, settings: dict[str, str], logs: Path) -> Iterator[Server]:
+def serving(name: str, app: str, settings: dict[str, str], logs: Path) -> Iterator[Server]:
+    """An app in a process of its own; `app` is a factory."""
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", APPS[name], "--port", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "uvicorn", "--factory", app, "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     log_path = logs / f"{name}.log"
     with log_path.open("wb") as log:

@@ -1,4 +1,5 @@
-"""The story of the product, played through the SDK against a fresh server: a course is written, published, found and taken.
+"""The story of the product, played through the SDK against a fresh server: a course is written, published, found,
+taken, learnt and reviewed.
 
 python demo/story.py        starts `unpuzzle-server` on a free port with an empty data directory, and ends it again
 """
@@ -14,11 +15,13 @@ from typing import Any
 
 from unpuzzle_sdk import Unpuzzle, errors
 
+VIDEO, MINUTES = "Finding the stuck point", 10
 SECTIONS = {
-    "Seeing the problem": ["What a puzzle is", "Finding the stuck point", "Asking a smaller question"],
+    "Seeing the problem": ["What a puzzle is", VIDEO, "Asking a smaller question"],
     "Trying things": ["Guessing on purpose", "Keeping notes", "Knowing when to stop"],
     "Explaining it": ["Teaching a friend", "Writing it down"],
 }
+ADDED = "Getting stuck again"
 LESSON = "<p>Take a problem that you gave up on. Write one sentence that says where you stopped, and one that says why.</p>"
 
 
@@ -81,6 +84,11 @@ def play(base_url: str) -> None:
     publish_course(tell, teacher, course_id)
     find_course(tell, learner, course_id)
     enrol(tell, learner, course_id)
+    video_id = watch(tell, learner, course_id)
+    reflect(tell, learner, video_id)
+    complete(tell, learner, course_id)
+    review(tell, teacher, learner, course_id)
+    add_lesson(tell, teacher, learner, course_id)
     check_end_state(tell, teacher, learner, course_id)
 
 
@@ -97,7 +105,10 @@ def write_course(tell: Narrator, teacher: Unpuzzle) -> str:
     for title, lessons in SECTIONS.items():
         section = teacher.content.create_section(course.id, title=title, is_published=True)
         for number, lesson in enumerate(lessons):
-            teacher.content.create_lesson(section.id, title=lesson, type="article", body=LESSON, is_preview=number == 0)
+            kind, seconds = ("video", MINUTES * 60) if lesson == VIDEO else ("article", 0)
+            teacher.content.create_lesson(
+                section.id, title=lesson, type=kind, duration_seconds=seconds, body=LESSON, is_preview=number == 0
+            )
     course_now = teacher.courses.get_own(course.id)
     tell.step("Ada writes it", sections=course_now.sections_count, lessons=course_now.lessons_count)
     return course.id
@@ -138,15 +149,75 @@ def enrol(tell: Narrator, learner: Unpuzzle, course_id: str) -> None:
         tell.refused("Charles enrols a second time, and is refused", error)
 
 
+def watch(tell: Narrator, learner: Unpuzzle, course_id: str) -> str:
+    course = learner.learning.get_course(course_id, texts=False)
+    video = next(lesson for lesson in course.sections[0].lessons if lesson.title == VIDEO)
+    tell.step("Charles opens the course", first=course.next_lesson.title, video=f"{video.title} ({video.duration_seconds} s)")
+    for what, start, end in [
+        ("Charles watches the first half", 0, 300),
+        ("Charles replays two minutes: each moment counts once", 120, 240),
+        ("Charles seeks ahead: what he skipped does not count", 480, 600),
+        ("Charles goes back to what he skipped, and that completes the video", 300, 480),
+    ]:
+        now = learner.learning.record_progress(video.id, position_seconds=end, watched=[{"start": start, "end": end}])
+        ranges = ", ".join(f"{part.start:g}-{part.end:g}" for part in now.watched)
+        tell.step(what, watched=ranges, watch_time=f"{now.watch_time_seconds} s", completed=now.is_completed)
+    return video.id
+
+
+def reflect(tell: Narrator, learner: Unpuzzle, video_id: str) -> None:
+    reflection = learner.reflections.create(
+        lesson_id=video_id, content="I look for the answer before I know the question.", tags=["stuck"], timestamp_seconds=252.5
+    )
+    where = f"{reflection.lesson.title}, at {reflection.timestamp_seconds} s"
+    tell.step("Charles notes the moment where he got stuck", type=reflection.type, where=where, content=reflection.content)
+
+
+def complete(tell: Narrator, learner: Unpuzzle, course_id: str) -> None:
+    while lesson := learner.learning.get_course(course_id, texts=False).next_lesson:
+        done = learner.learning.complete_lesson(lesson.lesson_id)
+    percent, moment = done.progress_percentage, done.course_completed_at
+    tell.step("Charles completes lesson after lesson, and so the course", percent=percent, completed_at=moment)
+
+
+def review(tell: Narrator, teacher: Unpuzzle, learner: Unpuzzle, course_id: str) -> None:
+    written = learner.learning.create_review(course_id, rating=5, comment="I know now where I am stuck.")
+    tell.step("Charles reviews it", rating=written.rating, comment=written.comment)
+    told = teacher.notifications.list(unread_only=True).results[0]
+    tell.step("Ada is told", title=told.title, message=told.message)
+
+
+def add_lesson(tell: Narrator, teacher: Unpuzzle, learner: Unpuzzle, course_id: str) -> None:
+    *_, section = teacher.content.list_sections(course_id)
+    lesson = teacher.content.create_lesson(section.id, title=ADDED, type="article", body=LESSON)
+    tell.step("Ada adds a lesson", title=lesson.title)
+    told = [f"{item.title}: {item.message}" for item in learner.notifications.list()]
+    tell.step("Charles reads what has happened", newest=told[0], then=told[1], first=told[-1])
+    learner.notifications.mark_all_read()
+    progress = learner.learning.get_progress(course_id)
+    lessons = f"{progress.completed_lessons} of {progress.total_lessons}"
+    spent = f"{progress.time_spent.today_minutes} minutes today"
+    tell.step("Charles looks at his progress", lessons=lessons, percent=progress.overall_progress, time_spent=spent)
+
+
 def check_end_state(tell: Narrator, teacher: Unpuzzle, learner: Unpuzzle, course_id: str) -> None:
     course = learner.courses.get(course_id)
     own = teacher.courses.list_own()
+    taken = learner.learning.list_courses().results[0]
+    progress = learner.learning.get_progress(course_id)
+    unread = learner.notifications.list().data.unread_count
     expected = {
         "the course is published": course.status == "published",
         "it has 3 sections": course.sections_count == len(SECTIONS) == len(course.sections),
-        "it has 8 lessons": course.lessons_count == sum(map(len, SECTIONS.values())),
+        "it has 9 lessons": course.lessons_count == sum(map(len, SECTIONS.values())) + 1,
         "one learner takes it": course.students_count == 1,
         "Ada has one course": own.count == 1,
+        "Charles completed it, and it stays completed": taken.status == "completed",
+        "he has 8 of 9 lessons": (progress.completed_lessons, progress.overall_progress) == (8, 89),
+        "he watched 10 minutes, each once": progress.time_spent.total_minutes == MINUTES,
+        "its rating is his": (course.rating, course.reviews_count) == (5, 1),
+        "he keeps one reflection": learner.reflections.list(course_id=course_id, tag="stuck").count == 1,
+        "he has read all 3 notifications": (learner.notifications.list().count, unread) == (3, 0),
     }
     tell.step("The end state")
     for what, true in expected.items():

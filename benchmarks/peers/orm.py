@@ -88,6 +88,15 @@ class Stats(Base):
     rating: Mapped[float | None] = mapped_column(Numeric(asdecimal=False))
 
 
+class KeptCount(Base):
+    """How many published courses there are, kept by triggers, so that nobody has to count them."""
+
+    __tablename__ = "catalogue_counts"
+    category_id: Mapped[UUID] = mapped_column(ForeignKey("categories.id"), primary_key=True)
+    difficulty: Mapped[str] = mapped_column(primary_key=True)
+    courses_count: Mapped[int]
+
+
 class Lesson(Base):
     __tablename__ = "lessons"
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -14,7 +14,7 @@ from sqlalchemy import Numeric, cast, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import joinedload, selectinload, undefer
 
-from peers.orm import Course, Enrollment, LoginSession, RefreshToken, Section, Stats, User
+from peers.orm import Course, Enrollment, KeptCount, LoginSession, RefreshToken, Section, Stats, User
 from peers.tokens import TokenReader
 from unpuzzle_server.auth.passwords import Passwords
 from unpuzzle_server.auth.tokens import ACCESS_LIFE, REFRESH_LIFE, Claims, TokenIssuer, derived_key, refresh_hash
@@ -69,7 +69,7 @@ class Store:
 
     async def list_courses(self, page: int, page_size: int) -> dict[str, Any]:
         async with self.sessions() as session:
-            count = await session.scalar(select(func.count()).select_from(Course).where(PUBLISHED)) or 0
+            count = await session.scalar(select(func.sum(KeptCount.courses_count))) or 0
             newest = SUMMARY.where(PUBLISHED).order_by(Course.published_at.desc(), Course.id)
             courses = (await session.scalars(newest.limit(page_size).offset((page - 1) * page_size))).all()
         return {**self._page(count, page, page_size), "results": courses}

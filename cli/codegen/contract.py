@@ -101,12 +101,28 @@ class Operation:
 
     @property
     def key(self) -> str:
-        """The column of a list that names an item to the next command: its slug where the contract takes it."""
-        one = re.compile(re.escape(self.path) + r"\{\w+\}/")
-        items = [item for path, item in self.contract.document["paths"].items() if one.fullmatch(path)]
-        parameters = [self.contract.resolved(each) for item in items for each in item.get("parameters", [])]
-        slugged = any(each["in"] == "path" and each["schema"].get("format") != "uuid" for each in parameters)
-        return "slug" if slugged else "id"
+        """The column of a list that names an item to the next command: a slug where the contract takes one."""
+        next_ones = re.compile(re.escape(self.path) + r"\{(\w+)\}/")
+        for path, item in self.contract.document["paths"].items():
+            if found := next_ones.match(path):
+                parameters = map(self.contract.resolved, item["parameters"])
+                taken = next(each for each in parameters if (each["in"], each["name"]) == ("path", found[1]))
+                return self._naming(found[1], "id" if taken["schema"].get("format") == "uuid" else "slug")
+        return "id"
+
+    def _naming(self, parameter: str, own: str) -> str:
+        """The column that holds what a parameter takes, as `course_id` is the `id` of a course."""
+        if "id" in self.item:
+            return own
+        return parameter if parameter in self.item else f"{parameter.removesuffix('_id')}.{own}"
+
+    @property
+    def item(self) -> Node:
+        """The fields of what a list holds."""
+        answer = self.contract.resolved(self.raw["responses"]["200"]["content"]["application/json"]["schema"])
+        listed = self.contract.resolved(answer["properties"][self.raw["x-unpuzzle-pagination"]["items"]])
+        found: Node = self.contract.resolved(listed["items"]).get("properties", {})
+        return found
 
     def located(self, *places: str) -> list[Node]:
         """The parameters in the path, the query or the headers that a command takes."""

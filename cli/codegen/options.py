@@ -52,7 +52,7 @@ class Option:
 
 def options_of(operation: Operation) -> tuple[list[Option], list[Option]]:
     """The options of an operation: those of its path, query and headers, and those of its body."""
-    paths = [_argument(each) for each in operation.located("path")]
+    paths = [_argument(operation, each) for each in operation.located("path")]
     queries = [
         _option(operation, each["name"], each["schema"], each.get("description", ""), required=each.get("required", False))
         for each in operation.located("query")
@@ -64,14 +64,25 @@ def options_of(operation: Operation) -> tuple[list[Option], list[Option]]:
     return [*paths, *queries, *headers], body
 
 
-def _argument(parameter: Node) -> Option:
+def _argument(operation: Operation, parameter: Node) -> Option:
     name = python(parameter["name"])
     settings = {"help": text(parameter.get("description", ""))}
     by_id = parameter["schema"].get("format") == "uuid"
     completes = ("own_course_ids" if by_id else "course_slugs") if name == "course_id" else COMPLETIONS.get(name)
+    completes = completes or _ids(operation, parameter["name"])
     if completes:
         settings["autocompletion"] = f"complete.{completes}"
     return Option(name, "str", settings, name, required=True)
+
+
+def _ids(operation: Operation, parameter: str) -> str:
+    """How the ids in the path are completed: from the list at the path before them, if the contract has one."""
+    path = operation.path.partition(f"{{{parameter}}}")[0]
+    for each in operation.contract.operations():
+        if each.path == path and each.is_list:
+            owners = [python(owner["name"]) for owner in each.located("path")]
+            return f"ids({', '.join(map(repr, [each.name, *owners]))})"
+    return ""
 
 
 def _header(parameter: Node) -> Option:
@@ -173,17 +184,31 @@ def _number(contract: Contract, name: str, schema: Node) -> Conversion:
 def _array(contract: Contract, name: str, schema: Node) -> Conversion:
     item = contract.resolved(schema["items"]).get("type", "object")
     if item in ("object", "array"):
-        about = "JSON; may be repeated, or one array, `@file` or `-`."
-        return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
+        return _objects(contract, name, contract.resolved(schema["items"]))
     if item in ("integer", "number"):
         return Conversion(f"list[{'int' if item == 'integer' else 'float'}]", f"{name} or None", "May be repeated.")
     nullable = ", nullable=True" if schema.get("nullable") else ""
     return Conversion("list[str]", f"values.strings({name}{nullable})", "May be repeated; '' for an empty list.")
 
 
-def _object(contract: Contract, name: str, schema: Node) -> Conversion:
+def _objects(contract: Contract, name: str, item: Node) -> Conversion:
+    fields, texts = _fields(contract, item)
+    about = "May be repeated; JSON, an array of it, `@file` and `-` are taken too."
+    if not fields:
+        return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
+    given = ",".join(f"{field}=…" for field in fields)
+    value = f"values.objects({name}, fields={tuple(fields)!r}, strings={texts!r})"
+    return Conversion("list[str]", value, f"As `{given}`. {about}", {"metavar": "'KEY=VALUE,…'"})
+
+
+def _fields(contract: Contract, schema: Node) -> tuple[Node, tuple[str, ...]]:
+    """The fields of an object, and which of them are texts, whatever they look like."""
     fields = {key: contract.resolved(field) for key, field in schema.get("properties", {}).items()}
-    texts = tuple(key for key, field in fields.items() if field.get("type") == "string" and not field.get("nullable"))
+    return fields, tuple(key for key, field in fields.items() if field.get("type") == "string" and not field.get("nullable"))
+
+
+def _object(contract: Contract, name: str, schema: Node) -> Conversion:
+    fields, texts = _fields(contract, schema)
     rest = schema.get("additionalProperties")
     all_texts = not fields and isinstance(rest, dict) and contract.resolved(rest).get("type") == "string"
     known = f"Of: {', '.join(fields)}. " if fields else ""

@@ -65,6 +65,7 @@ def test_an_error_answer_is_data_too(unpuzzle: Any, stand_in: Any) -> None:
     outcome = unpuzzle("api", "GET", "nothing/", "-i")
     assert outcome.returncode == 5
     assert outcome.stdout.startswith("HTTP 404\n")
+    assert "x-request-id: req_1\n" in outcome.stdout
     assert json.loads(outcome.stdout.partition("\n\n")[2])["error"]["code"] == "NOT_FOUND"
     assert "request id: req_1" in outcome.stderr
 

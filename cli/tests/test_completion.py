@@ -1,5 +1,8 @@
 """Completion in three shells: commands, options, choices, and what is on the server."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -35,6 +38,26 @@ def test_own_courses_are_completed_by_their_ids(unpuzzle: Any, stand_in: Any, ex
     stand_in.respond = lambda _: Reply(200, examples["OwnCoursePage"])
     known = examples["OwnCoursePage"]["results"][0]["id"]
     assert known in unpuzzle(**bash("unpuzzle", "courses", "publish", known[:4])).stdout
+
+
+def test_ids_are_completed_from_the_list_that_they_are_in(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["SectionPage"])
+    section = examples["SectionPage"]["results"][0]
+    found = unpuzzle(**other("fish", "unpuzzle", "content", "get-section", "some-course", section["id"][:4])).stdout
+    assert section["id"] in found
+    assert section["title"] in found
+    assert stand_in.received[0].path == "/api/v1/content/courses/some-course/sections/"
+
+
+def test_bash_completes_with_the_script_that_is_printed(unpuzzle: Any, environment: dict[str, str], tmp_path: Any) -> None:
+    command = tmp_path / "unpuzzle"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m unpuzzle_cli "$@"\n')
+    command.chmod(0o755)
+    asked = 'COMP_WORDS=(unpuzzle courses get intro) COMP_CWORD=3; _unpuzzle_completion unpuzzle; echo "${COMPREPLY[@]}"'
+    script = unpuzzle("completion", "bash").stdout + asked
+    path = f"{tmp_path}{os.pathsep}{environment['PATH']}"
+    bash = subprocess.run(["bash", "-c", script], env={**environment, "PATH": path}, capture_output=True, text=True, check=True)
+    assert bash.stdout.split() == [PYTHON]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What went wrong, why, and what to type next; and the exit code for programs."""
 
+import time
 from typing import Any
 
 import pytest
@@ -69,6 +70,9 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["auth", "login", "--email", "x@example.com"], "--password-stdin"),
         (["auth", "login"], "--email"),
         (["courses", "list", "--base-url", "http://x\x01"], "is not an address"),
+        (["courses", "list", "--base-url", "ftp://x"], "Such as: https://api.unpuzzle.com"),
+        (["courses", "list", "--base-url", "http://xn--"], "malformed"),
+        (["courses", "get", ".."], "course_id must not be"),
         (["completion", "tcsh"], "bash, zsh and fish"),
     ],
 )
@@ -86,6 +90,36 @@ def test_a_server_that_is_not_there_is_one_sentence(unpuzzle: Any) -> None:
     assert outcome.returncode == 1
     assert "can't be reached" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_a_server_that_is_slow_is_waited_for_as_the_profile_says(unpuzzle: Any, stand_in: Any) -> None:
+    def slow(_: object) -> Reply:
+        time.sleep(0.2)
+        return Reply(500)
+
+    stand_in.respond = slow
+    assert unpuzzle("config", "set", "timeout", "0.02").returncode == 0
+    outcome = unpuzzle("courses", "get", "x")
+    assert outcome.returncode == 1
+    assert "unpuzzle config set timeout" in outcome.stderr
+
+
+def test_a_token_that_no_header_can_carry_is_told_and_not_shown(unpuzzle: Any, stand_in: Any) -> None:
+    outcome = unpuzzle("auth", "get-profile", UNPUZZLE_TOKEN="canary\nX-A: b")
+    assert (outcome.returncode, stand_in.received) == (2, [])
+    assert "UNPUZZLE_TOKEN" in outcome.stderr
+    assert "canary" not in outcome.stderr
+
+
+def test_errors_keep_their_words_whole_on_a_terminal_and_their_lines_in_a_pipe(
+    unpuzzle: Any, terminal: Any, stand_in: Any
+) -> None:
+    message = " ".join(f"word{number}" for number in range(30))
+    stand_in.respond = lambda _: error(404, "NOT_FOUND", message=message)
+    assert message in unpuzzle("courses", "get", "x").stderr
+    seen = terminal("courses", "get", "x", columns=60)[0]
+    assert max(map(len, seen.splitlines())) <= 60
+    assert set(message.split()) <= set(seen.split())
 
 
 def test_a_page_of_a_proxy_is_no_crash(unpuzzle: Any, stand_in: Any) -> None:

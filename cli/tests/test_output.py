@@ -84,6 +84,40 @@ def test_lists_inside_are_tables_on_a_terminal(terminal: Any, stand_in: Any, exa
     assert "Getting Started" in seen
 
 
+def test_lists_inside_of_lists_are_tables_too_if_they_hold_things(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["LearningCourse"])
+    seen = terminal("learning", "get-course", PYTHON, columns=140)[0]
+    assert "Getting Started: lessons" in seen
+    assert "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d  Introduction" in seen
+    assert "Introduction: watched" not in seen
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "names", "hidden"),
+    [
+        ("StudentCoursePage", ["learning", "list-courses"], "COURSE.SLUG STATUS PROGRESS.PERCENTAGE", "ENROLLMENT_ID"),
+        ("EnrollmentPage", ["enrollments", "list"], "ENROLLMENT_ID COURSE STATUS PROGRESS_PERCENTAGE", "CERTIFICATE"),
+        ("ReflectionPage", ["reflections", "list"], "ID CONTENT LESSON TYPE", "LESSON_ID"),
+        ("ReviewPage", ["courses", "list-reviews", PYTHON], "ID COMMENT USER RATING", "COURSE_ID"),
+        ("NotificationPage", ["notifications", "list"], "ID TITLE MESSAGE TYPE IS_READ", "READ_AT"),
+    ],
+)
+def test_a_list_shows_what_to_type_next_then_names_and_texts_and_no_other_ids_nor_empty_columns(
+    terminal: Any, stand_in: Any, examples: dict[str, Any], page: str, command: list[str], names: str, hidden: str
+) -> None:
+    stand_in.respond = lambda _: Reply(200, examples[page])
+    shown = terminal(*command, columns=140, NO_COLOR="1")[0].splitlines()[0].split()
+    assert " ".join(shown).startswith(names)
+    assert hidden not in shown
+
+
+def test_a_pipe_gets_the_fields_of_objects_without_a_name(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["StudentCoursePage"])
+    (item,) = examples["StudentCoursePage"]["results"]
+    fields = [item["course"]["slug"], item["course"]["title"], item["status"], str(item["progress"]["percentage"])]
+    assert unpuzzle("learning", "list-courses").stdout.split("\t")[:4] == fields
+
+
 @pytest.mark.parametrize("columns", [40, 80, 140])
 def test_a_table_fits_the_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any], columns: int) -> None:
     stand_in.respond = lambda _: page(examples, course(examples, title="A very long title of a course " * 5))
@@ -92,6 +126,18 @@ def test_a_table_fits_the_terminal(terminal: Any, stand_in: Any, examples: dict[
     assert code == 0
     assert max(map(len, lines)) <= columns
     assert "1 in all" in seen
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_what_names_an_item_to_the_next_command_is_never_cut(
+    terminal: Any, stand_in: Any, examples: dict[str, Any], columns: int
+) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, slug="jazz-harmony-voicings-and-reharmonisation"))
+    seen = terminal("courses", "list", columns=columns)[0]
+    assert "jazz-harmony-voicings-and-reharmonisation" in seen
+    assert "TITLE" in seen
+    stand_in.respond = lambda _: Reply(200, examples["CategoryPage"])
+    assert examples["CategoryPage"]["results"][0]["id"] in terminal("courses", "list-categories", columns=columns)[0]
 
 
 def test_columns_that_were_asked_for_are_all_there(terminal: Any) -> None:

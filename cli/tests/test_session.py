@@ -142,6 +142,19 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_profile(unpuzzle: An
     assert (before.returncode, stand_in.received[-1].path) == (0, "/before/api/v1/courses/")
 
 
+def test_production_is_the_default(unpuzzle: Any) -> None:
+    outcome = unpuzzle("auth", "status", UNPUZZLE_BASE_URL="")
+    assert outcome.returncode == 4
+    assert outcome.stderr.startswith("unpuzzle: Nobody is signed in to https://api.unpuzzle.com.")
+
+
+def test_a_flag_wins_over_the_profile_of_the_environment(unpuzzle: Any, stand_in: Any) -> None:
+    unpuzzle("config", "set", "base_url", f"{stand_in.url}/flag", "--profile", "flag")
+    unpuzzle("config", "set", "base_url", f"{stand_in.url}/environment", "--profile", "environment")
+    unpuzzle("courses", "list", "--profile", "flag", UNPUZZLE_PROFILE="environment", UNPUZZLE_BASE_URL="")
+    assert stand_in.received[-1].path == "/flag/api/v1/courses/"
+
+
 def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> None:
     unpuzzle("config", "set", "base_url", "http://127.0.0.1:1")
     unpuzzle("config", "set", "base_url", stand_in.url + "/", "--profile", "local one")

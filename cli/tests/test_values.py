@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from loopback import Reply
 
+from unpuzzle_cli import values
+
 
 @pytest.fixture
 def sent(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> Any:
@@ -47,6 +49,43 @@ def test_objects_are_pairs_or_json(sent: Any) -> None:
     pairs = sent(*change, "learning_reminders=false", "--preferences", "timezone=null")
     assert pairs.json == {"preferences": {"learning_reminders": False, "timezone": "null"}}
     assert sent(*change, '{"timezone": "UTC"}').json == {"preferences": {"timezone": "UTC"}}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["start=0,end=42.5", "start=60, end=90"],
+        ["start=0,end=42.5", '{"start": 60, "end": 90}'],
+        ['[{"start": 0, "end": 42.5}, {"start": 60, "end": 90}]'],
+        ["-"],
+    ],
+)
+def test_a_list_of_objects_is_typed_as_pairs_or_json(
+    unpuzzle: Any, stand_in: Any, examples: dict[str, Any], typed: list[str]
+) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["LessonProgress"])
+    watched = [word for value in typed for word in ("--watched", value)]
+    stdin = '[{"start": 0, "end": 42.5}, {"start": 60, "end": 90}]'
+    outcome = unpuzzle("learning", "record-progress", "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", *watched, stdin=stdin)
+    assert outcome.returncode == 0, outcome.stderr
+    assert stand_in.received[-1].json == {"watched": [{"start": 0, "end": 42.5}, {"start": 60, "end": 90}]}
+
+
+def test_an_empty_text_is_an_empty_list_of_objects(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(200, examples["LessonProgress"])
+    unpuzzle("learning", "record-progress", "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", "--watched", "")
+    assert stand_in.received[-1].json == {"watched": []}
+
+
+def test_a_comma_belongs_to_a_text_unless_a_field_comes_behind_it() -> None:
+    found = values.objects(["text=one, two=2,right=true"], fields=("text", "right"), strings=("text",))
+    assert found == [{"text": "one, two=2", "right": True}]
+
+
+def test_what_is_neither_pairs_nor_json_is_told(unpuzzle: Any) -> None:
+    outcome = unpuzzle("learning", "record-progress", "x", "--watched", "0-30")
+    assert outcome.returncode == 2
+    assert "0-30 is not of the form key=value." in outcome.stderr
 
 
 def test_headers_of_the_contract_are_options(sent: Any) -> None:

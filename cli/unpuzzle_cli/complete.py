@@ -36,6 +36,21 @@ def category_ids(context: typer.Context, incomplete: str) -> Found:
     return _beginning(incomplete, _asked(context, lambda client: [(item.id, item.name) for item in _categories(client)]))
 
 
+def ids(operation: str, *owners: str) -> Callable[[typer.Context, str], Found]:
+    """Completes the ids of a list. `owners` are the arguments that say whose list, and stand on the command line before."""
+
+    def complete(context: typer.Context, incomplete: str) -> Found:
+        def ask(client: Any) -> Iterable[tuple[str, str]]:
+            tag, _, verb = operation.partition(".")
+            listed = getattr(getattr(client, tag), verb)
+            items = listed(*(context.params[owner] for owner in owners), page_size=100).results
+            return [(item.id, getattr(item, "title", "") or getattr(item, "name", "")) for item in items]
+
+        return _beginning(incomplete, _asked(context, ask))
+
+    return complete
+
+
 def words(*known: str) -> Callable[[str], list[str]]:
     """Completes the values that an open list of choices has today."""
     return lambda incomplete: [word for word in known if word.startswith(incomplete)]

@@ -56,7 +56,16 @@ def talk(line: str) -> None:
 def complain(message: str, details: list[str], hint: str) -> None:
     """An error: what, why, and what to type next."""
     lines = [f"unpuzzle: {message}", *(f"  {line}" for line in details), *([hint] if hint else [])]
-    _write(sys.stderr, plain("\n".join(lines)))
+    _write(sys.stderr, "\n".join(map(_folded, plain("\n".join(lines)).split("\n"))))
+
+
+def _folded(line: str) -> str:
+    """A line whose words stay whole on a terminal. A program gets lines as they are."""
+    if not sys.stderr.isatty() or len(line) <= width():
+        return line
+    import textwrap
+
+    return textwrap.fill(line, width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def say_json(value: Any) -> None:
@@ -68,6 +77,7 @@ def say_json(value: Any) -> None:
 def say_bytes(content: bytes) -> None:
     """Content as it came. A terminal is spared what is not text."""
     if not for_people():
+        sys.stdout.flush()  # what was said as text comes first
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return

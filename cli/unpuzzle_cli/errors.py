@@ -72,11 +72,18 @@ def _failed(error: Exception) -> int:
     match error:
         case errors.APIStatusError():
             return _refused(error)
+        case errors.InvalidRequestError():
+            hint = "Look at the address (--base-url, UNPUZZLE_BASE_URL), at UNPUZZLE_TOKEN and at headers of your own"
+            return _tell(str(error), hint=hint, code=USAGE)
+        case errors.APITimeoutError():
+            return _tell(f"The server is too slow: {error}", hint="Wait longer: unpuzzle config set timeout SECONDS")
         case errors.APIConnectionError():
             hint = "Is it the right server? Choose one: unpuzzle --base-url URL …, or UNPUZZLE_BASE_URL"
             return _tell(f"The server can't be reached: {error}", hint=hint)
-        case errors.UnpuzzleError() | ValueError():
+        case errors.UnpuzzleError():
             return _tell(str(error))
+        case ValueError():  # an argument that can't be sent, such as a path of `..`
+            return _tell(str(error), code=USAGE)
     raise error
 
 

@@ -33,8 +33,8 @@ class Choice:
     @property
     def server(self) -> str:
         chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url") or DEFAULT_URL
-        if not chosen.isprintable():
-            raise UsageError(f"{chosen} is not an address.")
+        if not chosen.isprintable() or not chosen.startswith(("https://", "http://")):
+            raise UsageError(f"{chosen} is not an address.", f"Such as: {DEFAULT_URL}")
         return chosen.rstrip("/")
 
     @property

@@ -11,12 +11,18 @@ from unpuzzle_cli.errors import UsageError
 Item = dict[str, Any]
 
 FIRST = (
-    "title", "name", "full_name", "email", "code", "type", "status", "order", "category", "difficulty", "price", "amount",
-    "currency", "rating", "progress", "students_count", "lessons_count", "courses_count", "duration_hours",
-    "duration_minutes", "is_published", "is_preview", "enrolled_at", "published_at", "updated_at", "created_at",
+    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user", "code", "type",
+    "status", "order", "category", "difficulty", "price", "amount", "currency", "rating", "progress",
+    "progress_percentage", "students_count", "lessons_count", "courses_count", "duration_hours", "duration_minutes",
+    "is_published", "is_preview", "is_completed", "is_read", "enrolled_at", "published_at", "created_at", "updated_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
-CUTTABLE = {"title", "name", "full_name", "slug", "email", "message", "description", "category"}
+CUTTABLE = {
+    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user",
+    "description", "category", "instructor",
+}  # fmt: skip
+NAMES = ("title", "name", "slug", "message", "id")
+"""What an object is called, by the first of these that it has."""
 TOO_LONG = ("description", "body", "bio", "_url", "metadata")
 MONEY = ("price", "amount", "discount", "total")
 DECIMALS = {"CLP": 0, "JPY": 0, "KRW": 0, "VND": 0, "KWD": 3}
@@ -59,8 +65,7 @@ def one(item: Item, shape: Shape) -> None:
     tables = [name for name, value in shown.items() if console.for_people() and _is_table(value)]
     _values({name: value for name, value in shown.items() if name not in tables})
     for name in tables:
-        console.say(f"\n{name}")
-        _table(shown[name], _columns(shown[name], "id"))
+        _nested(name, shown[name])
 
 
 def many(answer: Item, shape: Shape, key: str = "id") -> None:
@@ -69,8 +74,8 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
     if shape.as_json:
         console.say_json({**answer, "results": [shape.of(item) for item in items]} if shape.names else answer)
         return
-    columns = shape.names or _columns(items, key)
-    chosen = [shape.of(item) for item in items]
+    chosen = [shape.of(item) if shape.names else flat(item, whole=True) for item in items]
+    columns = shape.names or _columns(chosen, key)
     if not console.for_people():
         for item in chosen:
             console.say("\t".join(cell(item.get(column), people=False) for column in columns))
@@ -81,11 +86,14 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
     console.talk(f"{len(items)} of {total}. All of them: --all" if total > len(items) else f"{total} in all")
 
 
-def flat(item: Item, prefix: str = "") -> Item:
-    """Objects inside as `object.field`."""
+def flat(item: Item, prefix: str = "", *, whole: bool = False) -> Item:
+    """Objects inside as `object.field`; `whole` keeps those that have a name, too."""
     found: Item = {}
     for name, value in item.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+        if not isinstance(value, dict) or not value or (whole and _is_named(value)):
+            found[f"{prefix}{name}"] = value
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.", whole=whole)
     return found
 
 
@@ -160,26 +168,59 @@ def _cell_of(item: Item, name: str) -> str:
     return cell(value, people=True)
 
 
+def _nested(name: str, items: list[Item]) -> None:
+    """A list inside: a table, and one for each list of things inside of that."""
+    chosen = [flat(item, whole=True) for item in items]
+    console.say(f"\n{name}")
+    _table(chosen, _columns(chosen, "id"))
+    for item in items:
+        for inner, value in item.items():
+            if _is_table(value) and _is_named(value[0]):
+                _nested(f"{_name_of(item, people=True)}: {inner}", value)
+
+
 def _columns(items: list[Item], key: str) -> list[str]:
     """The columns of a list, what names an item to the next command first. Programs get the id and the slug in any case."""
-    present = [name for name, value in (items[0] if items else {}).items() if _fits(name, value)]
-    first = ["id", "slug"] if not console.for_people() else [key]
-    if console.for_people() and key == "slug":
-        present = [name for name in present if name != "id"]
+    if not items:
+        return []
+    names = list(items[0])
+    if key not in names:  # an item that has no id of its own goes by its first field
+        key = names[0]
+    if console.for_people():
+        first, names = [key], [name for name in names if name == key or _tells(name, items, key)]
+    else:
+        first = ["id", "slug", key]
     ranks = {name: rank for rank, name in enumerate((*first, *FIRST))}
-    return sorted(present, key=lambda name: ranks.get(name, len(ranks)))[:MOST_COLUMNS]
+    present = [name for name in names if name == key or _fits(name, items[0])]
+    return sorted(present, key=lambda name: ranks.get(name, ranks.get(name.partition(".")[0], len(ranks))))[:MOST_COLUMNS]
 
 
-def _fits(name: str, value: Any) -> bool:
-    return not name.endswith(TOO_LONG) and not isinstance(value, list) and (name in FIRST or not isinstance(value, dict))
+def _fits(name: str, item: Item) -> bool:
+    """Whether a field is short enough for a column, and not one of an object that has a column of its own."""
+    return not name.endswith(TOO_LONG) and not isinstance(item[name], list) and not isinstance(item.get(_owner(name)), dict)
+
+
+def _tells(name: str, items: list[Item], key: str) -> bool:
+    """Whether a field says something to people: ids of other things don't, nor does what no item has."""
+    doubled = key.endswith("slug") and name in ("id", _owner(key))
+    return not doubled and not name.endswith("_id") and any(item.get(name) is not None for item in items)
+
+
+def _owner(name: str) -> str:
+    """The object that a field stands in."""
+    return name.rpartition(".")[0]
 
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
+def _is_named(item: Item) -> bool:
+    return not item.keys().isdisjoint(NAMES)
+
+
 def _name_of(item: Item, *, people: bool) -> str:
-    for name in ("title", "name", "slug", "message", "id"):
+    for name in NAMES:
         if item.get(name):
             return cell(item[name], people=people)
     return ", ".join(f"{name}={cell(value, people=people)}" for name, value in item.items())

@@ -59,11 +59,16 @@ def _line(cells: list[str], *, bold: bool = False) -> "Text":
 
 
 def _widths(columns: list[Column], room: int) -> list[tuple[Column, int]]:
-    """The columns that fit beside each other, and how wide they are. The first, which names a thing, is cut last."""
+    """The columns that fit beside each other, and how wide they are.
+
+    The first names a thing, so an id or a slug stays whole; the second says what it is, so it is cut rather than left out.
+    """
     kept: list[tuple[Column, int]] = []
     left = room
     for column in columns:
-        least = column.least(room) if kept else min(column.width, max(SHORTEST, room // 2))
+        least = column.least(room) if kept or not column.cuttable else min(column.width, max(SHORTEST, room // 2))
+        if len(kept) == 1 and column.cuttable:
+            least = min(least, max(left, len(column.name)))
         if not kept or column.asked or least <= left:
             kept.append((column, min(least, room)))
             left -= least + GAP

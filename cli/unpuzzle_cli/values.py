@@ -1,6 +1,7 @@
 """From the text of an option to a value of the contract. None is an option that was not given."""
 
 import json
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -67,15 +68,21 @@ def strings(values: list[str] | None, *, nullable: bool = False) -> Any:
     return [] if values == [""] else values
 
 
-def objects(values: list[str] | None) -> list[Any] | None:
-    """A repeated option of JSON objects; an array of them, `@file` and `-` are taken too."""
+def objects(values: list[str] | None, *, fields: tuple[str, ...] = (), strings: tuple[str, ...] = ()) -> list[Any] | None:
+    """A repeated option of objects, each `field=value,field=value` or JSON; an array of them, `@file` and `-` are taken too."""
     if not values:
         return None
     found: list[Any] = []
     for value in values:
-        one = document(value or "[]")
-        found += one if isinstance(one, list) else [one]
+        as_json = value == "-" or value.lstrip().startswith(("{", "[", "@"))
+        one = document(value) if as_json else mapping(_pairs(value, fields), strings=strings)
+        found += one if isinstance(one, list) else [one] if one else []
     return found
+
+
+def _pairs(value: str, fields: tuple[str, ...]) -> list[str]:
+    """`field=value` of one object; a comma belongs to a value unless a field comes behind it."""
+    return re.split(rf",\s*(?=(?:{'|'.join(map(re.escape, fields))})=)", value) if value else []
 
 
 def mapping(pairs: list[str] | None, *, strings: tuple[str, ...] | None = ()) -> Any:

@@ -55,7 +55,8 @@ def after_call(context: Any, case: schemathesis.Case, response: Any) -> None:
 def request_of(response: Any) -> Request:
     sent = response.request
     content = sent.body.encode() if isinstance(sent.body, str) else sent.body or b""
-    headers = {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in sent.headers.items()}
+    texts = {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in sent.headers.items()}
+    headers = {name: text.strip(" \t") for name, text in texts.items()}  # spaces around a value are no part of it
     return Request(sent.method, sent.url, headers, content)
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,12 @@ def load_contract() -> dict[str, Any]:
     return json.loads(json.dumps(yaml.load(CONTRACT.read_bytes(), Loader=loader)))
 
 
+@cache
+def client_of(url: str, tokens: Path) -> Unpuzzle:
+    """Give the client of this process, which has its session in a file, and goes on with the tokens that it knows."""
+    return Unpuzzle(base_url=url, token_store=FileTokenStore(tokens))
+
+
 def get_email(url: str, tokens: Path) -> str:
-    """Call the server in a process of its own, with the session in a file."""
-    with Unpuzzle(base_url=url, token_store=FileTokenStore(tokens)) as client:
-        return client.auth.get_profile().email
+    """Call a server, in whichever process this is."""
+    return client_of(url, tokens).auth.get_profile().email

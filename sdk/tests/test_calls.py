@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 import logging
+import threading
+import time
+import traceback
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
-from loopback import Reply, Server
+from loopback import Reply, Server, error
 
-from unpuzzle_sdk import UNSET, AsyncUnpuzzle, Unpuzzle, errors, models
+from unpuzzle_sdk import UNSET, AsyncUnpuzzle, Tokens, Unpuzzle, errors, models
 
 
 def test_get_gives_a_typed_model(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:
@@ -127,6 +132,94 @@ def test_request_goes_around_the_resources(client: Unpuzzle, server: Server) -> 
             client.request("GET", elsewhere)
 
 
+def test_a_raw_request_gives_any_answer_whole(client: Unpuzzle, server: Server) -> None:
+    server.script = [
+        error(404, "NOT_FOUND"),
+        Reply(502, content=b"<html>"),
+        Reply(502, content=b"<html>"),
+        Reply(502, content=b"<html>"),
+        Reply(304, headers={"ETag": '"1"'}),
+    ]
+    missing = client.raw.request("GET", "/api/v1/new/", params={"a": 1}, headers={"X-A": "b"})
+    assert (missing.status_code, missing.request_id) == (404, "req_1")
+    assert missing.parsed["error"]["code"] == "NOT_FOUND"
+    assert json.loads(missing.content) == missing.parsed
+    assert (server.received[0].query, server.received[0].headers["x-a"]) == ({"a": ["1"]}, "b")
+    with pytest.raises(errors.NotFound):
+        missing.raise_for_status()
+    assert client.raw.request("GET", "/api/v1/new/").parsed == "<html>"
+    unchanged = client.raw.request("GET", "/api/v1/new/")
+    assert (unchanged.status_code, unchanged.etag, unchanged.parsed) == (304, '"1"', None)
+
+
+def test_a_raw_request_in_asyncio(async_client: AsyncUnpuzzle, server: Server) -> None:
+    server.script = [error(404, "NOT_FOUND")]
+
+    async def main() -> int:
+        async with async_client as client:
+            return (await client.raw.request("DELETE", "/api/v1/new/")).status_code
+
+    assert asyncio.run(main()) == 404
+
+
+def test_a_request_may_send_any_bytes(client: Unpuzzle, server: Server) -> None:
+    server.respond = lambda _: Reply(json=1)
+    client.request("PUT", "/api/v1/new/", content=b"\x00")
+    assert server.received[0].body == b"\x00"
+    assert server.received[0].headers["content-type"] == "application/octet-stream"
+
+
+def test_a_transport_of_ones_own_is_sent_over(examples: dict[str, Any]) -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=examples["Health"], headers={"Set-Cookie": "a=b"})
+
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url="https://api.example", transport=httpx.MockTransport(respond)) as client:
+            await client.system.health()
+
+    with Unpuzzle(base_url="https://api.example", transport=httpx.MockTransport(respond)) as client:
+        client.system.health()
+        client.system.health()
+    asyncio.run(main())
+    assert [str(request.url) for request in seen] == ["https://api.example/health/"] * 3
+    assert not [request for request in seen if "cookie" in request.headers]
+
+
+def test_a_client_of_ones_own_stays_open(examples: dict[str, Any]) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=examples["Health"]))
+    with httpx.Client(transport=transport) as own:
+        with Unpuzzle(base_url="https://api.example", http_client=own) as client:
+            client.system.health()
+        assert not own.is_closed
+        with pytest.raises(ValueError, match="not both"):
+            Unpuzzle(http_client=own, transport=transport)
+
+
+def test_each_event_loop_has_one_pool_of_its_own(
+    async_client: AsyncUnpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+    pools: list[object] = []
+
+    async def main() -> None:
+        pool = async_client._wire.transport._pool
+        found = {id(pool()) for _ in range(3)}
+        await asyncio.gather(*(async_client.with_options(timeout=9).system.health() for _ in range(5)))
+        assert found == {id(pool())}
+        pools.append(pool())
+        await pool().aclose()
+
+    threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(pool) for pool in pools}) == 3
+
+
 def test_one_async_client_in_two_event_loops(
     async_client: AsyncUnpuzzle, server: Server, examples: dict[str, Any]
 ) -> None:
@@ -158,10 +251,82 @@ def test_environment(monkeypatch: pytest.MonkeyPatch, server: Server, examples: 
     assert server.received[0].headers["authorization"] == "Bearer canary-token"
 
 
+@pytest.mark.parametrize("url", ["http://a\0b", "http://xn--", f"http://{'a' * 80}.b"])
+def test_a_malformed_address_is_an_error_of_the_sdk(url: str) -> None:
+    with Unpuzzle(base_url=url) as client, pytest.raises(errors.InvalidRequestError):
+        client.system.health()
+
+
+@pytest.mark.parametrize("secret", ["canary\nX-B: c", "canary\N{SNOWMAN}"])
+def test_a_malformed_token_is_not_sent_nor_shown(server: Server, secret: str) -> None:
+    with Unpuzzle(base_url=server.url, token=secret) as client, pytest.raises(errors.InvalidRequestError) as caught:
+        client.auth.get_profile()
+    assert not server.received
+    assert "canary" not in everything_shown(caught.value)
+
+
 @pytest.mark.parametrize("url", ["api.unpuzzle.com", "ftp://x", "https://u:p@x", "https://x/?a=1"])
 def test_bad_base_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         Unpuzzle(base_url=url)
+
+
+def everything_shown(error: BaseException) -> str:
+    """What a reporter of errors would send: the whole chain, with the locals of every frame of the SDK and below."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    found = [repr(error), repr(vars(error).get("__context__"))]
+    while report is not None:
+        shown = [frame for frame in report.stack if frame.filename != __file__]
+        found += [str(report), *(str(frame.locals) for frame in shown)]
+        report = report.__cause__ or report.__context__
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(drop=True),
+        error(401, "AUTH_INVALID_TOKEN"),
+        Reply(200, content=b'{"access_token": "canary-new"'),
+        Reply(200, json={"access_token": "canary-new", "expires_in": "soon"}),
+        Reply(200, json={"access_token": "canary-new"}, claim_length=999),
+    ],
+)
+def test_no_traceback_shows_a_secret_not_even_its_locals(server: Server, reply: Reply) -> None:
+    server.respond = lambda _: reply
+    tokens = Tokens("canary-a", "canary-r", time.time() - 1)
+    with Unpuzzle(base_url=server.url, max_retries=1) as client:
+        for act in (
+            client.auth.get_profile,
+            client.auth.refresh,
+            lambda: client.request("POST", "/api/v1/auth/signin/", json=Secret("canary-b")),
+        ):
+            client._session._keep(tokens)
+            client._session._store.save(tokens)
+            with pytest.raises(errors.UnpuzzleError) as caught:
+                act()
+            assert "canary" not in everything_shown(caught.value)
+
+
+class Secret:
+    """A body that its own `repr` does not show, as it is an argument of the frame that sends it."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"secret": self._value}
+
+
+def test_cookies_of_a_sign_in_are_not_in_the_logs_of_libraries(
+    client: Unpuzzle, server: Server, examples: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    cookie = {"Set-Cookie": "access_token=canary; Path=/; HttpOnly"}
+    server.script = [Reply(json=examples["AuthSession"], headers=cookie)]
+    client.auth.sign_in(email="a@b.c", password="canary")
+    assert "Set-Cookie" in caplog.text
+    assert "canary" not in caplog.text
 
 
 def test_nothing_secret_is_shown_or_logged(

@@ -8,6 +8,7 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,6 +23,7 @@ from unpuzzle_sdk._core import codec
         (Decimal("1E+2"), 100),
         (datetime.date(2026, 1, 2), "2026-01-02"),
         (datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), "2026-01-02T00:00:00Z"),
+        (datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, ZoneInfo("Asia/Kolkata")), "2026-01-02T03:04:05.678000+05:30"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": UNSET, "b": None, "c": (True, {"d": UNSET})}, {"b": None, "c": [True, {}]}),
         (models.PreferencesUpdate(timezone="UTC"), {"timezone": "UTC"}),

@@ -41,9 +41,15 @@ def test_each_code_has_its_class(once: Unpuzzle, server: Server, code: str, stat
         (Reply(500, json=["not", "an", "object"]), errors.ServerError),
         (Reply(500, json={"error": "text"}), errors.ServerError),
         (Reply(422, json={"error": {"details": [1, {"field": "a"}]}}), errors.UnprocessableEntityError),
+        (Reply(422, json={"error": {"details": 5}}), errors.UnprocessableEntityError),
+        (Reply(422, content=b"[" * 100_000), errors.UnprocessableEntityError),
+        (Reply(503, json={"error": {"retry_after": "soon"}}), errors.ServiceUnavailableError),
         (Reply(200), errors.InvalidResponseError),
         (Reply(200, content=b'{"id": 1'), errors.InvalidResponseError),
         (Reply(200, content=b"\xff\xfe"), errors.InvalidResponseError),
+        (Reply(200, content=b"[" * 100_000), errors.InvalidResponseError),
+        (Reply(200, content=b"garbage", headers={"Content-Encoding": "gzip"}), errors.APIConnectionError),
+        (Reply(500, content=b'{"error"', claim_length=99), errors.APIConnectionError),
         (Reply(200, json={"id": "1"}), errors.InvalidResponseError),
         (Reply(200, json=[]), errors.InvalidResponseError),
         (Reply(302, headers={"Location": "/"}), errors.InvalidResponseError),
@@ -54,6 +60,19 @@ def test_odd_answers_are_typed_errors(once: Unpuzzle, server: Server, reply: Rep
     server.script = [reply]
     with pytest.raises(kind):
         once.courses.get("x")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(502, content=b"<html>"), Reply(599), Reply(503, json={"error": {"retry_after": []}})]
+)
+def test_what_an_odd_answer_does_not_say_is_none(once: Unpuzzle, server: Server, reply: Reply) -> None:
+    server.script = [reply]
+    with pytest.raises(errors.ServerError) as caught:
+        once.courses.get("x")
+    odd = caught.value
+    assert (odd.code, odd.request_id, odd.retry_after, odd.rate_limit, odd.details) == (None, None, None, None, [])
+    assert odd.status_code == reply.status
+    assert str(reply.status) in odd.message
 
 
 def test_attributes(once: Unpuzzle, server: Server) -> None:

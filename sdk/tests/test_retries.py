@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import time
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 from loopback import Reply, Server, error
 
-from unpuzzle_sdk import Unpuzzle, errors
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk._core.operation import Request
 from unpuzzle_sdk._core.options import Options
 from unpuzzle_sdk._core.response import Answer
@@ -39,6 +41,16 @@ def test_one_key_and_the_same_bytes_over_all_attempts(
     assert len(set(keys)) == 1
     assert other.headers["idempotency-key"] != keys[0]
     assert first.body == second.body == third.body
+
+
+def test_the_server_may_ask_for_another_attempt_of_anything(client: Unpuzzle, server: Server) -> None:
+    server.script = [error(409, "CONFLICT", headers={"X-Should-Retry": "TRUE"}), error(404, "COURSE_NOT_FOUND")]
+    with pytest.raises(errors.CourseNotFound):
+        client.courses.publish("x")
+    server.script = [error(401, "AUTH_INVALID_CREDENTIALS", headers={"X-Should-Retry": "true"}), error(429, "LIMIT")]
+    with pytest.raises(errors.RateLimitError):
+        client.auth.sign_in(email="a@b.c", password="x")
+    assert len(server.received) == 4
 
 
 def test_own_key_is_sent(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:
@@ -82,7 +94,27 @@ def test_retry_after_may_be_a_date() -> None:
     when = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=20)
     for text in (format_datetime(when, usegmt=True), "20"):
         assert 18 < (Answer(429, {"retry-after": text}, b"").retry_after or 0) <= 20
-    assert Answer(429, {"retry-after": "soon"}, b"").retry_after is None
+
+
+@pytest.mark.parametrize("text", ["soon", "", "nan", "inf", "-inf", "1e999", "Fri, 99 Feb 20000000 00:00:00 GMT"])
+def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
+    assert Answer(429, {"retry-after": text}, b"").retry_after is None
+
+
+def test_retry_after_of_the_past_is_now() -> None:
+    for text in ("-5", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert Answer(429, {"retry-after": text}, b"").retry_after == 0
+
+
+def test_jitter_is_full_and_its_bound_doubles_up_to_a_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unpuzzle_sdk._core.retry._FIRST_BOUND", 0.5)
+    request, options = Request("GET", "/"), Options(max_retries=99)
+    for attempt, bound in ((1, 0.5), (2, 1), (3, 2), (9, 8)):
+        delays = [retry_delay(request, Answer(503, {}, b""), options, attempt, 0) or 0 for _ in range(200)]
+        assert 0 <= min(delays) < 0.2 * bound
+        assert 0.8 * bound < max(delays) <= bound
+    told = [retry_delay(request, Answer(503, {"retry-after": "10"}, b""), options, 1, 0) or 0 for _ in range(50)]
+    assert 10 <= min(told) < max(told) <= 11
 
 
 def test_retries_end_with_their_number_and_their_time() -> None:
@@ -92,16 +124,71 @@ def test_retries_end_with_their_number_and_their_time() -> None:
     assert retry_delay(request, answer, Options(max_retries=9, max_retry_time=10), 2, 11) is None
 
 
-def test_timeout_is_an_error_of_its_own(server: Server) -> None:
-    def slow(_: object) -> Reply:
+@pytest.fixture
+def slow(server: Server) -> Server:
+    def respond(_: object) -> Reply:
         time.sleep(0.3)
         return Reply(500)
 
-    server.respond = slow
+    server.respond = respond
+    return server
+
+
+def test_no_attempt_outlives_the_deadline(slow: Server) -> None:
+    start = time.monotonic()
+    with (
+        Unpuzzle(base_url=slow.url, timeout=0.2, max_retries=99, max_retry_time=0.5) as client,
+        pytest.raises(errors.APITimeoutError),
+    ):
+        client.system.health()
+    assert 0.3 < time.monotonic() - start < 0.7
+    assert len(slow.received) == 3
+
+
+def test_no_attempt_outlives_the_deadline_in_asyncio(slow: Server) -> None:
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url=slow.url, timeout=0.2, max_retries=99, max_retry_time=0.5) as client:
+            await client.system.health()
+
+    start = time.monotonic()
+    with pytest.raises(errors.APITimeoutError):
+        asyncio.run(main())
+    assert 0.3 < time.monotonic() - start < 0.8
+
+
+def test_a_timeout_may_be_that_of_one_call(slow: Server, client: Unpuzzle) -> None:
+    once = client.with_options(max_retries=0)
+    with pytest.raises(errors.APITimeoutError):
+        once.with_options(timeout=0.05).system.health()
+    with pytest.raises(errors.APITimeoutError):
+        once.with_options(timeout=httpx.Timeout(5, read=0.05)).system.health()
+    with pytest.raises(errors.ServerError):
+        once.system.health()
+
+
+def test_timeout_is_an_error_of_its_own(slow: Server) -> None:
+    server = slow
     with Unpuzzle(base_url=server.url, timeout=0.05, max_retries=0) as client, pytest.raises(errors.APITimeoutError):
         client.system.health()
 
 
+def test_what_was_never_sent_is_safe_to_send_again(examples: dict[str, Any]) -> None:
+    outcomes = iter(
+        [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.Response(200, json=examples["AuthSession"])]
+    )
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with Unpuzzle(base_url="http://api", transport=httpx.MockTransport(respond)) as client:
+        assert client.auth.sign_in(email="a@b.c", password="x").user
+
+
 def test_nobody_there() -> None:
-    with Unpuzzle(base_url="http://127.0.0.1:9", max_retries=1) as client, pytest.raises(errors.APIConnectionError):
-        client.system.health()
+    with Unpuzzle(base_url="http://127.0.0.1:9", max_retries=1) as client:
+        with pytest.raises(errors.APIConnectionError) as caught:
+            client.auth.sign_in(email="a@b.c", password="x")
+        assert not caught.value.sent

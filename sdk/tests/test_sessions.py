@@ -105,17 +105,17 @@ def test_tokens_about_to_end_are_exchanged_first(client: Unpuzzle, server: Serve
 def test_threads_share_one_refresh(server: Server, accounts: Accounts) -> None:
     with (
         Unpuzzle(base_url=server.url, token_store=stale()) as client,
-        ThreadPoolExecutor(20) as pool,
+        ThreadPoolExecutor(50) as pool,
     ):
-        emails = list(pool.map(lambda _: client.auth.get_profile().email, range(40)))
-    assert len(emails) == 40
+        emails = list(pool.map(lambda _: client.auth.get_profile().email, range(50)))
+    assert len(emails) == 50
     assert accounts.refreshes == 1
 
 
 def test_tasks_share_one_refresh(server: Server, accounts: Accounts) -> None:
     async def main() -> None:
         async with AsyncUnpuzzle(base_url=server.url, token_store=stale()) as client:
-            await asyncio.gather(*(client.auth.get_profile() for _ in range(40)))
+            await asyncio.gather(*(client.auth.get_profile() for _ in range(50)))
 
     asyncio.run(main())
     assert accounts.refreshes == 1
@@ -164,6 +164,14 @@ def test_a_lost_answer_of_a_refresh_is_asked_for_again(server: Server, accounts:
     with Unpuzzle(base_url=server.url, token_store=stale()) as client:
         assert client.auth.get_profile().email
     assert accounts.refreshes == 2
+
+
+def test_a_refresh_that_can_not_be_read_is_a_typed_error(server: Server, accounts: Accounts) -> None:
+    bodies = iter([b"<html>", b"[]", b'{"access_token": "a", "expires_in": "soon"}'])
+    server.respond = lambda request: Reply(content=next(bodies)) if request.path == REFRESH else accounts(request)
+    for _ in range(3):
+        with Unpuzzle(base_url=server.url, token_store=stale()) as client, pytest.raises(errors.InvalidResponseError):
+            client.auth.get_profile()
 
 
 def test_a_refused_refresh_ends_the_session(server: Server, accounts: Accounts) -> None:

@@ -85,64 +85,61 @@ class AsyncUnpuzzle(AsyncClient):
         return AsyncReflections(self)
 
 
-class AsyncRawUnpuzzle:
+class AsyncRawUnpuzzle(AsyncRawCaller):
     """The resources of an `AsyncUnpuzzle` whose methods answer a `RawResponse`."""
-
-    def __init__(self, client: AsyncUnpuzzle) -> None:
-        self._caller = AsyncRawCaller(client)
 
     @property
     def system(self) -> AsyncRawSystem:
         """Health, version and this contract itself."""
         from .resources.system import AsyncRawSystem
 
-        return AsyncRawSystem(self._caller)
+        return AsyncRawSystem(self)
 
     @property
     def auth(self) -> AsyncRawAuth:
         """Sign-up, sign-in, sessions and the profile."""
         from .resources.auth import AsyncRawAuth
 
-        return AsyncRawAuth(self._caller)
+        return AsyncRawAuth(self)
 
     @property
     def courses(self) -> AsyncRawCourses:
         """The public catalogue, and the courses that instructors write."""
         from .resources.courses import AsyncRawCourses
 
-        return AsyncRawCourses(self._caller)
+        return AsyncRawCourses(self)
 
     @property
     def content(self) -> AsyncRawContent:
         """Sections and lessons of a course, for its instructor."""
         from .resources.content import AsyncRawContent
 
-        return AsyncRawContent(self._caller)
+        return AsyncRawContent(self)
 
     @property
     def enrollments(self) -> AsyncRawEnrollments:
         """Taking a course, and leaving it."""
         from .resources.enrollments import AsyncRawEnrollments
 
-        return AsyncRawEnrollments(self._caller)
+        return AsyncRawEnrollments(self)
 
     @property
     def learning(self) -> AsyncRawLearning:
         """What a learner does in a course, and how far they are."""
         from .resources.learning import AsyncRawLearning
 
-        return AsyncRawLearning(self._caller)
+        return AsyncRawLearning(self)
 
     @property
     def notifications(self) -> AsyncRawNotifications:
         """What has happened that concerns you."""
         from .resources.notifications import AsyncRawNotifications
 
-        return AsyncRawNotifications(self._caller)
+        return AsyncRawNotifications(self)
 
     @property
     def reflections(self) -> AsyncRawReflections:
         """A learner's own notes on the moments where they got stuck."""
         from .resources.reflections import AsyncRawReflections
 
-        return AsyncRawReflections(self._caller)
+        return AsyncRawReflections(self)

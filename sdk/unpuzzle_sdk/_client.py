@@ -85,64 +85,61 @@ class Unpuzzle(SyncClient):
         return Reflections(self)
 
 
-class RawUnpuzzle:
+class RawUnpuzzle(RawCaller):
     """The resources of an `Unpuzzle` whose methods answer a `RawResponse`."""
-
-    def __init__(self, client: Unpuzzle) -> None:
-        self._caller = RawCaller(client)
 
     @property
     def system(self) -> RawSystem:
         """Health, version and this contract itself."""
         from .resources.system import RawSystem
 
-        return RawSystem(self._caller)
+        return RawSystem(self)
 
     @property
     def auth(self) -> RawAuth:
         """Sign-up, sign-in, sessions and the profile."""
         from .resources.auth import RawAuth
 
-        return RawAuth(self._caller)
+        return RawAuth(self)
 
     @property
     def courses(self) -> RawCourses:
         """The public catalogue, and the courses that instructors write."""
         from .resources.courses import RawCourses
 
-        return RawCourses(self._caller)
+        return RawCourses(self)
 
     @property
     def content(self) -> RawContent:
         """Sections and lessons of a course, for its instructor."""
         from .resources.content import RawContent
 
-        return RawContent(self._caller)
+        return RawContent(self)
 
     @property
     def enrollments(self) -> RawEnrollments:
         """Taking a course, and leaving it."""
         from .resources.enrollments import RawEnrollments
 
-        return RawEnrollments(self._caller)
+        return RawEnrollments(self)
 
     @property
     def learning(self) -> RawLearning:
         """What a learner does in a course, and how far they are."""
         from .resources.learning import RawLearning
 
-        return RawLearning(self._caller)
+        return RawLearning(self)
 
     @property
     def notifications(self) -> RawNotifications:
         """What has happened that concerns you."""
         from .resources.notifications import RawNotifications
 
-        return RawNotifications(self._caller)
+        return RawNotifications(self)
 
     @property
     def reflections(self) -> RawReflections:
         """A learner's own notes on the moments where they got stuck."""
         from .resources.reflections import RawReflections
 
-        return RawReflections(self._caller)
+        return RawReflections(self)

@@ -38,46 +38,33 @@ def send(
     fields = {**dict(map(values.pair, text or [])), **{key: values.typed(value) for key, value in map(values.pair, typed or [])}}
     arguments: dict[str, Any] = {"headers": dict(map(_header, header or []))}
     if body:
-        arguments["body"] = _json_in(body)
+        arguments["json"] = _json_in(body)
     if fields:
-        arguments["query" if body or method.upper() in READS else "body"] = fields
+        arguments["params" if body or method.upper() in READS else "json"] = fields
     with Choice.of(context).client() as client:
-        answer = _answer(client, method.upper(), path, arguments, include)
-        if paginate:
+        answer = client.raw.request(method, _on_the_server(path, client.base_url), **arguments)
+        if include:
+            console.say("\n".join(_head(answer)))
+        if paginate and answer.status_code < 400:
             console.say_json(_all_results(client, answer, arguments["headers"]))
         else:
             _show(answer)
+        answer.raise_for_status()
 
 
-def _answer(client: Any, method: str, path: str, arguments: dict[str, Any], include: bool) -> Any:
-    # `client.request` gives the decoded body alone; the operation it would make gives the headers too.
-    from unpuzzle_sdk import errors
-    from unpuzzle_sdk._core.operation import Operation
-
-    target = _on_the_server(path, client.base_url)
-    operation: Any = Operation(f"{method} {target}", method, target, answers={}, keyed=method not in READS)
-    try:
-        answer = client.answer(operation, **arguments)
-    except errors.APIStatusError as error:
-        if include:
-            console.say(f"HTTP {error.status_code}\n")
-        console.say_json(error.body)
-        raise
-    if include:
-        lines = [f"HTTP {answer.status}", *(f"{name}: {value}" for name, value in sorted(answer.headers.items())), ""]
-        console.say("\n".join(lines))
-    return answer
+def _head(answer: Any) -> list[str]:
+    return [f"HTTP {answer.status_code}", *(f"{name}: {value}" for name, value in sorted(answer.headers.items())), ""]
 
 
 def _show(answer: Any) -> None:
-    if answer.headers.get("content-type", "").startswith("application/json"):
-        console.say_json(json.loads(answer.content))
+    if isinstance(answer.parsed, (dict, list)):
+        console.say_json(answer.parsed)
     elif answer.content:
         console.say_bytes(answer.content)
 
 
 def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]:
-    page = answer.json()
+    page = answer.parsed
     if not isinstance(page, dict) or "results" not in page:
         raise UsageError("This is not a list of pages: --paginate is for those.")
     results = list(page["results"])

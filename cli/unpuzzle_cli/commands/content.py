@@ -159,7 +159,12 @@ def reorder_sections_command(
 def get_section_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
+        ),
+    ],
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -184,7 +189,12 @@ def get_section_command(
 def update_section_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
+        ),
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -260,7 +270,12 @@ def update_section_command(
 def delete_section_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
+        ),
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(

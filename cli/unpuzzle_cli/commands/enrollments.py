@@ -155,6 +155,7 @@ def list_command(
         page_size=page_size,
         as_json=as_json,
         fields=fields,
+        key="enrollment_id",
     )
 
 
@@ -165,7 +166,9 @@ def list_command(
 )
 def get_command(
     context: typer.Context,
-    enrollment_id: Annotated[str, typer.Argument(help="The id of the enrolment.")],
+    enrollment_id: Annotated[
+        str, typer.Argument(help="The id of the enrolment.", autocompletion=complete.ids("enrollments.list"))
+    ],
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:

@@ -62,6 +62,7 @@ def list_courses_command(
         page_size=page_size,
         as_json=as_json,
         fields=fields,
+        key="course.slug",
     )
 
 
@@ -141,9 +142,9 @@ def record_progress_command(
         list[str] | None,
         typer.Option(
             "--watched",
-            help="What was watched. In any order, and again as often as you like: each moment counts once. JSON; may be repeated, or one array, `@file` or `-`.",
+            help="What was watched. In any order, and again as often as you like: each moment counts once. As `start=…,end=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
             show_default=False,
-            metavar="JSON",
+            metavar="KEY=VALUE,…",
         ),
     ] = None,
     active_seconds: Annotated[
@@ -180,7 +181,7 @@ def record_progress_command(
             **values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
             **values.changes(
                 position_seconds=position_seconds,
-                watched=values.objects(watched),
+                watched=values.objects(watched, fields=("start", "end"), strings=()),
                 active_seconds=active_seconds,
                 recorded_at=recorded_at,
             ),

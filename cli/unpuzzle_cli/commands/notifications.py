@@ -61,7 +61,9 @@ def list_command(
 )
 def mark_read_command(
     context: typer.Context,
-    notification_id: Annotated[str, typer.Argument(help="The id of the notification.")],
+    notification_id: Annotated[
+        str, typer.Argument(help="The id of the notification.", autocompletion=complete.ids("notifications.list"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(

@@ -40,10 +40,7 @@ def sign_in(
         show.one(session.to_dict(), show.Shape(as_json, fields))
 
 
-def sign_out(
-    context: typer.Context,
-    idempotency_key: Annotated[str | None, typer.Option(help="Makes it safe to send again.", show_default=False)] = None,
-) -> None:
+def sign_out(context: typer.Context) -> None:
     """End the session, here and on the server."""
     from unpuzzle_sdk import errors
 
@@ -51,7 +48,7 @@ def sign_out(
     _needs_a_session(choice)
     try:
         with choice.client() as client:
-            client.auth.sign_out(**values.given(idempotency_key=idempotency_key))
+            client.auth.sign_out()
     except errors.AuthenticationError:
         pass  # the server has ended it already
     choice.credentials.clear()

@@ -167,7 +167,9 @@ def create_command(
 )
 def get_command(
     context: typer.Context,
-    reflection_id: Annotated[str, typer.Argument(help="The id of the reflection.")],
+    reflection_id: Annotated[
+        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
+    ],
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -185,7 +187,9 @@ def get_command(
 )
 def update_command(
     context: typer.Context,
-    reflection_id: Annotated[str, typer.Argument(help="The id of the reflection.")],
+    reflection_id: Annotated[
+        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -273,7 +277,9 @@ def update_command(
 )
 def delete_command(
     context: typer.Context,
-    reflection_id: Annotated[str, typer.Argument(help="The id of the reflection.")],
+    reflection_id: Annotated[
+        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
+    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(

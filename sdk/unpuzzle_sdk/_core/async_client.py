@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from .auth import TokenStore
-from .base_client import BaseClient
+from .base_client import BaseClient, ad_hoc_arguments
 from .flow import Block, Flow, Need, Send, Shield, Sleep
-from .operation import Operation
-from .options import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options
-from .pages import AsyncPage, AsyncPager, PageModel, page_arguments
+from .operation import Arguments, Operation
+from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
+from .pages import AsyncPage, AsyncPager, PageModel
 from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
-    from .transport import AsyncHttpClient, AsyncTransport, Timeout
+    from .transport import AsyncBaseTransport, AsyncHttpClient, AsyncTransport, Timeout
 
 T = TypeVar("T")
 M = TypeVar("M", bound=PageModel)
@@ -35,7 +35,9 @@ class AsyncClient(BaseClient):
         token: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        max_retry_time: float = DEFAULT_MAX_RETRY_TIME,
         http_client: AsyncHttpClient | None = None,
+        transport: AsyncBaseTransport | None = None,
         token_store: TokenStore | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -46,24 +48,26 @@ class AsyncClient(BaseClient):
             token: An access token or an API key; by default UNPUZZLE_TOKEN.
             timeout: Seconds to wait for the server in each attempt; None waits for ever.
             max_retries: How often to try again what is safe to repeat.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
             http_client: An httpx client to send with, which stays yours to close.
+            transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
             headers: More headers for every request.
         """
-        super().__init__(base_url, token, token_store, Options(timeout, max_retries), headers)
-        self._wire = _AsyncWire(self.base_url, http_client)
+        super().__init__(base_url, token, token_store, Options(timeout, max_retries, max_retry_time), headers)
+        self._wire = _AsyncWire(self.base_url, http_client, transport)
 
-    async def call(self, operation: Operation[T], **arguments: Any) -> T:
+    async def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Call an operation of the contract; the resources do."""
-        return operation.parse(await self.answer(operation, **arguments))
+        return operation.parse(await self.answer(operation, arguments))
 
     def page(
-        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
     ) -> AsyncPager[T]:
         """Call a list operation of the contract when the result is awaited; the resources do."""
 
         async def fetch() -> AsyncPage[T]:
-            answer = await self.answer(operation, **arguments)
+            answer = await self.answer(operation, arguments)
             return self.page_from(answer, operation, items, max_items, arguments)
 
         return AsyncPager(fetch)
@@ -75,6 +79,7 @@ class AsyncClient(BaseClient):
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = UNSET,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send any request, with the session, the retries and the errors of the client.
@@ -84,18 +89,23 @@ class AsyncClient(BaseClient):
             path: The path, or an address that begins with `base_url`.
             params: The query parameters.
             json: The body.
+            content: The body, if it is not JSON.
             headers: More headers.
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
         """
-        return await self.call(self._ad_hoc(method, path), query=params, body=json, headers=headers)
+        return await self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
-    async def answer(self, operation: Operation[Any], **arguments: Any) -> Answer:
+    async def answer(self, operation: Operation[Any], arguments: Arguments) -> Answer:
         """Call an operation and give its answer, unless that is an error."""
-        answer = await self._run(self._exchange.call(operation, arguments))
+        answer = await self.exchange(operation, arguments)
         answer.raise_for_status()
         return answer
+
+    async def exchange(self, operation: Operation[Any], arguments: Arguments) -> Answer:
+        """Call an operation and give its answer, whatever it says."""
+        return await self._run(self._exchange.call(operation, arguments))
 
     def page_from(
         self,
@@ -103,14 +113,12 @@ class AsyncClient(BaseClient):
         operation: Operation[M],
         items: Callable[[M], Sequence[T]],
         max_items: int | None,
-        arguments: Mapping[str, Any],
+        arguments: Arguments,
     ) -> AsyncPage[T]:
         """Make a page that can fetch the next one."""
         data = operation.parse(answer)
         page = AsyncPage(data, items(data), max_items)
-        page._fetch = lambda number, left: self.page(
-            operation, items, max_items=left, **page_arguments(arguments, number)
-        )
+        page._fetch = lambda number, left: self.page(operation, items, left, arguments.of_page(number))
         return page
 
     async def close(self) -> None:
@@ -141,7 +149,7 @@ class AsyncClient(BaseClient):
 
     async def _do(self, need: Need) -> Any:
         if isinstance(need, Send):
-            return await self._wire.transport.send(need.request, self._options.timeout)
+            return await self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
             return await asyncio.sleep(need.seconds)
         if isinstance(need, Block):
@@ -172,9 +180,14 @@ async def _in_thread(call: Callable[[], T]) -> T:
 class _AsyncWire:
     """The transport and the shared tasks of all views of a client."""
 
-    def __init__(self, base_url: str, http_client: AsyncHttpClient | None) -> None:
+    def __init__(
+        self, base_url: str, http_client: AsyncHttpClient | None, transport: AsyncBaseTransport | None
+    ) -> None:
+        if http_client and transport:
+            raise ValueError("give an http_client or a transport, not both")
         self._base_url = base_url
         self._http_client = http_client
+        self._base_transport = transport
         self.running: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Any]]] = (
             WeakKeyDictionary()
         )
@@ -184,7 +197,7 @@ class _AsyncWire:
         # With the first request: importing httpx takes longer than everything else.
         from .transport import AsyncTransport
 
-        return AsyncTransport(self._base_url, self._http_client)
+        return AsyncTransport(self._base_url, self._http_client, self._base_transport)
 
 
 class AsyncRawCaller:
@@ -194,29 +207,50 @@ class AsyncRawCaller:
         """Call with this client."""
         self._client = client
 
-    async def call(self, operation: Operation[Any], **arguments: Any) -> Any:
-        """Call an operation."""
-        answer = await self._client.answer(operation, **arguments)
-        return RawResponse(answer.status, answer.headers, operation.parse(answer))
+    async def call(self, operation: Operation[Any], arguments: Arguments) -> Any:
+        """Call an operation of the contract; the resources do."""
+        answer = await self._client.answer(operation, arguments)
+        return RawResponse.of(answer, operation.parse(answer))
 
     def page(
         self,
         operation: Operation[Any],
         items: Callable[[Any], Sequence[Any]],
-        *,
         max_items: int | None,
-        **arguments: Any,
+        arguments: Arguments,
     ) -> Any:
-        """Call a list operation."""
-        return self._page(operation, items, max_items, arguments)
+        """Call a list operation of the contract when the result is awaited; the resources do."""
 
-    async def _page(
+        async def fetch() -> RawResponse[Any]:
+            answer = await self._client.answer(operation, arguments)
+            return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
+
+        return fetch()
+
+    async def request(
         self,
-        operation: Operation[Any],
-        items: Callable[[Any], Sequence[Any]],
-        max_items: int | None,
-        arguments: Mapping[str, Any],
-    ) -> Any:
-        answer = await self._client.answer(operation, **arguments)
-        page = self._client.page_from(answer, operation, items, max_items, arguments)
-        return RawResponse(answer.status, answer.headers, page)
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawResponse[Any]:
+        """Send any request, with the session and the retries of the client. An error answer is not raised.
+
+        Args:
+            method: The HTTP method.
+            path: The path, or an address that begins with `base_url`.
+            params: The query parameters.
+            json: The body.
+            content: The body, if it is not JSON.
+            headers: More headers.
+
+        Returns:
+            The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+        """
+        answer = await self._client.exchange(
+            self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)
+        )
+        return RawResponse.of(answer, answer.body)

@@ -32,8 +32,13 @@ class Tokens:
     expires_at: float | None = None
 
     @classmethod
-    def from_answer(cls, data: Mapping[str, Any]) -> Tokens:
-        """Read the answer of an operation that hands out tokens."""
+    def from_answer(cls, data: Any) -> Tokens | None:
+        """Read the answer of an operation that hands out tokens.
+
+        None if it has none: a sign-up may have to wait for the confirmation of the address.
+        """
+        if not isinstance(data, Mapping) or "access_token" not in data:
+            return None
         lifetime = data.get("expires_in")
         # The lifetime counts, not the time of day of the end: the two clocks may differ.
         expires_at = None if lifetime is None else time.time() + float(lifetime)
@@ -119,7 +124,7 @@ class FileTokenStore:
         with suppress(FileNotFoundError):
             new.unlink()
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(tokens), file)
+            file.write(json.dumps(asdict(tokens)))
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .auth import MemoryTokenStore, Tokens, TokenStore
 from .exchange import Exchange
-from .operation import Operation
+from .operation import Arguments, Operation
 from .options import Options, choose_base_url, choose_token, default_headers
 from .response import Answer
 from .session import Session, SessionOperations
@@ -56,7 +56,7 @@ class BaseClient:
         Args:
             timeout: Seconds to wait for the server in each attempt; None waits for ever.
             max_retries: How often to try again.
-            max_retry_time: After how many seconds not to try again.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
             headers: More headers for every request.
         """
         view = copy.copy(self)
@@ -67,7 +67,8 @@ class BaseClient:
         """Give the address; never a token."""
         return f"<{type(self).__name__} {self.base_url}>"
 
-    def _ad_hoc(self, method: str, path: str) -> Operation[Any]:
+    def ad_hoc(self, method: str, path: str) -> Operation[Any]:
+        """Give the operation that is any request."""
         method = method.upper()
         # Links in answers are absolute. To any other host the token must not go.
         path = path.removeprefix(self.base_url)
@@ -80,6 +81,13 @@ class BaseClient:
             answers={200: _json_or_nothing},
             keyed=method not in ("GET", "HEAD", "OPTIONS"),
         )
+
+
+def ad_hoc_arguments(
+    params: Mapping[str, Any] | None, json: Any, content: bytes | None, headers: Mapping[str, str] | None
+) -> Arguments:
+    """Give the arguments of any request."""
+    return Arguments(query=params or {}, body=json, content=content, headers=headers or {})
 
 
 def _json_or_nothing(answer: Answer) -> Any:

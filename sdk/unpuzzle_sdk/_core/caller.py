@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
-from .operation import Operation
+from .operation import Arguments, Operation
 
 if TYPE_CHECKING:
     from .pages import AsyncPager, Page, PageModel
@@ -19,12 +19,12 @@ M = TypeVar("M", bound="PageModel")
 class Caller(Protocol):
     """Calls operations."""
 
-    def call(self, operation: Operation[T], **arguments: Any) -> T:
+    def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Call an operation."""
         ...
 
     def page(
-        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
     ) -> Page[T]:
         """Call a list operation."""
         ...
@@ -33,22 +33,26 @@ class Caller(Protocol):
 class AsyncCaller(Protocol):
     """Calls operations in asyncio."""
 
-    async def call(self, operation: Operation[T], **arguments: Any) -> T:
+    async def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Call an operation."""
         ...
 
     def page(
-        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
     ) -> AsyncPager[T]:
         """Call a list operation when the result is awaited."""
         ...
 
 
-def raw(method: Callable[P, T]) -> Callable[P, RawResponse[T]]:
-    """Type a method of a resource whose caller gives whole responses."""
-    return cast("Callable[P, RawResponse[T]]", method)
+def raw(
+    method: Callable[Concatenate[Any, P], T],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], RawResponse[T]]]:
+    """Take over a method of a resource, whose caller here gives whole responses."""
+    return lambda _: cast("Callable[Concatenate[Any, P], RawResponse[T]]", method)
 
 
-def async_raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[RawResponse[T]]]:
-    """Type a method of a resource whose caller gives whole responses."""
-    return cast("Callable[P, Awaitable[RawResponse[T]]]", method)
+def async_raw(
+    method: Callable[Concatenate[Any, P], Awaitable[T]],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, P], Awaitable[RawResponse[T]]]]:
+    """Take over a method of a resource, whose caller here gives whole responses."""
+    return lambda _: cast("Callable[Concatenate[Any, P], Awaitable[RawResponse[T]]]", method)

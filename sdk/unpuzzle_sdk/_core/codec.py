@@ -12,6 +12,8 @@ from .unset import UNSET
 
 T = TypeVar("T")
 
+_NO_OFFSET = datetime.timedelta(0)
+
 
 def to_json(value: Any) -> Any:
     """Turn models, decimals, times and sequences into what `json.dumps` takes."""
@@ -47,8 +49,8 @@ def _json_number(value: Decimal) -> int | float:
 def _json_time(value: datetime.datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
-    # UTC is Z, as the API writes it: a model gives back what it was read from.
-    return value.isoformat().replace("+00:00", "Z")
+    # As the server writes it. An offset other than that of UTC stays, for it says where.
+    return value.isoformat().removesuffix("+00:00") + "Z" if value.utcoffset() == _NO_OFFSET else value.isoformat()
 
 
 def maybe(parse: Callable[[Any], T], value: Any) -> Any:

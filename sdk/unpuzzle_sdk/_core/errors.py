@@ -18,6 +18,7 @@ __all__ = [
     "BadRequestError",
     "ConflictError",
     "ErrorDetail",
+    "InvalidRequestError",
     "InvalidResponseError",
     "MethodNotAllowedError",
     "NotFoundError",
@@ -47,16 +48,29 @@ class UnpuzzleError(Exception):
     """The base of everything the SDK raises."""
 
 
+# The arguments after `message` have defaults so that exceptions survive copying and pickling, which
+# call the class with the message alone and then restore the attributes.
 class APIConnectionError(UnpuzzleError):
-    """The API could not be reached, or the connection broke before the answer was complete."""
+    """The API could not be reached, or the connection broke before the answer was complete.
+
+    Attributes:
+        sent: Whether the API may have got the request.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        """Keep what is known about the request."""
+        super().__init__(message)
+        self.sent = sent
 
 
 class APITimeoutError(APIConnectionError):
     """The API did not answer in time."""
 
 
-# The arguments after `message` have defaults so that exceptions survive copying and pickling, which
-# call the class with the message alone and then restore the attributes.
+class InvalidRequestError(APIConnectionError):
+    """Nothing was sent, as the address or a header is malformed. Another attempt is of no use."""
+
+
 class InvalidResponseError(UnpuzzleError):
     """The answer says that all is well, but cannot be read as what the contract promises.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from itertools import count
 from typing import Any
+
+from attrs import evolve
 
 from .auth import Tokens
 from .errors import APIConnectionError
 from .flow import Flow, Send, Sleep
 from .log import log_attempt
-from .operation import Operation, Request, build_request
+from .operation import Arguments, Operation, Request, build_request
 from .options import Options
 from .response import Answer
 from .retry import retry_delay
@@ -26,11 +27,11 @@ class Exchange:
         self._session = session
         self._options = options
 
-    def call(self, operation: Operation[Any], arguments: Mapping[str, Any]) -> Flow[Answer]:
+    def call(self, operation: Operation[Any], arguments: Arguments) -> Flow[Answer]:
         """Call an operation. The answer may be an error."""
         if self._session.is_refresh(operation):
-            arguments = {**arguments, "body": (yield from self._session.explicit_refresh(arguments["body"]))}
-        request = build_request(operation, **arguments)
+            arguments = evolve(arguments, body=(yield from self._session.explicit_refresh(arguments.body)))
+        request = build_request(operation, arguments)
         answer = yield from (self._authorized(request) if request.authenticated else self._send(request))
         if answer.status < 300:
             yield from self._session.follow(operation, answer)
@@ -48,13 +49,15 @@ class Exchange:
     def _send(self, request: Request) -> Flow[Answer]:
         request = request.with_headers({**self._options.headers, **request.headers})
         start = time.monotonic()
+        at_most = None
         for attempt in count(1):
-            outcome = yield from _attempt(request)
+            outcome = yield from _attempt(Send(request, at_most))
             elapsed = time.monotonic() - start
             log_attempt(request, outcome, attempt, elapsed)
             delay = retry_delay(request, outcome, self._options, attempt, elapsed)
             if delay is not None:
                 yield Sleep(delay)
+                at_most = max(0.0, self._options.max_retry_time - (time.monotonic() - start))
             elif isinstance(outcome, APIConnectionError):
                 raise outcome
             else:
@@ -62,9 +65,9 @@ class Exchange:
         raise AssertionError("count() does not end")
 
 
-def _attempt(request: Request) -> Flow[Answer | APIConnectionError]:
+def _attempt(send: Send) -> Flow[Answer | APIConnectionError]:
     try:
-        answer: Answer = yield Send(request)
+        answer: Answer = yield send
     except APIConnectionError as error:
         return error
     return answer

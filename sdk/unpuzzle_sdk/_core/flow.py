@@ -18,9 +18,13 @@ T = TypeVar("T")
 
 @frozen
 class Send:
-    """Send a request once; the result is an `Answer`."""
+    """Send a request once; the result is an `Answer`.
+
+    The wait is as long as the options say, but `at_most` so many seconds.
+    """
 
     request: Request
+    at_most: float | None = None
 
 
 @frozen

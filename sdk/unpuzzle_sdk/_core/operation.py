@@ -58,6 +58,23 @@ class Operation(Generic[T]):
         return parser(answer)
 
 
+@frozen(kw_only=True)
+class Arguments:
+    """The arguments of one call. As tracebacks may show locals, its `repr` shows nothing that may be secret."""
+
+    path: Mapping[str, str] = field(factory=dict, repr=False)
+    query: Mapping[str, Any] = field(factory=dict, repr=False)
+    headers: Mapping[str, str | None] = field(factory=dict, repr=False)
+    body: Any = field(default=UNSET, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+
+    def of_page(self, number: int) -> Arguments:
+        """Give those for another page of the same list."""
+        # The ETag in If-None-Match is that of the first page.
+        headers = {name: value for name, value in self.headers.items() if name != "If-None-Match"}
+        return evolve(self, headers=headers, query={**self.query, "page": number})
+
+
 @frozen
 class Request:
     """A request as it is sent, the same for every attempt. Its `repr` shows nothing that may be secret."""
@@ -81,33 +98,28 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """Give a copy with more headers."""
-        return evolve(self, headers={**self.headers, **headers})
+        # Not `evolve`, which looks up the fields at every call.
+        merged = {**self.headers, **headers}
+        return Request(self.method, self.path, self.query, merged, self.content, self.authenticated)
 
 
-def build_request(
-    operation: Operation[Any],
-    *,
-    path: Mapping[str, str] | None = None,
-    query: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str | None] | None = None,
-    body: Any = UNSET,
-    content: bytes | None = None,
-) -> Request:
+def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     """Make the request of an operation from its arguments."""
-    chosen = {name: value for name, value in (headers or {}).items() if value is not None}
+    chosen = {name: value for name, value in arguments.headers.items() if value is not None}
+    content = arguments.content
     if operation.keyed and IDEMPOTENCY_KEY not in chosen:
         chosen[IDEMPOTENCY_KEY] = _new_key()
     if content is not None:
         chosen.setdefault("Content-Type", "application/octet-stream")
-    elif body is not UNSET:
-        data = codec.to_json(body)
+    elif arguments.body is not UNSET:
+        data = codec.to_json(arguments.body)
         if data or not operation.optional_body:
             content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
             chosen["Content-Type"] = "application/json"
     return Request(
         method=operation.method,
-        path=fill_path(operation.path, path or {}),
-        query=encode_query(query or {}),
+        path=fill_path(operation.path, arguments.path),
+        query=encode_query(arguments.query),
         headers=chosen,
         content=content,
         authenticated=operation.authenticated,

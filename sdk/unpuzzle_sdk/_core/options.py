@@ -28,7 +28,7 @@ class Options:
     Attributes:
         timeout: Seconds to wait for the server in each attempt; None waits for ever.
         max_retries: How often to try again.
-        max_retry_time: After how many seconds not to try again.
+        max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
         headers: Headers for every request.
     """
 

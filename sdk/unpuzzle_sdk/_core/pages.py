@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from .errors import UnpuzzleError
@@ -158,12 +158,3 @@ class AsyncPager(Generic[T]):
         """Give all items."""
         async for item in await self:
             yield item
-
-
-def page_arguments(arguments: Mapping[str, Any], number: int | None) -> dict[str, Any]:
-    """Give the arguments for a page: those of the first, and the number."""
-    if number is None:
-        return dict(arguments)
-    # The ETag in If-None-Match is that of the first page.
-    headers = {name: value for name, value in arguments.get("headers", {}).items() if name != "If-None-Match"}
-    return {**arguments, "headers": headers, "query": {**arguments.get("query", {}), "page": number}}

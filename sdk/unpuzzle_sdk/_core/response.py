@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
@@ -56,32 +57,39 @@ class Answer:
     def retry_after(self) -> float | None:
         """The seconds until `Retry-After`, which is a number or a date."""
         value = self.headers.get("retry-after", "")
+        seconds = _seconds(value)
+        return _seconds_until(value) if seconds is None else seconds
+
+    @property
+    def body(self) -> Any:
+        """The decoded JSON of the body, else its text; None if it is empty."""
+        if not self.content:
+            return None
         try:
-            return max(0.0, float(value))
-        except ValueError:
-            return _seconds_until(value)
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return self.content.decode(errors="replace")
 
     def json(self) -> Any:
         """Decode the body, without the success envelope if the answer says that it has one."""
         try:
             data = json.loads(self.content)
-        except ValueError as error:
-            raise self._invalid("is not JSON") from error
-        if self.headers.get("preference-applied") != "envelope=standard":
-            return data
-        if not isinstance(data, dict) or "data" not in data:
-            raise self._invalid("has no standard envelope")
-        return data["data"]
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return self._unwrapped(data)
+        raise self.invalid("is not JSON")
 
     def decode(self, decode: Callable[[Any], T]) -> T:
         """Decode the body and read it as what the contract promises."""
-        data = self.json()
         try:
-            return decode(data)
+            return decode(self.json())
         except KeyError as error:
-            raise self._invalid(f"has no field {error}") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            raise self._invalid("does not have the promised shape") from error
+            problem = f"has no field {error}"
+        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+            problem = f"does not have the promised shape ({type(error).__name__})"
+        # Not within the handlers: what they caught holds the body, and so may hold secrets.
+        raise self.invalid(problem)
 
     def raise_for_status(self) -> None:
         """Raise the exception for an error or a 304."""
@@ -90,7 +98,15 @@ class Answer:
         if self.status >= 400:
             raise status_error(self)
 
-    def _invalid(self, what: str) -> InvalidResponseError:
+    def _unwrapped(self, data: Any) -> Any:
+        if self.headers.get("preference-applied") != "envelope=standard":
+            return data
+        if isinstance(data, dict) and "data" in data:
+            return data["data"]
+        raise self.invalid("has no standard envelope")
+
+    def invalid(self, what: str) -> InvalidResponseError:
+        """Make the exception for a body that is not what the contract promises."""
         facts = f"status {self.status}" + (f", request {self.request_id}" if self.request_id else "")
         return InvalidResponseError(
             f"The body of the answer {what} ({facts})", status_code=self.status, request_id=self.request_id
@@ -105,16 +121,27 @@ class RawResponse(Generic[T]):
         status_code: The HTTP status.
         headers: The headers; the keys are in lower case.
         parsed: What the method gives without `raw`.
+        content: The body as it came.
     """
 
     status_code: int
     headers: Mapping[str, str] = field(repr=False)
     parsed: T
+    content: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, answer: Answer, parsed: T) -> RawResponse[T]:
+        """Make it of an answer and what it was read as."""
+        return cls(answer.status, answer.headers, parsed, answer.content)
 
     @property
     def request_id(self) -> str | None:
         """The id to quote to support."""
         return self.headers.get("x-request-id")
+
+    def raise_for_status(self) -> None:
+        """Raise the exception for an error or a 304, which only `client.raw.request` gives."""
+        Answer(self.status_code, self.headers, self.content).raise_for_status()
 
     @property
     def etag(self) -> str | None:
@@ -125,6 +152,14 @@ class RawResponse(Generic[T]):
     def rate_limit(self) -> RateLimit | None:
         """Where the caller stands."""
         return RateLimit.from_headers(self.headers)
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, seconds) if isfinite(seconds) else None
 
 
 def _seconds_until(date: str) -> float | None:
@@ -160,10 +195,8 @@ def no_body(answer: Answer) -> None:
 
 def error_object(answer: Answer) -> dict[str, Any]:
     """Give the object that the error envelope holds; empty if the answer has none, such as a proxy's page."""
-    try:
-        error = json.loads(answer.content)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {}
+    body = answer.body
+    error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 
 
@@ -173,26 +206,20 @@ def status_error(answer: Answer) -> APIStatusError:
 
     error = error_object(answer)
     code = error.get("code")
+    details = error.get("details")
     retry_after = answer.retry_after
     kind: type[APIStatusError] = BY_CODE.get(str(code), class_of_status(answer.status))
     return kind(
         str(error.get("message") or f"The API answered with status {answer.status}"),
         status_code=answer.status,
         code=None if code is None else str(code),
-        details=[_detail(item) for item in error.get("details") or () if isinstance(item, dict)],
+        details=[_detail(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else (),
         request_id=answer.request_id,
-        retry_after=error.get("retry_after") if retry_after is None else retry_after,
+        retry_after=_seconds(error.get("retry_after")) if retry_after is None else retry_after,
         rate_limit=RateLimit.from_headers(answer.headers),
-        body=_body(answer),
+        body=answer.body,
     )
 
 
 def _detail(item: dict[str, Any]) -> ErrorDetail:
     return ErrorDetail(str(item.get("field", "")), str(item.get("message", "")))
-
-
-def _body(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.content)
-    except ValueError:
-        return answer.content.decode(errors="replace")

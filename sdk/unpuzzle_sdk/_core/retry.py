@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .errors import APIConnectionError
+from .errors import APIConnectionError, InvalidRequestError
 from .operation import Request
 from .options import Options
 from .response import Answer, error_object
@@ -28,17 +28,22 @@ def retry_delay(
         attempt: How many attempts there were, from 1.
         elapsed: The seconds since the first.
     """
-    if attempt > options.max_retries or not request.repeatable or not _may_pass(outcome):
+    if attempt > options.max_retries or not _worth_it(request, outcome):
         return None
     delay = _delay(outcome, attempt)
-    return delay if elapsed + delay <= options.max_retry_time else None
+    return delay if elapsed + delay < options.max_retry_time else None
 
 
-def _may_pass(outcome: Answer | APIConnectionError) -> bool:
+def _worth_it(request: Request, outcome: Answer | APIConnectionError) -> bool:
     if isinstance(outcome, APIConnectionError):
-        return True
-    if outcome.headers.get("x-should-retry", "").lower() == "false":
-        return False
+        safe = request.repeatable or not outcome.sent
+        return safe and not isinstance(outcome, InvalidRequestError)
+    # The server knows what it has done with the request, and so has the last word.
+    told = outcome.headers.get("x-should-retry", "").lower() if outcome.status >= 400 else ""
+    return told == "true" or (told != "false" and request.repeatable and _may_pass(outcome))
+
+
+def _may_pass(outcome: Answer) -> bool:
     if outcome.status == 409:
         # The first attempt is still under way on the server; every other conflict stays one.
         return error_object(outcome).get("code") == "IDEMPOTENCY_IN_PROGRESS"

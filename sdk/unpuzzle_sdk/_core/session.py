@@ -11,7 +11,7 @@ from attrs import frozen
 from .auth import Tokens, TokenStore
 from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
 from .flow import Block, Flow, Shield
-from .operation import Operation, Request, build_request
+from .operation import Arguments, Operation, Request, build_request
 from .response import Answer
 
 T = TypeVar("T")
@@ -75,10 +75,9 @@ class Session:
         if operation.name in self._operations.end:
             yield Shield(lambda: self._locked(self._change(None)))
         elif operation.name in self._operations.begin or self.is_refresh(operation):
-            data = answer.json()
-            # A sign-up that waits for the confirmation of the address answers no tokens.
-            if isinstance(data, dict) and "access_token" in data:
-                yield Shield(lambda: self._locked(self._change(Tokens.from_answer(data))))
+            tokens = answer.decode(Tokens.from_answer)
+            if tokens is not None:
+                yield Shield(lambda: self._locked(self._change(tokens)))
 
     def is_refresh(self, operation: Operation[Any]) -> bool:
         """Tell whether this is the operation that exchanges a refresh token."""
@@ -90,7 +89,7 @@ class Session:
             # Another thread, task or process was faster.
             self._keep(stored)
             return stored
-        request = build_request(self._operations.refresh, body={"refresh_token": used.refresh_token})
+        request = build_request(self._operations.refresh, Arguments(body={"refresh_token": used.refresh_token}))
         try:
             answer = yield from send(request)
         except APIConnectionError:
@@ -101,7 +100,9 @@ class Session:
         except (AuthenticationError, PermissionDeniedError):
             yield from self._change(None)
             raise
-        tokens = Tokens.from_answer(answer.json())
+        tokens = answer.decode(Tokens.from_answer)
+        if tokens is None:
+            raise answer.invalid("has no access token")
         yield from self._change(tokens)
         return tokens
 

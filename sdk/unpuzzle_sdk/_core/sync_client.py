@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .auth import TokenStore
-from .base_client import BaseClient
+from .base_client import BaseClient, ad_hoc_arguments
 from .flow import Block, Flow, Need, Send, Sleep
-from .operation import Operation
-from .options import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Options
-from .pages import Page, PageModel, page_arguments
+from .operation import Arguments, Operation
+from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
+from .pages import Page, PageModel
 from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
-    from .transport import HttpClient, Timeout, Transport
+    from .transport import BaseTransport, HttpClient, Timeout, Transport
 
 T = TypeVar("T")
 M = TypeVar("M", bound=PageModel)
@@ -33,7 +33,9 @@ class SyncClient(BaseClient):
         token: str | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        max_retry_time: float = DEFAULT_MAX_RETRY_TIME,
         http_client: HttpClient | None = None,
+        transport: BaseTransport | None = None,
         token_store: TokenStore | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -44,22 +46,24 @@ class SyncClient(BaseClient):
             token: An access token or an API key; by default UNPUZZLE_TOKEN.
             timeout: Seconds to wait for the server in each attempt; None waits for ever.
             max_retries: How often to try again what is safe to repeat.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
             http_client: An httpx client to send with, which stays yours to close.
+            transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
             headers: More headers for every request.
         """
-        super().__init__(base_url, token, token_store, Options(timeout, max_retries), headers)
-        self._wire = _Wire(self.base_url, http_client)
+        super().__init__(base_url, token, token_store, Options(timeout, max_retries, max_retry_time), headers)
+        self._wire = _Wire(self.base_url, http_client, transport)
 
-    def call(self, operation: Operation[T], **arguments: Any) -> T:
+    def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Call an operation of the contract; the resources do."""
-        return operation.parse(self.answer(operation, **arguments))
+        return operation.parse(self.answer(operation, arguments))
 
     def page(
-        self, operation: Operation[M], items: Callable[[M], Sequence[T]], *, max_items: int | None, **arguments: Any
+        self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
     ) -> Page[T]:
         """Call a list operation of the contract; the resources do."""
-        return self.page_from(self.answer(operation, **arguments), operation, items, max_items, arguments)
+        return self.page_from(self.answer(operation, arguments), operation, items, max_items, arguments)
 
     def request(
         self,
@@ -68,6 +72,7 @@ class SyncClient(BaseClient):
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = UNSET,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send any request, with the session, the retries and the errors of the client.
@@ -77,18 +82,23 @@ class SyncClient(BaseClient):
             path: The path, or an address that begins with `base_url`.
             params: The query parameters.
             json: The body.
+            content: The body, if it is not JSON.
             headers: More headers.
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
         """
-        return self.call(self._ad_hoc(method, path), query=params, body=json, headers=headers)
+        return self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
-    def answer(self, operation: Operation[Any], **arguments: Any) -> Answer:
+    def answer(self, operation: Operation[Any], arguments: Arguments) -> Answer:
         """Call an operation and give its answer, unless that is an error."""
-        answer = self._run(self._exchange.call(operation, arguments))
+        answer = self.exchange(operation, arguments)
         answer.raise_for_status()
         return answer
+
+    def exchange(self, operation: Operation[Any], arguments: Arguments) -> Answer:
+        """Call an operation and give its answer, whatever it says."""
+        return self._run(self._exchange.call(operation, arguments))
 
     def page_from(
         self,
@@ -96,14 +106,12 @@ class SyncClient(BaseClient):
         operation: Operation[M],
         items: Callable[[M], Sequence[T]],
         max_items: int | None,
-        arguments: Mapping[str, Any],
+        arguments: Arguments,
     ) -> Page[T]:
         """Make a page that can fetch the next one."""
         data = operation.parse(answer)
         page = Page(data, items(data), max_items)
-        page._fetch = lambda number, left: self.page(
-            operation, items, max_items=left, **page_arguments(arguments, number)
-        )
+        page._fetch = lambda number, left: self.page(operation, items, left, arguments.of_page(number))
         return page
 
     def close(self) -> None:
@@ -134,7 +142,7 @@ class SyncClient(BaseClient):
 
     def _do(self, need: Need) -> Any:
         if isinstance(need, Send):
-            return self._wire.transport.send(need.request, self._options.timeout)
+            return self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
             return time.sleep(need.seconds)
         if isinstance(need, Block):
@@ -146,9 +154,12 @@ class SyncClient(BaseClient):
 class _Wire:
     """The transport, made with the first request: importing httpx takes longer than everything else."""
 
-    def __init__(self, base_url: str, http_client: HttpClient | None) -> None:
+    def __init__(self, base_url: str, http_client: HttpClient | None, transport: BaseTransport | None) -> None:
+        if http_client and transport:
+            raise ValueError("give an http_client or a transport, not both")
         self._base_url = base_url
         self._http_client = http_client
+        self._base_transport = transport
         self._transport: Transport | None = None
         self._lock = threading.Lock()
 
@@ -159,7 +170,7 @@ class _Wire:
                 if self._transport is None:
                     from .transport import Transport
 
-                    self._transport = Transport(self._base_url, self._http_client)
+                    self._transport = Transport(self._base_url, self._http_client, self._base_transport)
         return self._transport
 
     def close(self) -> None:
@@ -173,20 +184,46 @@ class RawCaller:
         """Call with this client."""
         self._client = client
 
-    def call(self, operation: Operation[Any], **arguments: Any) -> Any:
-        """Call an operation."""
-        answer = self._client.answer(operation, **arguments)
-        return RawResponse(answer.status, answer.headers, operation.parse(answer))
+    def call(self, operation: Operation[Any], arguments: Arguments) -> Any:
+        """Call an operation of the contract; the resources do."""
+        answer = self._client.answer(operation, arguments)
+        return RawResponse.of(answer, operation.parse(answer))
 
     def page(
         self,
         operation: Operation[Any],
         items: Callable[[Any], Sequence[Any]],
-        *,
         max_items: int | None,
-        **arguments: Any,
+        arguments: Arguments,
     ) -> Any:
-        """Call a list operation."""
-        answer = self._client.answer(operation, **arguments)
-        page = self._client.page_from(answer, operation, items, max_items, arguments)
-        return RawResponse(answer.status, answer.headers, page)
+        """Call a list operation of the contract; the resources do."""
+        answer = self._client.answer(operation, arguments)
+        return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = UNSET,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawResponse[Any]:
+        """Send any request, with the session and the retries of the client. An error answer is not raised.
+
+        Args:
+            method: The HTTP method.
+            path: The path, or an address that begins with `base_url`.
+            params: The query parameters.
+            json: The body.
+            content: The body, if it is not JSON.
+            headers: More headers.
+
+        Returns:
+            The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+        """
+        answer = self._client.exchange(
+            self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)
+        )
+        return RawResponse.of(answer, answer.body)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -14,17 +14,24 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from .errors import APIConnectionError, APITimeoutError, UnpuzzleError
+from .errors import APIConnectionError, APITimeoutError, InvalidRequestError, UnpuzzleError
 from .operation import Request
 from .response import Answer
 
 HttpClient: TypeAlias = httpx.Client
 AsyncHttpClient: TypeAlias = httpx.AsyncClient
+BaseTransport: TypeAlias = httpx.BaseTransport
+AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
 Timeout: TypeAlias = float | httpx.Timeout | None
 
 # A server that does not accept within this time is not there; answers may take longer.
 _CONNECT_TIMEOUT = 5.0
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
+
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A host name or a header that can't be encoded is a UnicodeError.
+_MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
+_FAILURES = (httpx.RequestError, *_MALFORMED)
 
 
 @cache
@@ -38,24 +45,41 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _timeout(timeout: Timeout) -> httpx.Timeout:
-    if isinstance(timeout, httpx.Timeout):
+def _timeout(timeout: Timeout, at_most: float | None) -> httpx.Timeout:
+    if not isinstance(timeout, httpx.Timeout):
+        timeout = httpx.Timeout(timeout, connect=None if timeout is None else min(timeout, _CONNECT_TIMEOUT))
+    if at_most is None:
         return timeout
-    return httpx.Timeout(timeout, connect=None if timeout is None else min(timeout, _CONNECT_TIMEOUT))
+    phases = timeout.as_dict().items()
+    return httpx.Timeout(**{phase: at_most if limit is None else min(limit, at_most) for phase, limit in phases})
 
 
-@contextmanager
-def _translated(request: Request) -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        raise APITimeoutError(f"{request.method} {request.path}: no answer in time ({_reason(error)})") from error
-    except httpx.RequestError as error:
-        raise APIConnectionError(f"{request.method} {request.path}: {_reason(error)}") from error
+def _hide_cookies(record: logging.LogRecord) -> bool:
+    record.msg = _COOKIE.sub("***", str(record.msg))
+    return True
 
 
-def _reason(error: httpx.RequestError) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+# At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies.
+_COOKIE = re.compile(r"(?<=b'set-cookie', )b(['\"]).*?\1(?=\))", re.IGNORECASE)
+for _name in ("httpcore.http11", "httpcore.http2"):
+    logging.getLogger(_name).addFilter(_hide_cookies)
+
+
+def _failure(request: Request, error: Exception) -> APIConnectionError:
+    """Make our exception of one of `_FAILURES`.
+
+    It is raised outside the handler, so that it keeps nothing of the other: what httpx raises leads to frames whose
+    locals are headers and bodies.
+    """
+    what, kind = f"{request.method} {request.path}", type(error).__name__
+    sent = not isinstance(error, (*_UNCONNECTED, *_MALFORMED))
+    if isinstance(error, _MALFORMED):
+        # Their texts repeat what is wrong, which may be a token.
+        return InvalidRequestError(f"{what}: not sent, as the address or a header is malformed ({kind})", sent=sent)
+    reason = f"{kind}: {error}".rstrip(": ")
+    if isinstance(error, httpx.TimeoutException):
+        return APITimeoutError(f"{what}: no answer in time ({reason})", sent=sent)
+    return APIConnectionError(f"{what}: {reason}", sent=sent)
 
 
 def _answer(response: httpx.Response) -> Answer:
@@ -65,26 +89,33 @@ def _answer(response: httpx.Response) -> Answer:
 class Transport:
     """Sends requests over one pool of connections."""
 
-    def __init__(self, base_url: str, client: httpx.Client | None) -> None:
+    def __init__(
+        self, base_url: str, client: httpx.Client | None, transport: httpx.BaseTransport | None = None
+    ) -> None:
         """Use the pool of this httpx client, which stays the caller's to close; else an own one."""
         self._base_url = base_url
         self._client = client
+        self._transport = transport
         self._owned = client is None
         self._closed = False
         self._lock = threading.Lock()
 
-    def send(self, request: Request, timeout: Timeout) -> Answer:
+    def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
         """Send a request once."""
-        with _translated(request):
+        try:
             response = self._pool().request(
                 request.method,
                 self._base_url + request.target,
                 headers=dict(request.headers),
                 content=request.content,
-                timeout=_timeout(timeout),
+                timeout=_timeout(timeout, at_most),
                 follow_redirects=False,
             )
-        return _answer(response)
+        except _FAILURES as error:
+            failure = _failure(request, error)
+        else:
+            return _answer(response)
+        raise failure
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,32 +129,41 @@ class Transport:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = httpx.Client(verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies())
+                    self._client = httpx.Client(
+                        transport=self._transport, verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies()
+                    )
         return self._client
 
 
 class AsyncTransport:
     """Sends requests over one pool of connections for each event loop, as a connection belongs to its loop."""
 
-    def __init__(self, base_url: str, client: httpx.AsyncClient | None) -> None:
+    def __init__(
+        self, base_url: str, client: httpx.AsyncClient | None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         """Use the pool of this httpx client, which stays the caller's to close; else own ones."""
         self._base_url = base_url
         self._client = client
+        self._transport = transport
         self._closed = False
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
-    async def send(self, request: Request, timeout: Timeout) -> Answer:
+    async def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
         """Send a request once."""
-        with _translated(request):
+        try:
             response = await self._pool().request(
                 request.method,
                 self._base_url + request.target,
                 headers=dict(request.headers),
                 content=request.content,
-                timeout=_timeout(timeout),
+                timeout=_timeout(timeout, at_most),
                 follow_redirects=False,
             )
-        return _answer(response)
+        except _FAILURES as error:
+            failure = _failure(request, error)
+        else:
+            return _answer(response)
+        raise failure
 
     async def close(self) -> None:
         """Close the connections of the running loop; those of other loops end with their loops."""
@@ -140,6 +180,8 @@ class AsyncTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = httpx.AsyncClient(verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies())
+            pool = httpx.AsyncClient(
+                transport=self._transport, verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies()
+            )
             self._pools[loop] = pool
         return pool

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.unset import UNSET, Unset
 from ..api.auth import (
     auth_apply_as_instructor,
@@ -54,12 +55,14 @@ class Auth:
         """
         return self._client.call(
             auth_sign_up.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-                "full_name": full_name,
-                "metadata": metadata,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                    "full_name": full_name,
+                    "metadata": metadata,
+                },
+            ),
         )
 
     def sign_in(
@@ -84,10 +87,12 @@ class Auth:
         """
         return self._client.call(
             auth_sign_in.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     def refresh(
@@ -111,9 +116,11 @@ class Auth:
         """
         return self._client.call(
             auth_refresh.OPERATION,
-            body={
-                "refresh_token": refresh_token,
-            },
+            Arguments(
+                body={
+                    "refresh_token": refresh_token,
+                },
+            ),
         )
 
     def sign_out(
@@ -126,6 +133,7 @@ class Auth:
         """
         return self._client.call(
             auth_sign_out.OPERATION,
+            Arguments(),
         )
 
     def get_profile(
@@ -145,9 +153,11 @@ class Auth:
         """
         return self._client.call(
             auth_get_profile.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def update_profile(
@@ -179,16 +189,18 @@ class Auth:
         """
         return self._client.call(
             auth_update_profile.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "full_name": full_name,
-                "bio": bio,
-                "avatar_url": avatar_url,
-                "preferences": preferences,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "full_name": full_name,
+                    "bio": bio,
+                    "avatar_url": avatar_url,
+                    "preferences": preferences,
+                },
+            ),
         )
 
     def apply_as_instructor(
@@ -212,12 +224,14 @@ class Auth:
         """
         return self._client.call(
             auth_apply_as_instructor.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "motivation": motivation,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "motivation": motivation,
+                },
+            ),
         )
 
     def csrf_token(
@@ -229,6 +243,7 @@ class Auth:
         """
         return self._client.call(
             auth_csrf_token.OPERATION,
+            Arguments(),
         )
 
 
@@ -265,12 +280,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_up.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-                "full_name": full_name,
-                "metadata": metadata,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                    "full_name": full_name,
+                    "metadata": metadata,
+                },
+            ),
         )
 
     async def sign_in(
@@ -295,10 +312,12 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_in.OPERATION,
-            body={
-                "email": email,
-                "password": password,
-            },
+            Arguments(
+                body={
+                    "email": email,
+                    "password": password,
+                },
+            ),
         )
 
     async def refresh(
@@ -322,9 +341,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_refresh.OPERATION,
-            body={
-                "refresh_token": refresh_token,
-            },
+            Arguments(
+                body={
+                    "refresh_token": refresh_token,
+                },
+            ),
         )
 
     async def sign_out(
@@ -337,6 +358,7 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_sign_out.OPERATION,
+            Arguments(),
         )
 
     async def get_profile(
@@ -356,9 +378,11 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_get_profile.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def update_profile(
@@ -390,16 +414,18 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_update_profile.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "full_name": full_name,
-                "bio": bio,
-                "avatar_url": avatar_url,
-                "preferences": preferences,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "full_name": full_name,
+                    "bio": bio,
+                    "avatar_url": avatar_url,
+                    "preferences": preferences,
+                },
+            ),
         )
 
     async def apply_as_instructor(
@@ -423,12 +449,14 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_apply_as_instructor.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "motivation": motivation,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "motivation": motivation,
+                },
+            ),
         )
 
     async def csrf_token(
@@ -440,6 +468,7 @@ class AsyncAuth:
         """
         return await self._client.call(
             auth_csrf_token.OPERATION,
+            Arguments(),
         )
 
 
@@ -447,27 +476,75 @@ class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Auth(client)
-        self.sign_up = raw(resource.sign_up)
-        self.sign_in = raw(resource.sign_in)
-        self.refresh = raw(resource.refresh)
-        self.sign_out = raw(resource.sign_out)
-        self.get_profile = raw(resource.get_profile)
-        self.update_profile = raw(resource.update_profile)
-        self.apply_as_instructor = raw(resource.apply_as_instructor)
-        self.csrf_token = raw(resource.csrf_token)
+        self._client = client
+
+    @raw(Auth.sign_up)
+    def sign_up(self) -> None:
+        """See `Auth.sign_up`."""
+
+    @raw(Auth.sign_in)
+    def sign_in(self) -> None:
+        """See `Auth.sign_in`."""
+
+    @raw(Auth.refresh)
+    def refresh(self) -> None:
+        """See `Auth.refresh`."""
+
+    @raw(Auth.sign_out)
+    def sign_out(self) -> None:
+        """See `Auth.sign_out`."""
+
+    @raw(Auth.get_profile)
+    def get_profile(self) -> None:
+        """See `Auth.get_profile`."""
+
+    @raw(Auth.update_profile)
+    def update_profile(self) -> None:
+        """See `Auth.update_profile`."""
+
+    @raw(Auth.apply_as_instructor)
+    def apply_as_instructor(self) -> None:
+        """See `Auth.apply_as_instructor`."""
+
+    @raw(Auth.csrf_token)
+    def csrf_token(self) -> None:
+        """See `Auth.csrf_token`."""
 
 
 class AsyncRawAuth:
     """The methods of `AsyncAuth`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncAuth(client)
-        self.sign_up = async_raw(resource.sign_up)
-        self.sign_in = async_raw(resource.sign_in)
-        self.refresh = async_raw(resource.refresh)
-        self.sign_out = async_raw(resource.sign_out)
-        self.get_profile = async_raw(resource.get_profile)
-        self.update_profile = async_raw(resource.update_profile)
-        self.apply_as_instructor = async_raw(resource.apply_as_instructor)
-        self.csrf_token = async_raw(resource.csrf_token)
+        self._client = client
+
+    @async_raw(AsyncAuth.sign_up)
+    def sign_up(self) -> None:
+        """See `AsyncAuth.sign_up`."""
+
+    @async_raw(AsyncAuth.sign_in)
+    def sign_in(self) -> None:
+        """See `AsyncAuth.sign_in`."""
+
+    @async_raw(AsyncAuth.refresh)
+    def refresh(self) -> None:
+        """See `AsyncAuth.refresh`."""
+
+    @async_raw(AsyncAuth.sign_out)
+    def sign_out(self) -> None:
+        """See `AsyncAuth.sign_out`."""
+
+    @async_raw(AsyncAuth.get_profile)
+    def get_profile(self) -> None:
+        """See `AsyncAuth.get_profile`."""
+
+    @async_raw(AsyncAuth.update_profile)
+    def update_profile(self) -> None:
+        """See `AsyncAuth.update_profile`."""
+
+    @async_raw(AsyncAuth.apply_as_instructor)
+    def apply_as_instructor(self) -> None:
+        """See `AsyncAuth.apply_as_instructor`."""
+
+    @async_raw(AsyncAuth.csrf_token)
+    def csrf_token(self) -> None:
+        """See `AsyncAuth.csrf_token`."""

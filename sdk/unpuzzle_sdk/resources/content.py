@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.content import (
@@ -55,14 +56,16 @@ class Content:
         return self._client.page(
             content_list_sections.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     def create_section(
@@ -94,18 +97,20 @@ class Content:
         """
         return self._client.call(
             content_create_section.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "order": order,
-                "is_published": is_published,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "order": order,
+                    "is_published": is_published,
+                },
+            ),
         )
 
     def reorder_sections(
@@ -132,15 +137,17 @@ class Content:
         """
         return self._client.call(
             content_reorder_sections.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "section_ids": section_ids,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "section_ids": section_ids,
+                },
+            ),
         )
 
     def get_section(
@@ -166,13 +173,15 @@ class Content:
         """
         return self._client.call(
             content_get_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete_section(
@@ -202,14 +211,16 @@ class Content:
         """
         return self._client.call(
             content_delete_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update_section(
@@ -247,20 +258,22 @@ class Content:
         """
         return self._client.call(
             content_update_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "order": order,
-                "is_published": is_published,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "order": order,
+                    "is_published": is_published,
+                },
+            ),
         )
 
     def list_lessons(
@@ -287,14 +300,16 @@ class Content:
         return self._client.page(
             content_list_lessons.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "section_id": section_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     def create_lesson(
@@ -331,20 +346,22 @@ class Content:
         """
         return self._client.call(
             content_create_lesson.OPERATION,
-            path={
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "type": type,
-                "order": order,
-                "duration_seconds": duration_seconds,
-                "is_preview": is_preview,
-                "body": body,
-            },
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "type": type,
+                    "order": order,
+                    "duration_seconds": duration_seconds,
+                    "is_preview": is_preview,
+                    "body": body,
+                },
+            ),
         )
 
     def reorder_lessons(
@@ -371,15 +388,17 @@ class Content:
         """
         return self._client.call(
             content_reorder_lessons.OPERATION,
-            path={
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "lesson_ids": lesson_ids,
-            },
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "lesson_ids": lesson_ids,
+                },
+            ),
         )
 
     def get_lesson(
@@ -402,12 +421,14 @@ class Content:
         """
         return self._client.call(
             content_get_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete_lesson(
@@ -433,13 +454,15 @@ class Content:
         """
         return self._client.call(
             content_delete_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update_lesson(
@@ -476,21 +499,23 @@ class Content:
         """
         return self._client.call(
             content_update_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "type": type,
-                "order": order,
-                "duration_seconds": duration_seconds,
-                "is_preview": is_preview,
-                "body": body,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "type": type,
+                    "order": order,
+                    "duration_seconds": duration_seconds,
+                    "is_preview": is_preview,
+                    "body": body,
+                },
+            ),
         )
 
 
@@ -524,14 +549,16 @@ class AsyncContent:
         return self._client.page(
             content_list_sections.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     async def create_section(
@@ -563,18 +590,20 @@ class AsyncContent:
         """
         return await self._client.call(
             content_create_section.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "order": order,
-                "is_published": is_published,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "order": order,
+                    "is_published": is_published,
+                },
+            ),
         )
 
     async def reorder_sections(
@@ -601,15 +630,17 @@ class AsyncContent:
         """
         return await self._client.call(
             content_reorder_sections.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "section_ids": section_ids,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "section_ids": section_ids,
+                },
+            ),
         )
 
     async def get_section(
@@ -635,13 +666,15 @@ class AsyncContent:
         """
         return await self._client.call(
             content_get_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete_section(
@@ -671,14 +704,16 @@ class AsyncContent:
         """
         return await self._client.call(
             content_delete_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update_section(
@@ -716,20 +751,22 @@ class AsyncContent:
         """
         return await self._client.call(
             content_update_section.OPERATION,
-            path={
-                "course_id": course_id,
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "order": order,
-                "is_published": is_published,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "order": order,
+                    "is_published": is_published,
+                },
+            ),
         )
 
     def list_lessons(
@@ -756,14 +793,16 @@ class AsyncContent:
         return self._client.page(
             content_list_lessons.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "section_id": section_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
         )
 
     async def create_lesson(
@@ -800,20 +839,22 @@ class AsyncContent:
         """
         return await self._client.call(
             content_create_lesson.OPERATION,
-            path={
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "type": type,
-                "order": order,
-                "duration_seconds": duration_seconds,
-                "is_preview": is_preview,
-                "body": body,
-            },
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "type": type,
+                    "order": order,
+                    "duration_seconds": duration_seconds,
+                    "is_preview": is_preview,
+                    "body": body,
+                },
+            ),
         )
 
     async def reorder_lessons(
@@ -840,15 +881,17 @@ class AsyncContent:
         """
         return await self._client.call(
             content_reorder_lessons.OPERATION,
-            path={
-                "section_id": section_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "lesson_ids": lesson_ids,
-            },
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "lesson_ids": lesson_ids,
+                },
+            ),
         )
 
     async def get_lesson(
@@ -871,12 +914,14 @@ class AsyncContent:
         """
         return await self._client.call(
             content_get_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete_lesson(
@@ -902,13 +947,15 @@ class AsyncContent:
         """
         return await self._client.call(
             content_delete_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update_lesson(
@@ -945,21 +992,23 @@ class AsyncContent:
         """
         return await self._client.call(
             content_update_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "type": type,
-                "order": order,
-                "duration_seconds": duration_seconds,
-                "is_preview": is_preview,
-                "body": body,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "type": type,
+                    "order": order,
+                    "duration_seconds": duration_seconds,
+                    "is_preview": is_preview,
+                    "body": body,
+                },
+            ),
         )
 
 
@@ -967,35 +1016,107 @@ class RawContent:
     """The methods of `Content`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Content(client)
-        self.list_sections = raw(resource.list_sections)
-        self.create_section = raw(resource.create_section)
-        self.reorder_sections = raw(resource.reorder_sections)
-        self.get_section = raw(resource.get_section)
-        self.delete_section = raw(resource.delete_section)
-        self.update_section = raw(resource.update_section)
-        self.list_lessons = raw(resource.list_lessons)
-        self.create_lesson = raw(resource.create_lesson)
-        self.reorder_lessons = raw(resource.reorder_lessons)
-        self.get_lesson = raw(resource.get_lesson)
-        self.delete_lesson = raw(resource.delete_lesson)
-        self.update_lesson = raw(resource.update_lesson)
+        self._client = client
+
+    @raw(Content.list_sections)
+    def list_sections(self) -> None:
+        """See `Content.list_sections`."""
+
+    @raw(Content.create_section)
+    def create_section(self) -> None:
+        """See `Content.create_section`."""
+
+    @raw(Content.reorder_sections)
+    def reorder_sections(self) -> None:
+        """See `Content.reorder_sections`."""
+
+    @raw(Content.get_section)
+    def get_section(self) -> None:
+        """See `Content.get_section`."""
+
+    @raw(Content.delete_section)
+    def delete_section(self) -> None:
+        """See `Content.delete_section`."""
+
+    @raw(Content.update_section)
+    def update_section(self) -> None:
+        """See `Content.update_section`."""
+
+    @raw(Content.list_lessons)
+    def list_lessons(self) -> None:
+        """See `Content.list_lessons`."""
+
+    @raw(Content.create_lesson)
+    def create_lesson(self) -> None:
+        """See `Content.create_lesson`."""
+
+    @raw(Content.reorder_lessons)
+    def reorder_lessons(self) -> None:
+        """See `Content.reorder_lessons`."""
+
+    @raw(Content.get_lesson)
+    def get_lesson(self) -> None:
+        """See `Content.get_lesson`."""
+
+    @raw(Content.delete_lesson)
+    def delete_lesson(self) -> None:
+        """See `Content.delete_lesson`."""
+
+    @raw(Content.update_lesson)
+    def update_lesson(self) -> None:
+        """See `Content.update_lesson`."""
 
 
 class AsyncRawContent:
     """The methods of `AsyncContent`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncContent(client)
-        self.list_sections = async_raw(resource.list_sections)
-        self.create_section = async_raw(resource.create_section)
-        self.reorder_sections = async_raw(resource.reorder_sections)
-        self.get_section = async_raw(resource.get_section)
-        self.delete_section = async_raw(resource.delete_section)
-        self.update_section = async_raw(resource.update_section)
-        self.list_lessons = async_raw(resource.list_lessons)
-        self.create_lesson = async_raw(resource.create_lesson)
-        self.reorder_lessons = async_raw(resource.reorder_lessons)
-        self.get_lesson = async_raw(resource.get_lesson)
-        self.delete_lesson = async_raw(resource.delete_lesson)
-        self.update_lesson = async_raw(resource.update_lesson)
+        self._client = client
+
+    @async_raw(AsyncContent.list_sections)
+    def list_sections(self) -> None:
+        """See `AsyncContent.list_sections`."""
+
+    @async_raw(AsyncContent.create_section)
+    def create_section(self) -> None:
+        """See `AsyncContent.create_section`."""
+
+    @async_raw(AsyncContent.reorder_sections)
+    def reorder_sections(self) -> None:
+        """See `AsyncContent.reorder_sections`."""
+
+    @async_raw(AsyncContent.get_section)
+    def get_section(self) -> None:
+        """See `AsyncContent.get_section`."""
+
+    @async_raw(AsyncContent.delete_section)
+    def delete_section(self) -> None:
+        """See `AsyncContent.delete_section`."""
+
+    @async_raw(AsyncContent.update_section)
+    def update_section(self) -> None:
+        """See `AsyncContent.update_section`."""
+
+    @async_raw(AsyncContent.list_lessons)
+    def list_lessons(self) -> None:
+        """See `AsyncContent.list_lessons`."""
+
+    @async_raw(AsyncContent.create_lesson)
+    def create_lesson(self) -> None:
+        """See `AsyncContent.create_lesson`."""
+
+    @async_raw(AsyncContent.reorder_lessons)
+    def reorder_lessons(self) -> None:
+        """See `AsyncContent.reorder_lessons`."""
+
+    @async_raw(AsyncContent.get_lesson)
+    def get_lesson(self) -> None:
+        """See `AsyncContent.get_lesson`."""
+
+    @async_raw(AsyncContent.delete_lesson)
+    def delete_lesson(self) -> None:
+        """See `AsyncContent.delete_lesson`."""
+
+    @async_raw(AsyncContent.update_lesson)
+    def update_lesson(self) -> None:
+        """See `AsyncContent.update_lesson`."""

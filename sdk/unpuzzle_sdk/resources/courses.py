@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.courses import (
@@ -76,20 +77,22 @@ class Courses:
         return self._client.page(
             courses_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "category": category,
-                "search": search,
-                "difficulty": difficulty,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "category": category,
+                    "search": search,
+                    "difficulty": difficulty,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def get(
@@ -113,12 +116,14 @@ class Courses:
         """
         return self._client.call(
             courses_get.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def get_curriculum(
@@ -141,12 +146,14 @@ class Courses:
         """
         return self._client.call(
             courses_get_curriculum.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_reviews(
@@ -183,20 +190,22 @@ class Courses:
         return self._client.page(
             courses_list_reviews.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-                "rating": rating,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "rating": rating,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_categories(
@@ -223,14 +232,16 @@ class Courses:
         return self._client.page(
             courses_list_categories.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def create(
@@ -280,24 +291,26 @@ class Courses:
         """
         return self._client.call(
             courses_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def list_own(
@@ -327,15 +340,17 @@ class Courses:
         return self._client.page(
             courses_list_own.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "search": search,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "search": search,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     def get_own(
@@ -358,12 +373,14 @@ class Courses:
         """
         return self._client.call(
             courses_get_own.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete(
@@ -389,13 +406,15 @@ class Courses:
         """
         return self._client.call(
             courses_delete.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update(
@@ -451,28 +470,30 @@ class Courses:
         """
         return self._client.call(
             courses_update.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def publish(
@@ -500,13 +521,15 @@ class Courses:
         """
         return self._client.call(
             courses_publish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def unpublish(
@@ -531,13 +554,15 @@ class Courses:
         """
         return self._client.call(
             courses_unpublish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def archive(
@@ -562,13 +587,15 @@ class Courses:
         """
         return self._client.call(
             courses_archive.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def check_readiness(
@@ -587,9 +614,11 @@ class Courses:
         """
         return self._client.call(
             courses_check_readiness.OPERATION,
-            path={
-                "course_id": course_id,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+            ),
         )
 
     def duplicate(
@@ -612,12 +641,14 @@ class Courses:
         """
         return self._client.call(
             courses_duplicate.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def create_category(
@@ -644,14 +675,16 @@ class Courses:
         """
         return self._client.call(
             courses_create_category.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
     def get_category(
@@ -674,12 +707,14 @@ class Courses:
         """
         return self._client.call(
             courses_get_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete_category(
@@ -705,13 +740,15 @@ class Courses:
         """
         return self._client.call(
             courses_delete_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update_category(
@@ -743,18 +780,20 @@ class Courses:
         """
         return self._client.call(
             courses_update_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
 
@@ -801,20 +840,22 @@ class AsyncCourses:
         return self._client.page(
             courses_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "category": category,
-                "search": search,
-                "difficulty": difficulty,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "category": category,
+                    "search": search,
+                    "difficulty": difficulty,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def get(
@@ -838,12 +879,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def get_curriculum(
@@ -866,12 +909,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get_curriculum.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_reviews(
@@ -908,20 +953,22 @@ class AsyncCourses:
         return self._client.page(
             courses_list_reviews.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "page": page,
-                "page_size": page_size,
-                "rating": rating,
-                "sort": sort,
-                "order": order,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "rating": rating,
+                    "sort": sort,
+                    "order": order,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def list_categories(
@@ -948,14 +995,16 @@ class AsyncCourses:
         return self._client.page(
             courses_list_categories.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def create(
@@ -1005,24 +1054,26 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     def list_own(
@@ -1052,15 +1103,17 @@ class AsyncCourses:
         return self._client.page(
             courses_list_own.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "search": search,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "search": search,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     async def get_own(
@@ -1083,12 +1136,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get_own.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete(
@@ -1114,13 +1169,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_delete.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update(
@@ -1176,28 +1233,30 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_update.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "title": title,
-                "description": description,
-                "detailed_description": detailed_description,
-                "category_id": category_id,
-                "difficulty": difficulty,
-                "price": price,
-                "currency": currency,
-                "thumbnail_url": thumbnail_url,
-                "preview_video_url": preview_video_url,
-                "requirements": requirements,
-                "objectives": objectives,
-                "target_audience": target_audience,
-                "tags": tags,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "detailed_description": detailed_description,
+                    "category_id": category_id,
+                    "difficulty": difficulty,
+                    "price": price,
+                    "currency": currency,
+                    "thumbnail_url": thumbnail_url,
+                    "preview_video_url": preview_video_url,
+                    "requirements": requirements,
+                    "objectives": objectives,
+                    "target_audience": target_audience,
+                    "tags": tags,
+                },
+            ),
         )
 
     async def publish(
@@ -1225,13 +1284,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_publish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def unpublish(
@@ -1256,13 +1317,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_unpublish.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def archive(
@@ -1287,13 +1350,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_archive.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def check_readiness(
@@ -1312,9 +1377,11 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_check_readiness.OPERATION,
-            path={
-                "course_id": course_id,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+            ),
         )
 
     async def duplicate(
@@ -1337,12 +1404,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_duplicate.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def create_category(
@@ -1369,14 +1438,16 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_create_category.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
     async def get_category(
@@ -1399,12 +1470,14 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_get_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete_category(
@@ -1430,13 +1503,15 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_delete_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update_category(
@@ -1468,18 +1543,20 @@ class AsyncCourses:
         """
         return await self._client.call(
             courses_update_category.OPERATION,
-            path={
-                "category_id": category_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "name": name,
-                "slug": slug,
-                "description": description,
-            },
+            Arguments(
+                path={
+                    "category_id": category_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "name": name,
+                    "slug": slug,
+                    "description": description,
+                },
+            ),
         )
 
 
@@ -1487,49 +1564,163 @@ class RawCourses:
     """The methods of `Courses`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Courses(client)
-        self.list = raw(resource.list)
-        self.get = raw(resource.get)
-        self.get_curriculum = raw(resource.get_curriculum)
-        self.list_reviews = raw(resource.list_reviews)
-        self.list_categories = raw(resource.list_categories)
-        self.create = raw(resource.create)
-        self.list_own = raw(resource.list_own)
-        self.get_own = raw(resource.get_own)
-        self.delete = raw(resource.delete)
-        self.update = raw(resource.update)
-        self.publish = raw(resource.publish)
-        self.unpublish = raw(resource.unpublish)
-        self.archive = raw(resource.archive)
-        self.check_readiness = raw(resource.check_readiness)
-        self.duplicate = raw(resource.duplicate)
-        self.create_category = raw(resource.create_category)
-        self.get_category = raw(resource.get_category)
-        self.delete_category = raw(resource.delete_category)
-        self.update_category = raw(resource.update_category)
+        self._client = client
+
+    @raw(Courses.list)
+    def list(self) -> None:
+        """See `Courses.list`."""
+
+    @raw(Courses.get)
+    def get(self) -> None:
+        """See `Courses.get`."""
+
+    @raw(Courses.get_curriculum)
+    def get_curriculum(self) -> None:
+        """See `Courses.get_curriculum`."""
+
+    @raw(Courses.list_reviews)
+    def list_reviews(self) -> None:
+        """See `Courses.list_reviews`."""
+
+    @raw(Courses.list_categories)
+    def list_categories(self) -> None:
+        """See `Courses.list_categories`."""
+
+    @raw(Courses.create)
+    def create(self) -> None:
+        """See `Courses.create`."""
+
+    @raw(Courses.list_own)
+    def list_own(self) -> None:
+        """See `Courses.list_own`."""
+
+    @raw(Courses.get_own)
+    def get_own(self) -> None:
+        """See `Courses.get_own`."""
+
+    @raw(Courses.delete)
+    def delete(self) -> None:
+        """See `Courses.delete`."""
+
+    @raw(Courses.update)
+    def update(self) -> None:
+        """See `Courses.update`."""
+
+    @raw(Courses.publish)
+    def publish(self) -> None:
+        """See `Courses.publish`."""
+
+    @raw(Courses.unpublish)
+    def unpublish(self) -> None:
+        """See `Courses.unpublish`."""
+
+    @raw(Courses.archive)
+    def archive(self) -> None:
+        """See `Courses.archive`."""
+
+    @raw(Courses.check_readiness)
+    def check_readiness(self) -> None:
+        """See `Courses.check_readiness`."""
+
+    @raw(Courses.duplicate)
+    def duplicate(self) -> None:
+        """See `Courses.duplicate`."""
+
+    @raw(Courses.create_category)
+    def create_category(self) -> None:
+        """See `Courses.create_category`."""
+
+    @raw(Courses.get_category)
+    def get_category(self) -> None:
+        """See `Courses.get_category`."""
+
+    @raw(Courses.delete_category)
+    def delete_category(self) -> None:
+        """See `Courses.delete_category`."""
+
+    @raw(Courses.update_category)
+    def update_category(self) -> None:
+        """See `Courses.update_category`."""
 
 
 class AsyncRawCourses:
     """The methods of `AsyncCourses`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncCourses(client)
-        self.list = async_raw(resource.list)
-        self.get = async_raw(resource.get)
-        self.get_curriculum = async_raw(resource.get_curriculum)
-        self.list_reviews = async_raw(resource.list_reviews)
-        self.list_categories = async_raw(resource.list_categories)
-        self.create = async_raw(resource.create)
-        self.list_own = async_raw(resource.list_own)
-        self.get_own = async_raw(resource.get_own)
-        self.delete = async_raw(resource.delete)
-        self.update = async_raw(resource.update)
-        self.publish = async_raw(resource.publish)
-        self.unpublish = async_raw(resource.unpublish)
-        self.archive = async_raw(resource.archive)
-        self.check_readiness = async_raw(resource.check_readiness)
-        self.duplicate = async_raw(resource.duplicate)
-        self.create_category = async_raw(resource.create_category)
-        self.get_category = async_raw(resource.get_category)
-        self.delete_category = async_raw(resource.delete_category)
-        self.update_category = async_raw(resource.update_category)
+        self._client = client
+
+    @async_raw(AsyncCourses.list)
+    def list(self) -> None:
+        """See `AsyncCourses.list`."""
+
+    @async_raw(AsyncCourses.get)
+    def get(self) -> None:
+        """See `AsyncCourses.get`."""
+
+    @async_raw(AsyncCourses.get_curriculum)
+    def get_curriculum(self) -> None:
+        """See `AsyncCourses.get_curriculum`."""
+
+    @async_raw(AsyncCourses.list_reviews)
+    def list_reviews(self) -> None:
+        """See `AsyncCourses.list_reviews`."""
+
+    @async_raw(AsyncCourses.list_categories)
+    def list_categories(self) -> None:
+        """See `AsyncCourses.list_categories`."""
+
+    @async_raw(AsyncCourses.create)
+    def create(self) -> None:
+        """See `AsyncCourses.create`."""
+
+    @async_raw(AsyncCourses.list_own)
+    def list_own(self) -> None:
+        """See `AsyncCourses.list_own`."""
+
+    @async_raw(AsyncCourses.get_own)
+    def get_own(self) -> None:
+        """See `AsyncCourses.get_own`."""
+
+    @async_raw(AsyncCourses.delete)
+    def delete(self) -> None:
+        """See `AsyncCourses.delete`."""
+
+    @async_raw(AsyncCourses.update)
+    def update(self) -> None:
+        """See `AsyncCourses.update`."""
+
+    @async_raw(AsyncCourses.publish)
+    def publish(self) -> None:
+        """See `AsyncCourses.publish`."""
+
+    @async_raw(AsyncCourses.unpublish)
+    def unpublish(self) -> None:
+        """See `AsyncCourses.unpublish`."""
+
+    @async_raw(AsyncCourses.archive)
+    def archive(self) -> None:
+        """See `AsyncCourses.archive`."""
+
+    @async_raw(AsyncCourses.check_readiness)
+    def check_readiness(self) -> None:
+        """See `AsyncCourses.check_readiness`."""
+
+    @async_raw(AsyncCourses.duplicate)
+    def duplicate(self) -> None:
+        """See `AsyncCourses.duplicate`."""
+
+    @async_raw(AsyncCourses.create_category)
+    def create_category(self) -> None:
+        """See `AsyncCourses.create_category`."""
+
+    @async_raw(AsyncCourses.get_category)
+    def get_category(self) -> None:
+        """See `AsyncCourses.get_category`."""
+
+    @async_raw(AsyncCourses.delete_category)
+    def delete_category(self) -> None:
+        """See `AsyncCourses.delete_category`."""
+
+    @async_raw(AsyncCourses.update_category)
+    def update_category(self) -> None:
+        """See `AsyncCourses.update_category`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.enrollments import (
@@ -51,16 +52,18 @@ class Enrollments:
         """
         return self._client.call(
             enrollments_enroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "payment_method_id": payment_method_id,
-                "coupon_code": coupon_code,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "payment_method_id": payment_method_id,
+                    "coupon_code": coupon_code,
+                },
+            ),
         )
 
     def unenroll(
@@ -87,13 +90,15 @@ class Enrollments:
         """
         return self._client.call(
             enrollments_unenroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def list(
@@ -122,14 +127,16 @@ class Enrollments:
         return self._client.page(
             enrollments_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     def get(
@@ -152,12 +159,14 @@ class Enrollments:
         """
         return self._client.call(
             enrollments_get.OPERATION,
-            path={
-                "enrollment_id": enrollment_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "enrollment_id": enrollment_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
 
@@ -197,16 +206,18 @@ class AsyncEnrollments:
         """
         return await self._client.call(
             enrollments_enroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "payment_method_id": payment_method_id,
-                "coupon_code": coupon_code,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "payment_method_id": payment_method_id,
+                    "coupon_code": coupon_code,
+                },
+            ),
         )
 
     async def unenroll(
@@ -233,13 +244,15 @@ class AsyncEnrollments:
         """
         return await self._client.call(
             enrollments_unenroll.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def list(
@@ -268,14 +281,16 @@ class AsyncEnrollments:
         return self._client.page(
             enrollments_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     async def get(
@@ -298,12 +313,14 @@ class AsyncEnrollments:
         """
         return await self._client.call(
             enrollments_get.OPERATION,
-            path={
-                "enrollment_id": enrollment_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "enrollment_id": enrollment_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
 
@@ -311,19 +328,43 @@ class RawEnrollments:
     """The methods of `Enrollments`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Enrollments(client)
-        self.enroll = raw(resource.enroll)
-        self.unenroll = raw(resource.unenroll)
-        self.list = raw(resource.list)
-        self.get = raw(resource.get)
+        self._client = client
+
+    @raw(Enrollments.enroll)
+    def enroll(self) -> None:
+        """See `Enrollments.enroll`."""
+
+    @raw(Enrollments.unenroll)
+    def unenroll(self) -> None:
+        """See `Enrollments.unenroll`."""
+
+    @raw(Enrollments.list)
+    def list(self) -> None:
+        """See `Enrollments.list`."""
+
+    @raw(Enrollments.get)
+    def get(self) -> None:
+        """See `Enrollments.get`."""
 
 
 class AsyncRawEnrollments:
     """The methods of `AsyncEnrollments`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncEnrollments(client)
-        self.enroll = async_raw(resource.enroll)
-        self.unenroll = async_raw(resource.unenroll)
-        self.list = async_raw(resource.list)
-        self.get = async_raw(resource.get)
+        self._client = client
+
+    @async_raw(AsyncEnrollments.enroll)
+    def enroll(self) -> None:
+        """See `AsyncEnrollments.enroll`."""
+
+    @async_raw(AsyncEnrollments.unenroll)
+    def unenroll(self) -> None:
+        """See `AsyncEnrollments.unenroll`."""
+
+    @async_raw(AsyncEnrollments.list)
+    def list(self) -> None:
+        """See `AsyncEnrollments.list`."""
+
+    @async_raw(AsyncEnrollments.get)
+    def get(self) -> None:
+        """See `AsyncEnrollments.get`."""

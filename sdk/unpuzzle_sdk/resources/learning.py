@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.learning import (
@@ -57,14 +58,16 @@ class Learning:
         return self._client.page(
             learning_list_courses.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     def get_progress(
@@ -89,12 +92,14 @@ class Learning:
         """
         return self._client.call(
             learning_get_progress.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def get_course(
@@ -121,15 +126,17 @@ class Learning:
         """
         return self._client.call(
             learning_get_course.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "texts": texts,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "texts": texts,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def record_progress(
@@ -166,18 +173,20 @@ class Learning:
         """
         return self._client.call(
             learning_record_progress.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "position_seconds": position_seconds,
-                "watched": watched,
-                "active_seconds": active_seconds,
-                "recorded_at": recorded_at,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "position_seconds": position_seconds,
+                    "watched": watched,
+                    "active_seconds": active_seconds,
+                    "recorded_at": recorded_at,
+                },
+            ),
         )
 
     def complete_lesson(
@@ -201,12 +210,14 @@ class Learning:
         """
         return self._client.call(
             learning_complete_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def reopen_lesson(
@@ -230,12 +241,14 @@ class Learning:
         """
         return self._client.call(
             learning_reopen_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def update_review(
@@ -266,17 +279,19 @@ class Learning:
         """
         return self._client.call(
             learning_update_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "rating": rating,
-                "comment": comment,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "rating": rating,
+                    "comment": comment,
+                },
+            ),
         )
 
     def create_review(
@@ -305,16 +320,18 @@ class Learning:
         """
         return self._client.call(
             learning_create_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "rating": rating,
-                "comment": comment,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "rating": rating,
+                    "comment": comment,
+                },
+            ),
         )
 
     def delete_review(
@@ -339,13 +356,15 @@ class Learning:
         """
         return self._client.call(
             learning_delete_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
 
@@ -381,14 +400,16 @@ class AsyncLearning:
         return self._client.page(
             learning_list_courses.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "status": status,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "status": status,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     async def get_progress(
@@ -413,12 +434,14 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_get_progress.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def get_course(
@@ -445,15 +468,17 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_get_course.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            query={
-                "texts": texts,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                query={
+                    "texts": texts,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def record_progress(
@@ -490,18 +515,20 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_record_progress.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "position_seconds": position_seconds,
-                "watched": watched,
-                "active_seconds": active_seconds,
-                "recorded_at": recorded_at,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "position_seconds": position_seconds,
+                    "watched": watched,
+                    "active_seconds": active_seconds,
+                    "recorded_at": recorded_at,
+                },
+            ),
         )
 
     async def complete_lesson(
@@ -525,12 +552,14 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_complete_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def reopen_lesson(
@@ -554,12 +583,14 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_reopen_lesson.OPERATION,
-            path={
-                "lesson_id": lesson_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def update_review(
@@ -590,17 +621,19 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_update_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "rating": rating,
-                "comment": comment,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "rating": rating,
+                    "comment": comment,
+                },
+            ),
         )
 
     async def create_review(
@@ -629,16 +662,18 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_create_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "rating": rating,
-                "comment": comment,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "rating": rating,
+                    "comment": comment,
+                },
+            ),
         )
 
     async def delete_review(
@@ -663,13 +698,15 @@ class AsyncLearning:
         """
         return await self._client.call(
             learning_delete_review.OPERATION,
-            path={
-                "course_id": course_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "course_id": course_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
 
@@ -677,29 +714,83 @@ class RawLearning:
     """The methods of `Learning`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Learning(client)
-        self.list_courses = raw(resource.list_courses)
-        self.get_progress = raw(resource.get_progress)
-        self.get_course = raw(resource.get_course)
-        self.record_progress = raw(resource.record_progress)
-        self.complete_lesson = raw(resource.complete_lesson)
-        self.reopen_lesson = raw(resource.reopen_lesson)
-        self.update_review = raw(resource.update_review)
-        self.create_review = raw(resource.create_review)
-        self.delete_review = raw(resource.delete_review)
+        self._client = client
+
+    @raw(Learning.list_courses)
+    def list_courses(self) -> None:
+        """See `Learning.list_courses`."""
+
+    @raw(Learning.get_progress)
+    def get_progress(self) -> None:
+        """See `Learning.get_progress`."""
+
+    @raw(Learning.get_course)
+    def get_course(self) -> None:
+        """See `Learning.get_course`."""
+
+    @raw(Learning.record_progress)
+    def record_progress(self) -> None:
+        """See `Learning.record_progress`."""
+
+    @raw(Learning.complete_lesson)
+    def complete_lesson(self) -> None:
+        """See `Learning.complete_lesson`."""
+
+    @raw(Learning.reopen_lesson)
+    def reopen_lesson(self) -> None:
+        """See `Learning.reopen_lesson`."""
+
+    @raw(Learning.update_review)
+    def update_review(self) -> None:
+        """See `Learning.update_review`."""
+
+    @raw(Learning.create_review)
+    def create_review(self) -> None:
+        """See `Learning.create_review`."""
+
+    @raw(Learning.delete_review)
+    def delete_review(self) -> None:
+        """See `Learning.delete_review`."""
 
 
 class AsyncRawLearning:
     """The methods of `AsyncLearning`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncLearning(client)
-        self.list_courses = async_raw(resource.list_courses)
-        self.get_progress = async_raw(resource.get_progress)
-        self.get_course = async_raw(resource.get_course)
-        self.record_progress = async_raw(resource.record_progress)
-        self.complete_lesson = async_raw(resource.complete_lesson)
-        self.reopen_lesson = async_raw(resource.reopen_lesson)
-        self.update_review = async_raw(resource.update_review)
-        self.create_review = async_raw(resource.create_review)
-        self.delete_review = async_raw(resource.delete_review)
+        self._client = client
+
+    @async_raw(AsyncLearning.list_courses)
+    def list_courses(self) -> None:
+        """See `AsyncLearning.list_courses`."""
+
+    @async_raw(AsyncLearning.get_progress)
+    def get_progress(self) -> None:
+        """See `AsyncLearning.get_progress`."""
+
+    @async_raw(AsyncLearning.get_course)
+    def get_course(self) -> None:
+        """See `AsyncLearning.get_course`."""
+
+    @async_raw(AsyncLearning.record_progress)
+    def record_progress(self) -> None:
+        """See `AsyncLearning.record_progress`."""
+
+    @async_raw(AsyncLearning.complete_lesson)
+    def complete_lesson(self) -> None:
+        """See `AsyncLearning.complete_lesson`."""
+
+    @async_raw(AsyncLearning.reopen_lesson)
+    def reopen_lesson(self) -> None:
+        """See `AsyncLearning.reopen_lesson`."""
+
+    @async_raw(AsyncLearning.update_review)
+    def update_review(self) -> None:
+        """See `AsyncLearning.update_review`."""
+
+    @async_raw(AsyncLearning.create_review)
+    def create_review(self) -> None:
+        """See `AsyncLearning.create_review`."""
+
+    @async_raw(AsyncLearning.delete_review)
+    def delete_review(self) -> None:
+        """See `AsyncLearning.delete_review`."""

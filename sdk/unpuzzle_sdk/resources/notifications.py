@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from ..api.notifications import (
     notifications_list,
@@ -42,13 +43,15 @@ class Notifications:
         return self._client.page(
             notifications_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "unread_only": unread_only,
-                "type": type,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "unread_only": unread_only,
+                    "type": type,
+                },
+            ),
         )
 
     def mark_read(
@@ -71,12 +74,14 @@ class Notifications:
         """
         return self._client.call(
             notifications_mark_read.OPERATION,
-            path={
-                "notification_id": notification_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "notification_id": notification_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     def mark_all_read(
@@ -94,9 +99,11 @@ class Notifications:
         """
         return self._client.call(
             notifications_mark_all_read.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
 
@@ -129,13 +136,15 @@ class AsyncNotifications:
         return self._client.page(
             notifications_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "unread_only": unread_only,
-                "type": type,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "unread_only": unread_only,
+                    "type": type,
+                },
+            ),
         )
 
     async def mark_read(
@@ -158,12 +167,14 @@ class AsyncNotifications:
         """
         return await self._client.call(
             notifications_mark_read.OPERATION,
-            path={
-                "notification_id": notification_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                path={
+                    "notification_id": notification_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
     async def mark_all_read(
@@ -181,9 +192,11 @@ class AsyncNotifications:
         """
         return await self._client.call(
             notifications_mark_all_read.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
         )
 
 
@@ -191,17 +204,35 @@ class RawNotifications:
     """The methods of `Notifications`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Notifications(client)
-        self.list = raw(resource.list)
-        self.mark_read = raw(resource.mark_read)
-        self.mark_all_read = raw(resource.mark_all_read)
+        self._client = client
+
+    @raw(Notifications.list)
+    def list(self) -> None:
+        """See `Notifications.list`."""
+
+    @raw(Notifications.mark_read)
+    def mark_read(self) -> None:
+        """See `Notifications.mark_read`."""
+
+    @raw(Notifications.mark_all_read)
+    def mark_all_read(self) -> None:
+        """See `Notifications.mark_all_read`."""
 
 
 class AsyncRawNotifications:
     """The methods of `AsyncNotifications`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncNotifications(client)
-        self.list = async_raw(resource.list)
-        self.mark_read = async_raw(resource.mark_read)
-        self.mark_all_read = async_raw(resource.mark_all_read)
+        self._client = client
+
+    @async_raw(AsyncNotifications.list)
+    def list(self) -> None:
+        """See `AsyncNotifications.list`."""
+
+    @async_raw(AsyncNotifications.mark_read)
+    def mark_read(self) -> None:
+        """See `AsyncNotifications.mark_read`."""
+
+    @async_raw(AsyncNotifications.mark_all_read)
+    def mark_all_read(self) -> None:
+        """See `AsyncNotifications.mark_all_read`."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.reflections import (
@@ -58,18 +59,20 @@ class Reflections:
         return self._client.page(
             reflections_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "course_id": course_id,
-                "lesson_id": lesson_id,
-                "type": type,
-                "visibility": visibility,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "course_id": course_id,
+                    "lesson_id": lesson_id,
+                    "type": type,
+                    "visibility": visibility,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     def create(
@@ -103,17 +106,19 @@ class Reflections:
         """
         return self._client.call(
             reflections_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "lesson_id": lesson_id,
-                "content": content,
-                "type": type,
-                "tags": tags,
-                "visibility": visibility,
-                "timestamp_seconds": timestamp_seconds,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "lesson_id": lesson_id,
+                    "content": content,
+                    "type": type,
+                    "tags": tags,
+                    "visibility": visibility,
+                    "timestamp_seconds": timestamp_seconds,
+                },
+            ),
         )
 
     def get(
@@ -136,12 +141,14 @@ class Reflections:
         """
         return self._client.call(
             reflections_get.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def delete(
@@ -166,13 +173,15 @@ class Reflections:
         """
         return self._client.call(
             reflections_delete.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     def update(
@@ -207,20 +216,22 @@ class Reflections:
         """
         return self._client.call(
             reflections_update.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "type": type,
-                "content": content,
-                "tags": tags,
-                "visibility": visibility,
-                "timestamp_seconds": timestamp_seconds,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "type": type,
+                    "content": content,
+                    "tags": tags,
+                    "visibility": visibility,
+                    "timestamp_seconds": timestamp_seconds,
+                },
+            ),
         )
 
 
@@ -263,18 +274,20 @@ class AsyncReflections:
         return self._client.page(
             reflections_list.OPERATION,
             lambda page: page.results,
-            max_items=max_items,
-            query={
-                "page": page,
-                "page_size": page_size,
-                "course_id": course_id,
-                "lesson_id": lesson_id,
-                "type": type,
-                "visibility": visibility,
-                "tag": tag,
-                "sort": sort,
-                "order": order,
-            },
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                    "course_id": course_id,
+                    "lesson_id": lesson_id,
+                    "type": type,
+                    "visibility": visibility,
+                    "tag": tag,
+                    "sort": sort,
+                    "order": order,
+                },
+            ),
         )
 
     async def create(
@@ -308,17 +321,19 @@ class AsyncReflections:
         """
         return await self._client.call(
             reflections_create.OPERATION,
-            headers={
-                "Idempotency-Key": idempotency_key,
-            },
-            body={
-                "lesson_id": lesson_id,
-                "content": content,
-                "type": type,
-                "tags": tags,
-                "visibility": visibility,
-                "timestamp_seconds": timestamp_seconds,
-            },
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "lesson_id": lesson_id,
+                    "content": content,
+                    "type": type,
+                    "tags": tags,
+                    "visibility": visibility,
+                    "timestamp_seconds": timestamp_seconds,
+                },
+            ),
         )
 
     async def get(
@@ -341,12 +356,14 @@ class AsyncReflections:
         """
         return await self._client.call(
             reflections_get.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def delete(
@@ -371,13 +388,15 @@ class AsyncReflections:
         """
         return await self._client.call(
             reflections_delete.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
         )
 
     async def update(
@@ -412,20 +431,22 @@ class AsyncReflections:
         """
         return await self._client.call(
             reflections_update.OPERATION,
-            path={
-                "reflection_id": reflection_id,
-            },
-            headers={
-                "Idempotency-Key": idempotency_key,
-                "If-Match": if_match,
-            },
-            body={
-                "type": type,
-                "content": content,
-                "tags": tags,
-                "visibility": visibility,
-                "timestamp_seconds": timestamp_seconds,
-            },
+            Arguments(
+                path={
+                    "reflection_id": reflection_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "type": type,
+                    "content": content,
+                    "tags": tags,
+                    "visibility": visibility,
+                    "timestamp_seconds": timestamp_seconds,
+                },
+            ),
         )
 
 
@@ -433,21 +454,51 @@ class RawReflections:
     """The methods of `Reflections`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = Reflections(client)
-        self.list = raw(resource.list)
-        self.create = raw(resource.create)
-        self.get = raw(resource.get)
-        self.delete = raw(resource.delete)
-        self.update = raw(resource.update)
+        self._client = client
+
+    @raw(Reflections.list)
+    def list(self) -> None:
+        """See `Reflections.list`."""
+
+    @raw(Reflections.create)
+    def create(self) -> None:
+        """See `Reflections.create`."""
+
+    @raw(Reflections.get)
+    def get(self) -> None:
+        """See `Reflections.get`."""
+
+    @raw(Reflections.delete)
+    def delete(self) -> None:
+        """See `Reflections.delete`."""
+
+    @raw(Reflections.update)
+    def update(self) -> None:
+        """See `Reflections.update`."""
 
 
 class AsyncRawReflections:
     """The methods of `AsyncReflections`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncReflections(client)
-        self.list = async_raw(resource.list)
-        self.create = async_raw(resource.create)
-        self.get = async_raw(resource.get)
-        self.delete = async_raw(resource.delete)
-        self.update = async_raw(resource.update)
+        self._client = client
+
+    @async_raw(AsyncReflections.list)
+    def list(self) -> None:
+        """See `AsyncReflections.list`."""
+
+    @async_raw(AsyncReflections.create)
+    def create(self) -> None:
+        """See `AsyncReflections.create`."""
+
+    @async_raw(AsyncReflections.get)
+    def get(self) -> None:
+        """See `AsyncReflections.get`."""
+
+    @async_raw(AsyncReflections.delete)
+    def delete(self) -> None:
+        """See `AsyncReflections.delete`."""
+
+    @async_raw(AsyncReflections.update)
+    def update(self) -> None:
+        """See `AsyncReflections.update`."""

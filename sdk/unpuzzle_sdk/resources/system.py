@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
+from .._core.operation import Arguments
 from ..api.system import (
     system_health,
     system_info,
@@ -28,6 +29,7 @@ class System:
         """
         return self._client.call(
             system_health.OPERATION,
+            Arguments(),
         )
 
     def info(
@@ -39,6 +41,7 @@ class System:
         """
         return self._client.call(
             system_info.OPERATION,
+            Arguments(),
         )
 
     def openapi(
@@ -58,9 +61,11 @@ class System:
         """
         return self._client.call(
             system_openapi.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     def openapi_yaml(
@@ -80,9 +85,11 @@ class System:
         """
         return self._client.call(
             system_openapi_yaml.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
 
@@ -101,6 +108,7 @@ class AsyncSystem:
         """
         return await self._client.call(
             system_health.OPERATION,
+            Arguments(),
         )
 
     async def info(
@@ -112,6 +120,7 @@ class AsyncSystem:
         """
         return await self._client.call(
             system_info.OPERATION,
+            Arguments(),
         )
 
     async def openapi(
@@ -131,9 +140,11 @@ class AsyncSystem:
         """
         return await self._client.call(
             system_openapi.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
     async def openapi_yaml(
@@ -153,9 +164,11 @@ class AsyncSystem:
         """
         return await self._client.call(
             system_openapi_yaml.OPERATION,
-            headers={
-                "If-None-Match": if_none_match,
-            },
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
         )
 
 
@@ -163,19 +176,43 @@ class RawSystem:
     """The methods of `System`, answering a `RawResponse`."""
 
     def __init__(self, client: Caller) -> None:
-        resource = System(client)
-        self.health = raw(resource.health)
-        self.info = raw(resource.info)
-        self.openapi = raw(resource.openapi)
-        self.openapi_yaml = raw(resource.openapi_yaml)
+        self._client = client
+
+    @raw(System.health)
+    def health(self) -> None:
+        """See `System.health`."""
+
+    @raw(System.info)
+    def info(self) -> None:
+        """See `System.info`."""
+
+    @raw(System.openapi)
+    def openapi(self) -> None:
+        """See `System.openapi`."""
+
+    @raw(System.openapi_yaml)
+    def openapi_yaml(self) -> None:
+        """See `System.openapi_yaml`."""
 
 
 class AsyncRawSystem:
     """The methods of `AsyncSystem`, answering a `RawResponse`."""
 
     def __init__(self, client: AsyncCaller) -> None:
-        resource = AsyncSystem(client)
-        self.health = async_raw(resource.health)
-        self.info = async_raw(resource.info)
-        self.openapi = async_raw(resource.openapi)
-        self.openapi_yaml = async_raw(resource.openapi_yaml)
+        self._client = client
+
+    @async_raw(AsyncSystem.health)
+    def health(self) -> None:
+        """See `AsyncSystem.health`."""
+
+    @async_raw(AsyncSystem.info)
+    def info(self) -> None:
+        """See `AsyncSystem.info`."""
+
+    @async_raw(AsyncSystem.openapi)
+    def openapi(self) -> None:
+        """See `AsyncSystem.openapi`."""
+
+    @async_raw(AsyncSystem.openapi_yaml)
+    def openapi_yaml(self) -> None:
+        """See `AsyncSystem.openapi_yaml`."""

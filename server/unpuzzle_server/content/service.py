@@ -124,13 +124,13 @@ async def get_lesson(tx: Transaction, lesson_id: Any) -> Row[Any]:
 
 async def create_lesson(tx: Transaction, section_id: str, body: Body) -> Row[Any]:
     section = await find_section(tx, section_id, lock=True)
-    text = safe_html(body.get("body") or "")
+    text = None if body.get("body") is None else safe_html(body["body"])
     columns = {name: body[name] for name in queries.LESSON_COLUMNS if name in body}
     if text and body.get("type", "article") == "article":
         columns.setdefault("duration_seconds", reading_seconds(text))
     values = {"section_id": section_id, "course_id": section.course_id, **columns}
     lesson_id = await _insert(tx, "lessons", section_id, body.get("order"), values)
-    if text:
+    if text is not None:
         await tx.execute(queries.PUT_TEXT, lesson=lesson_id, body=text)
     return await get_lesson(tx, lesson_id)
 
@@ -160,10 +160,10 @@ async def reorder_lessons(tx: Transaction, section_id: str, ids: list[str]) -> l
 
 
 async def _put_text(tx: Transaction, lesson_id: str, html: str | None) -> None:
-    if text := safe_html(html or ""):
-        await tx.execute(queries.PUT_TEXT, lesson=lesson_id, body=text)
-    else:
+    if html is None:
         await tx.execute(queries.DELETE_TEXT, lesson=lesson_id)
+    else:
+        await tx.execute(queries.PUT_TEXT, lesson=lesson_id, body=safe_html(html))
     await tx.execute(queries.TOUCH_LESSON, lesson=lesson_id)  # the text is part of the lesson: its version changes with it
 
 

@@ -20,13 +20,13 @@ LESSON_EXISTS = text("""
 # Time that has not passed can't have been active.
 RECORD = text("""
     INSERT INTO lesson_progress AS p (user_id, lesson_id, position_seconds, positioned_at, watched, active_seconds, accessed_at)
-    VALUES (:user, :lesson, coalesce(CAST(:position AS numeric), 0), CAST(:recorded_at AS timestamptz),
+    VALUES (:user, :lesson, coalesce(CAST(:position AS float8), 0), CAST(:recorded_at AS timestamptz),
             CAST(:watched AS nummultirange) * nummultirange(numrange(0, CAST(:length AS numeric))),
             least(CAST(:active AS numeric), :at_first), app.now())
     ON CONFLICT (user_id, lesson_id) DO UPDATE SET
-        position_seconds = CASE WHEN CAST(:position AS numeric) IS NOT NULL AND excluded.positioned_at >= p.positioned_at
+        position_seconds = CASE WHEN CAST(:position AS float8) IS NOT NULL AND excluded.positioned_at >= p.positioned_at
                                 THEN excluded.position_seconds ELSE p.position_seconds END,
-        positioned_at = CASE WHEN CAST(:position AS numeric) IS NOT NULL AND excluded.positioned_at >= p.positioned_at
+        positioned_at = CASE WHEN CAST(:position AS float8) IS NOT NULL AND excluded.positioned_at >= p.positioned_at
                              THEN excluded.positioned_at ELSE p.positioned_at END,
         watched = p.watched + excluded.watched,
         active_seconds = p.active_seconds

@@ -27,7 +27,7 @@ $$ SELECT coalesce(round(100.0 * done / nullif(total, 0)), 0)::int $$;
 CREATE TABLE lesson_progress (
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     lesson_id uuid NOT NULL REFERENCES lessons ON DELETE CASCADE,
-    position_seconds numeric NOT NULL DEFAULT 0 CHECK (position_seconds >= 0),
+    position_seconds float8 NOT NULL DEFAULT 0 CHECK (position_seconds >= 0),
     positioned_at timestamptz NOT NULL,
     watched nummultirange NOT NULL DEFAULT '{}',
     active_seconds numeric NOT NULL DEFAULT 0 CHECK (active_seconds >= 0),
@@ -89,7 +89,8 @@ CREATE VIEW own_lessons WITH (security_barrier) AS
 """
 
 REVIEWS = """
-ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id);
+ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id)
+    ON UPDATE CASCADE;
 CREATE INDEX reviews_rating ON reviews (course_id, rating);
 
 -- What anybody may know of those who wrote a review.
@@ -110,7 +111,7 @@ CREATE TABLE reflections (
     content text NOT NULL,
     tags text[] NOT NULL DEFAULT '{}',
     visibility text NOT NULL DEFAULT 'private' CHECK (visibility IN ('private', 'instructor', 'public')),
-    timestamp_seconds numeric CHECK (timestamp_seconds >= 0),
+    timestamp_seconds float8 CHECK (timestamp_seconds >= 0),
     version int NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT app.now(),
     updated_at timestamptz NOT NULL DEFAULT app.now()
@@ -118,6 +119,9 @@ CREATE TABLE reflections (
 CREATE INDEX reflections_user ON reflections (user_id, created_at DESC, id);
 CREATE INDEX reflections_lesson ON reflections (lesson_id);
 CREATE INDEX reflections_course ON reflections (course_id);
+-- That its lesson was deleted is no change that its author made.
+CREATE TRIGGER touch BEFORE UPDATE OF type, content, tags, visibility, timestamp_seconds ON reflections
+    FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 -- Whether the asking user may read what a lesson shows: a preview, or a lesson of a course they take or teach.
 CREATE FUNCTION app.may_read(lesson uuid) RETURNS boolean
@@ -257,7 +261,6 @@ GRANT SELECT, INSERT, UPDATE (type, content, tags, visibility, timestamp_seconds
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
     statements = [PROGRESS, REVIEWS, REFLECTIONS, NOTIFICATIONS]
-    statements += ["CREATE TRIGGER touch BEFORE UPDATE ON reflections FOR EACH ROW EXECUTE FUNCTION app.touch()"]
     statements += [SECURE.format(table=table) for table in SECURED]
     statements += [POLICIES.format(app=app), GRANTS.format(app=app)]
     for statement in statements:
