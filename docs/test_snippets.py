@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS, Api, Server, running_server
-from server_fixtures import open_folder
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.seed import loader
 

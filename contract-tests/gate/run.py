@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import PASSWORD, Api, Server, running_server
 from server_fixtures import open_folder
+
+from harness import PASSWORD, Api, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.seed import loader
 

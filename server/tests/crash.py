@@ -20,11 +20,11 @@ from typing import Any
 
 import psutil
 import psycopg
+from server_fixtures import open_folder
 
 import sample_tasks
 from harness import wait_for
 from redis_server import Redis
-from server_fixtures import open_folder
 from unpuzzle_server.kernel.embedded_postgres import running_url
 
 SERVE = [sys.executable, "-W", "ignore", "-c", "from unpuzzle_server.main import app; app()", "serve", "--port", "0", "--json"]

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from typing import Any
 
-from harness import Api, Server, running_server, wait_for
 from server_fixtures import open_folder
+
+from harness import Api, Server, running_server, wait_for
 from smtp_server import smtp_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from workplace import Workplace

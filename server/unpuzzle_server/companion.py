@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 from unpuzzle_server.kernel.settings import Settings
 
@@ -30,9 +31,13 @@ class Companion:
         pause = 1
         while self._start():
             assert self.process is not None
+            began = time.monotonic()
             code = self.process.wait()
+            if time.monotonic() - began > LONGEST_PAUSE_SECONDS:
+                pause = 1
             if not self.stopping.is_set():
-                log.error("the worker has ended: starting another", extra={"exit_code": code, "pause_seconds": pause})
+                level = logging.ERROR if code else logging.INFO
+                log.log(level, "the worker has ended: starting another", extra={"exit_code": code, "pause_seconds": pause})
                 self.stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

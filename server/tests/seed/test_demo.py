@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from server_fixtures import open_folder
 from sqlalchemy.exc import DataError
 
 from harness import CONTRACT, Api, Person, Server, running_server
-from server_fixtures import open_folder
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.seed import loader
 

@@ -72,6 +72,10 @@ FIND_RECIPIENT = text("SELECT * FROM app.find_recipient(:email)")
 SPEND_TOKEN = text("SELECT * FROM app.spend_token(:hash, :purpose, :now)")
 CONFIRM_EMAIL = text("SELECT app.confirm_email(:email)")
 DROP_TOKENS = text("DELETE FROM one_time_tokens WHERE user_id = :user AND purpose = :purpose")
+DROP_REFRESH_TOKENS = text("""
+    DELETE FROM refresh_tokens t
+     WHERE expires_at <= app.now() OR EXISTS (SELECT FROM sessions s WHERE s.id = t.session_id AND s.ended_at IS NOT NULL)
+""")
 DROP_TOKENS_THAT_ENDED = text("DELETE FROM one_time_tokens WHERE expires_at <= app.now()")
 ADD_TOKEN = text("""
     INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at) VALUES (:hash, :user, :purpose, :email, :expires_at)

@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.auth import leaving, queries
 from unpuzzle_server.auth.recovery import EMAIL, RESET, new_token
+from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.exchange import Identity
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
@@ -61,14 +62,22 @@ async def make_export(ctx: TaskContext, user_id: str, export_id: str) -> None:
         raise  # it is tried again, and may be ready after all
 
 
+@task("auth.purge", every=timedelta(hours=1))
+async def purge(tx: Transaction) -> None:
+    """Removes refresh tokens, links and archives that are of no use any more.
+
+    A spent refresh token stays as long as it would have lived: when it comes again, it ends its family.
+    """
+    for statement in (queries.DROP_REFRESH_TOKENS, queries.DROP_TOKENS_THAT_ENDED, queries.DROP_EXPORTS):
+        await tx.execute(statement)
+
+
 @task("auth.erase_leavers", every=timedelta(hours=1))
 async def erase_leavers(ctx: TaskContext) -> None:
     """One account in each transaction: what can't be erased does not keep the others."""
     now = ctx.kernel.clock.now()
     async with ctx.transaction() as tx:
         leavers = [row[0] for row in await tx.rows(queries.FIND_LEAVERS, now=now)]
-        await tx.execute(queries.DROP_EXPORTS)
-        await tx.execute(queries.DROP_TOKENS_THAT_ENDED)
     for account in leavers:
         async with ctx.transaction() as tx:
             await tx.execute(queries.ERASE, account=account, now=now)

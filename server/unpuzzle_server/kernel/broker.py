@@ -22,6 +22,7 @@ from unpuzzle_server.kernel.settings import Settings
 QUEUE = "unpuzzle"
 POLL_SECONDS = 0.5
 """How often a worker looks that is not told, and sees that it is to stop: notifications wake it before."""
+BUSY_SECONDS = 0.01
 UNSEEN_SECONDS = 60
 """How long a message stays unseen that a worker has fetched and not begun with."""
 REDIS = {"visibility_timeout": UNSEEN_SECONDS, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
@@ -38,9 +39,11 @@ class PgmqChannel(pgmq.Channel):
 
 class PgmqTransport(pgmq.Transport):
     Channel = PgmqChannel
-    polling_interval = POLL_SECONDS
 
     def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        """A worker that may fetch no more for now looks again soon: nothing notifies it that a task of its own has begun."""
+        is_full = not all(channel.qos.can_consume() for channel in self.channels)
+        self.polling_interval = BUSY_SECONDS if is_full else POLL_SECONDS
         super().drain_events(connection, min(timeout or POLL_SECONDS, POLL_SECONDS))
 
 
@@ -61,7 +64,7 @@ def connected(settings: Settings) -> Celery:
         "wait_time_seconds": 0,  # a long poll would hold one of PostgreSQL's sessions, and is slower than a notification
         "use_notify": True,
         "pool_size": 2,
-        "pool_timeout": 2,
+        "pool_timeout": 1,
     }
     return _celery("unpuzzle://postgresql", Queue(QUEUE, no_declare=True), options)
 

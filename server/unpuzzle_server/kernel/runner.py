@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
 from sqlalchemy import text
 
 from unpuzzle_server.kernel import tasks
@@ -20,6 +21,7 @@ from unpuzzle_server.kernel.tasks import GiveUp, Task, told, where
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+PERIODIC_SECONDS = 5
 BATCH = 100
 
 # The number of the attempt is a fencing token: a worker that was thought dead can't end what another has begun since.
@@ -49,6 +51,7 @@ SEND = text("""
                      due_at = clock_timestamp() + least(:lease * power(2, least(sends, 12)), interval '1 hour')
       FROM due WHERE tasks.id = due.id RETURNING tasks.id, tasks.name
 """)
+NOT_YET = text("SELECT name FROM periodic_tasks WHERE next_at > clock_timestamp()")
 # Whoever gets the row asks for the task, in the same transaction; periods that nobody was there for are not made up for.
 COMES_ROUND = text("""
     INSERT INTO periodic_tasks AS p (name, next_at) VALUES (:name, clock_timestamp() + :every)
@@ -168,22 +171,29 @@ class Runner:
                 await tx.execute(RENEW, ids=list(ids), attempts=list(attempts), lease=self.lease)
 
     async def ask_for_periodic(self) -> None:
-        for task in list(tasks.TASKS.values()):
-            if task.every:
-                async with self.kernel.database.transaction(None) as tx:
-                    if await tx.value(COMES_ROUND, name=task.name, every=task.every):
-                        await tx.enqueue(task.name)
+        async with self.kernel.database.transaction(None) as tx:
+            early = {row.name for row in await tx.rows(NOT_YET)}
+            for task in sorted(tasks.TASKS.values(), key=lambda task: task.name):
+                if task.every and task.name not in early and await tx.value(COMES_ROUND, name=task.name, every=task.every):
+                    await tx.enqueue(task.name)
 
     async def tend(self) -> None:
         """Everything that goes on beside the tasks, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again_and_again(self._send_all_due, POLL_SECONDS))
+            group.create_task(_again_and_again(self._dispatch, POLL_SECONDS))
             group.create_task(_again_and_again(self.renew, self.lease.total_seconds() / 3))
-            group.create_task(_again_and_again(self.ask_for_periodic, 2 * POLL_SECONDS))
+            group.create_task(_again_and_again(self.ask_for_periodic, PERIODIC_SECONDS))
 
-    async def _send_all_due(self) -> None:
-        while await self.send_due() == BATCH:
-            pass
+    async def _dispatch(self) -> None:
+        """Sends what is due, at once where it is told, else when it looks."""
+        url = self.kernel.settings.database_worker_url
+        async with await AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as connection:
+            await connection.execute("LISTEN unpuzzle_tasks")
+            while True:
+                while await self.send_due() == BATCH:
+                    pass
+                async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
 
 
 async def _again_and_again(act: Callable[[], Awaitable[None]], seconds: float) -> None:

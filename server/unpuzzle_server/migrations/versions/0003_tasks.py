@@ -66,12 +66,13 @@ BEGIN
     IF message IS NULL THEN
         INSERT INTO tasks (id, name, args, state, due_at, sends)
         VALUES (task_id, task, args, 'waiting', clock_timestamp() + delay, 0);
+        NOTIFY unpuzzle_tasks;
     ELSE
         INSERT INTO tasks (id, name, args, state, due_at, sends)
         VALUES (task_id, task, args, 'sent', clock_timestamp() + lease, 1);
         PERFORM pgmq.send('unpuzzle', message, message->'headers');
+        NOTIFY "pgmq.q_unpuzzle.INSERT";
     END IF;
-    NOTIFY "pgmq.q_unpuzzle.INSERT";
     RETURN task_id;
 END $$;
 """
