@@ -156,10 +156,10 @@ class RawResponse(Generic[T]):
 
 def _seconds(value: Any) -> float | None:
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
+        seconds = value if isinstance(value, int) else float(value)
+        return max(0, seconds) if isfinite(seconds) else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, seconds) if isfinite(seconds) else None
 
 
 def _seconds_until(date: str) -> float | None:

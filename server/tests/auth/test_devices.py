@@ -37,10 +37,10 @@ def test_the_session_that_was_seen_last_comes_first(learner: Person) -> None:
     learner.api.server.clock.offset = timedelta(minutes=5)
     try:
         refreshed = learner.api.post(REFRESH, json={"refresh_token": learner.tokens["refresh_token"]}).json()
+        assert listed(Person(learner.api, learner.id, learner.email, refreshed))[0]["is_current"]
+        assert not listed(others[0])[0]["is_current"]
     finally:
         learner.api.server.clock.offset = timedelta()
-    assert listed(Person(learner.api, learner.id, learner.email, refreshed))[0]["is_current"]
-    assert not listed(others[0])[0]["is_current"]
 
 
 def test_a_revoked_session_is_over_at_once_with_all_its_tokens(learner: Person) -> None:

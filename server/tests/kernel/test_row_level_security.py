@@ -51,7 +51,11 @@ def test_the_role_owns_nothing_and_bypasses_nothing(application: psycopg.Connect
     "statement",
     [
         "SELECT hash FROM passwords",
-        "UPDATE passwords SET hash = 'x'",
+        "UPDATE passwords SET user_id = gen_random_uuid()",
+        "SELECT hash FROM api_keys",
+        "SELECT hash FROM one_time_tokens",
+        "SELECT text FROM outbox_mails",
+        "SELECT app.erase_account(gen_random_uuid(), now())",
         "UPDATE users SET roles = '{admin}'",
         "UPDATE users SET suspended_at = NULL",
         "UPDATE users SET email_verified = true",

@@ -102,7 +102,15 @@ def test_what_is_not_a_setting_is_left_alone() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    secret = {"DATABASE_URL", "DATABASE_APP_URL", "DATABASE_WORKER_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY"}
+    secret = {
+        "DATABASE_URL",
+        "DATABASE_APP_URL",
+        "DATABASE_WORKER_URL",
+        "REDIS_URL",
+        "CELERY_BROKER_URL",
+        "SECRET_KEY",
+        "SMTP_URL",
+    }
     assert {item.name.upper() for item in fields(Settings) if not item.repr} == secret
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))
     assert "s3cr3t" not in shown

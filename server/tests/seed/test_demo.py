@@ -17,6 +17,7 @@ LISTS = [
     if "x-unpuzzle-pagination" in CONTRACT.raw[operation.id]
     and operation.role in ("public", "user")
     and "{" not in operation.path
+    and operation.scopes | {operation.role} != {"user"}  # no keys: one of a public demo would be everybody's
 ]
 MOMENTS = """
     SELECT table_name, column_name FROM information_schema.columns
