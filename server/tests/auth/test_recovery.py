@@ -101,20 +101,25 @@ def test_an_address_without_an_account_gets_the_same_answer_and_no_mail(api: Api
     assert postman.mails(nobody) == []
 
 
-def test_neither_sign_in_nor_reset_tells_by_its_time_whether_an_address_has_an_account(api: Api, person: Person) -> None:
-    """The same statements and the same hashing; a median of many hides what the machine does besides."""
-    with running_server(api.server.owner_url, password_memory_kib=4096, password_passes=2) as slow, Api(slow) as caller:
+def lead(caller: Api, path: str, known: str, more: dict[str, str]) -> float:
+    """By which share of its time an answer for a known address differs from one for an unknown: medians, in turns."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(60):
+        has_account = number % 2 == 0
+        email = known if has_account else f"nobody-{number}-{uuid4().hex[:6]}@example.com"
+        began = time.perf_counter()
+        caller.post(path, json={"email": email, **more})
+        times[has_account].append(time.perf_counter() - began)
+    medians = [statistics.median(times[has_account]) for has_account in (True, False)]
+    return abs(medians[0] - medians[1]) / max(medians)
+
+
+@pytest.mark.parametrize(("path", "more"), [(SIGN_IN, {"password": "a wrong one"}), (RESET, {})])
+def test_no_answer_tells_by_its_time_whether_an_address_has_an_account(server: Server, path: str, more: dict[str, str]) -> None:
+    """Hashing takes most of it where there is any; what the machine does besides passes within three tries."""
+    with running_server(server.owner_url, password_memory_kib=4096, password_passes=2) as slow, Api(slow) as caller:
         known = caller.sign_up().email
-        for path, more in ((SIGN_IN, {"password": "a wrong one"}), (RESET, {})):
-            times: dict[bool, list[float]] = {True: [], False: []}
-            for number in range(60):
-                has_account = number % 2 == 0
-                email = known if has_account else f"nobody-{number}-{uuid4().hex[:6]}@example.com"
-                began = time.perf_counter()
-                caller.post(path, json={"email": email, **more})
-                times[has_account].append(time.perf_counter() - began)
-            known_time, unknown_time = statistics.median(times[True]), statistics.median(times[False])
-            assert abs(known_time - unknown_time) < 0.25 * max(known_time, unknown_time)
+        assert min(lead(caller, path, known, more) for _ in range(3)) < 0.2
 
 
 def test_a_sign_up_sends_a_link_that_confirms_the_address(api: Api, postman: Postman) -> None:
