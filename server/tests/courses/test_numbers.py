@@ -158,7 +158,7 @@ def test_the_numbers_of_people_follow_every_status_and_review(api: Api, instruct
         "DELETE FROM lessons WHERE course_id IN ({of}, {to})",
         "DELETE FROM sections WHERE course_id IN ({of}, {to})",
         "UPDATE enrollments SET course_id = {to} WHERE course_id = {of}",
-        "UPDATE reviews SET course_id = {to}, rating = 1 WHERE course_id = {of}",
+        "UPDATE reviews SET rating = 1 WHERE course_id = {of}",
         "UPDATE courses SET status = 'archived' WHERE id IN ({of}, {to})",
         "UPDATE courses SET difficulty = 'advanced' WHERE id = {to}",
         "UPDATE courses t SET category_id = c.category_id FROM courses c WHERE c.id = {of} AND t.id = {to}",

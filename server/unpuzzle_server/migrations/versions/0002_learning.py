@@ -89,7 +89,9 @@ CREATE VIEW own_lessons WITH (security_barrier) AS
 """
 
 REVIEWS = """
-ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id);
+-- A review is of its enrolment's course, and by whom that is.
+ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id)
+    ON UPDATE CASCADE ON DELETE CASCADE;
 CREATE INDEX reviews_rating ON reviews (course_id, rating);
 
 -- What anybody may know of those who wrote a review.
