@@ -189,10 +189,10 @@ def test_progress_is_ones_own_and_in_a_course_one_takes(
     course = instructor.published_course()
     lesson = server.sql("SELECT id::text FROM lessons WHERE course_id = %s", course["id"])[0][0]
     insert = "INSERT INTO lesson_progress (user_id, lesson_id, positioned_at, completed_at) VALUES (%s, %s, now(), now())"
-    for asking, whose in ((learner, learner), (instructor, instructor)):
-        as_user(application, asking.id, "student,instructor")
+    for outside in (learner, instructor):
+        as_user(application, outside.id, "student,instructor")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            application.execute(insert, [whose.id, lesson])
+            application.execute(insert, [outside.id, lesson])
     learner.post(f"/api/v1/courses/{course['id']}/enroll/")
     as_user(application, instructor.id, "student,admin")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
