@@ -65,6 +65,20 @@ def test_the_role_owns_nothing_and_bypasses_nothing(application: psycopg.Connect
         "UPDATE catalogue_counts SET courses_count = 0",
         "UPDATE instructor_applications SET status = 'approved'",
         "INSERT INTO reviews (enrollment_id, course_id, user_id, rating) SELECT id, id, id, 5 FROM gen_random_uuid() AS id",
+        "INSERT INTO reviews (id, rating) VALUES (gen_random_uuid(), 5)",
+        "UPDATE reviews SET user_id = NULL",
+        "UPDATE reviews SET version = 1, created_at = now()",
+        "INSERT INTO notifications (user_id, type, title, message, icon) VALUES (app.user_id(), 'system', 'x', 'x', 'x')",
+        "UPDATE notifications SET message = 'x'",
+        "UPDATE notifications SET user_id = NULL",
+        "DELETE FROM notifications",
+        "SELECT app.notify_of_lessons(gen_random_uuid(), 1)",
+        "SELECT app.notify_of_review()",
+        "INSERT INTO study_time VALUES (app.user_id(), gen_random_uuid(), now(), 1)",
+        "UPDATE study_time SET seconds = 0",
+        "DELETE FROM lesson_progress",
+        "UPDATE reflections SET lesson_id = NULL",
+        "UPDATE reflections SET user_id = NULL",
         "DELETE FROM enrollments",
         "TRUNCATE courses",
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
@@ -125,3 +139,68 @@ def test_who_asked_is_forgotten_with_the_transaction(application: psycopg.Connec
     assert count(application, "users") == 1
     application.commit()
     assert count(application, "users") == 0
+
+
+def test_functions_with_the_owners_rights_look_nowhere_else_and_nothing_is_for_everybody(server: Server) -> None:
+    """A definer's function that searched the caller's path could be made to run what the caller has put there."""
+    unsafe = """SELECT proname FROM pg_proc WHERE pronamespace = 'app'::regnamespace AND prosecdef
+                   AND proconfig IS DISTINCT FROM ARRAY['search_path=public, app, pg_temp']"""
+    callable_by_all = """SELECT proname FROM pg_proc WHERE pronamespace = 'app'::regnamespace
+                            AND (proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0))"""
+    open_to_all = """SELECT relname FROM pg_class, aclexplode(relacl) WHERE grantee = 0
+                        AND relnamespace IN ('public'::regnamespace, 'app'::regnamespace)"""
+    creatable = "SELECT nspname FROM pg_namespace, aclexplode(nspacl) WHERE grantee = 0 AND privilege_type = 'CREATE'"
+    assert [server.sql(query) for query in (unsafe, callable_by_all, open_to_all, creatable)] == [[]] * 4
+
+
+def test_the_role_calls_no_function_that_notifies(application: psycopg.Connection) -> None:
+    notifying = "pronamespace = 'app'::regnamespace AND proname LIKE 'notify%%'"
+    assert count(application, "pg_proc", notifying) > 0
+    assert count(application, "pg_proc", f"{notifying} AND has_function_privilege(oid, 'EXECUTE')") == 0
+
+
+def test_a_review_is_by_who_takes_the_course_and_on_their_own_enrolment(
+    api: Api, application: psycopg.Connection, instructor: Person, learner: Person
+) -> None:
+    one, two = instructor.published_course(), instructor.published_course()
+    other, gone = api.sign_up(), api.sign_up()
+
+    def enroll(person: Person, course: dict[str, Any]) -> str:
+        enrollment: str = person.post(f"/api/v1/courses/{course['id']}/enroll/").json()["enrollment_id"]
+        return enrollment
+
+    mine, also_mine, theirs, left = enroll(learner, one), enroll(learner, two), enroll(other, one), enroll(gone, one)
+    gone.post(f"/api/v1/courses/{one['id']}/unenroll/")
+    unprivileged, unlinked = psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation
+    attempts = [
+        (learner, theirs, one, other, unprivileged),
+        (learner, theirs, one, learner, unlinked),
+        (learner, also_mine, one, learner, unlinked),
+        (gone, left, one, gone, unprivileged),
+        (instructor, mine, one, instructor, unprivileged),
+    ]
+    insert = "INSERT INTO reviews (enrollment_id, course_id, user_id, rating) VALUES (%s, %s, %s, 1)"
+    for asking, enrollment, course, author, refusal in attempts:
+        as_user(application, asking.id)
+        with pytest.raises(refusal):
+            application.execute(insert, [enrollment, course["id"], author.id])
+    as_user(application, learner.id)
+    application.execute(insert, [mine, one["id"], learner.id])
+
+
+def test_progress_is_ones_own_and_in_a_course_one_takes(
+    application: psycopg.Connection, instructor: Person, learner: Person, server: Server
+) -> None:
+    course = instructor.published_course()
+    lesson = server.sql("SELECT id::text FROM lessons WHERE course_id = %s", course["id"])[0][0]
+    insert = "INSERT INTO lesson_progress (user_id, lesson_id, positioned_at, completed_at) VALUES (%s, %s, now(), now())"
+    for outside in (learner, instructor):
+        as_user(application, outside.id, "student,instructor")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            application.execute(insert, [outside.id, lesson])
+    learner.post(f"/api/v1/courses/{course['id']}/enroll/")
+    as_user(application, instructor.id, "student,admin")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        application.execute(insert, [learner.id, lesson])
+    as_user(application, learner.id)
+    application.execute(insert, [learner.id, lesson])

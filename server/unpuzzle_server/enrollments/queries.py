@@ -16,11 +16,13 @@ ENROLL = text("""
 """)
 # A course that was left may have been hidden meanwhile: whoever took it may still name it.
 TAKEN = text("""
-    SELECT e.id, e.course_id, e.status, e.version FROM own_enrollments e
+    SELECT e.id, e.course_id FROM own_enrollments e
      WHERE (e.course_id = :course OR e.slug = :slug) AND e.status IN ('active', 'completed')
 """)
 EXISTS = text("SELECT EXISTS (SELECT FROM courses WHERE id = :course OR slug = :slug)")
-LOCK = text("SELECT version, status FROM enrollments WHERE id = :enrollment FOR UPDATE")
+LOCK = text("""
+    SELECT id, course_id, version FROM enrollments WHERE id = :enrollment AND status IN ('active', 'completed') FOR UPDATE
+""")
 LEAVE = text("UPDATE enrollments SET status = 'cancelled' WHERE id = :enrollment")
 
 STANDING = """LATERAL (

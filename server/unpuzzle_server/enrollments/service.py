@@ -47,13 +47,18 @@ def _check_payment(offer: Row[Any], body: dict[str, Any]) -> None:
 
 
 async def unenroll(tx: Transaction, id_or_slug: str, if_match: str | None) -> Row[Any]:
-    taken = await find_taken(tx, id_or_slug)
-    locked = cast("Row[Any]", await tx.row(queries.LOCK, enrollment=taken.id))
-    if locked.status not in ("active", "completed"):  # left since we looked
-        raise not_enrolled()
-    check_version(if_match, locked.version)
+    taken = await lock_taken(tx, id_or_slug)
+    check_version(if_match, taken.version)
     await tx.execute(queries.LEAVE, enrollment=taken.id)
     return await get(tx, taken.id)
+
+
+async def lock_taken(tx: Transaction, id_or_slug: str) -> Row[Any]:
+    """The enrolment that opens a course to whoever asks, which stays so until the end of the transaction."""
+    taken = await tx.row(queries.LOCK, enrollment=(await find_taken(tx, id_or_slug)).id)
+    if taken is None:  # left since we looked
+        raise not_enrolled()
+    return taken
 
 
 async def find_taken(tx: Transaction, id_or_slug: str) -> Row[Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.courses.queries import named
 from unpuzzle_server.courses.service import get_review
-from unpuzzle_server.enrollments.service import find_taken
+from unpuzzle_server.enrollments.service import lock_taken
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
@@ -16,7 +16,7 @@ Body = dict[str, Any]
 
 
 async def create(tx: Transaction, id_or_slug: str, body: Body) -> Row[Any]:
-    taken = await find_taken(tx, id_or_slug)
+    taken = await lock_taken(tx, id_or_slug)
     values = {"enrollment": taken.id, "course": taken.course_id, "user": tx.user.user_id}
     review_id = await tx.value(queries.ADD_REVIEW, **values, rating=body["rating"], comment=body.get("comment"))
     if review_id is None:
@@ -25,7 +25,7 @@ async def create(tx: Transaction, id_or_slug: str, body: Body) -> Row[Any]:
 
 
 async def update(tx: Transaction, id_or_slug: str, body: Body, if_match: str | None) -> Row[Any]:
-    await find_taken(tx, id_or_slug)
+    await lock_taken(tx, id_or_slug)
     review_id = await _lock(tx, id_or_slug, if_match)
     columns = {name: body[name] for name in ("rating", "comment") if name in body}
     if columns:

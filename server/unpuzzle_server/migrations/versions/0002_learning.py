@@ -89,8 +89,9 @@ CREATE VIEW own_lessons WITH (security_barrier) AS
 """
 
 REVIEWS = """
+-- A review is of its enrolment's course, and by whom that is.
 ALTER TABLE reviews ADD FOREIGN KEY (enrollment_id, user_id, course_id) REFERENCES enrollments (id, user_id, course_id)
-    ON UPDATE CASCADE;
+    ON UPDATE CASCADE ON DELETE CASCADE;
 CREATE INDEX reviews_rating ON reviews (course_id, rating);
 
 -- What anybody may know of those who wrote a review.
@@ -189,12 +190,22 @@ END $$;
 CREATE TRIGGER notify AFTER INSERT ON lessons REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION app.notify_of_new_lessons();
 
+-- What was there when a section was hidden is not new when it is shown again.
+ALTER TABLE sections ADD COLUMN hidden_at timestamptz;
+CREATE FUNCTION app.note_hiding() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.hidden_at := app.now();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER note_hiding BEFORE UPDATE ON sections FOR EACH ROW
+    WHEN (OLD.is_published AND NOT NEW.is_published) EXECUTE FUNCTION app.note_hiding();
+
 CREATE FUNCTION app.notify_of_new_sections() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 BEGIN
     PERFORM app.notify_of_lessons(n.course_id, count(l.id))
        FROM new_rows n JOIN old_rows o ON o.id = n.id JOIN lessons l ON l.section_id = n.id
-      WHERE n.is_published AND NOT o.is_published GROUP BY n.course_id;
+      WHERE n.is_published AND NOT o.is_published AND l.created_at > coalesce(n.hidden_at, '-infinity') GROUP BY n.course_id;
     RETURN NULL;
 END $$;
 CREATE TRIGGER notify AFTER UPDATE ON sections REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows

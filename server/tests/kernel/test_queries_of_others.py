@@ -1,0 +1,195 @@
+"""Row level security holds where the service forgets to ask whose something is: its statements, run with another's ids."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, TextClause, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from harness import Api, Person, Server
+from unpuzzle_server.enrollments import queries as enrollments
+from unpuzzle_server.kernel.database import sqlalchemy_url
+from unpuzzle_server.learning import queries as learning
+from unpuzzle_server.notifications import queries as notifications
+from unpuzzle_server.reflections import queries as reflections
+
+MODULES = [enrollments, learning, notifications, reflections]
+FLAGS = (False, True)
+BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
+    enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
+    enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
+    learning.tree: [{"texts": flag} for flag in FLAGS],
+    learning.update_review: [(["rating", "comment"],)],
+    notifications.notifications: [{"unread_only": unread, "typed": typed} for unread, typed in product(FLAGS, FLAGS)],
+    reflections.reflections: [((), "created_at", "desc"), (tuple(reflections.FILTERS), "created_at", "asc")],
+    reflections.insert: [(["content"],)],
+    reflections.update: [(list(reflections.COLUMNS),)],
+}
+"""The statements that are put together, and with what."""
+
+PERSONAL_TABLES = """
+    SELECT c.relname, has_any_column_privilege(%s, c.oid, 'SELECT'), has_table_privilege(%s, c.oid, 'DELETE'),
+           array(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND attgenerated = ''
+                                                    AND has_column_privilege(%s, c.oid, attnum, 'UPDATE'))
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id'
+     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+"""
+BE = "SELECT set_config('app.user_id', %s, true), set_config('app.roles', %s, true)"
+READ_BY_OTHERS = {
+    "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
+    "enrollments": {"the instructor"},
+}
+"""Who reads what is somebody else's, as the policies mean it; nobody changes it."""
+
+
+def statements() -> Iterator[tuple[str, TextClause]]:
+    for module in MODULES:
+        yield from ((f"{module.__name__}.{name}", value) for name, value in vars(module).items() if isinstance(value, TextClause))
+    for build, calls in BUILT.items():
+        for call in calls:
+            name = f"{build.__module__}.{build.__name__}({call})"
+            yield name, build(**call) if isinstance(call, dict) else build(*call)
+
+
+@dataclass
+class World:
+    """Somebody with a row in every table, and who else there is."""
+
+    owner: Person
+    course: str
+    lesson: str
+    ids: dict[str, str]
+    """By the names that statements know them by."""
+    others: dict[str, tuple[str, str]]
+    """User ids and roles of those whose all this is not."""
+
+
+@pytest.fixture(scope="module")
+def world(server: Server) -> Iterator[World]:
+    with Api(server) as api:
+        instructor, owner, fellow = api.sign_up_instructor(), api.sign_up_instructor(), api.sign_up()
+        course = instructor.published_course()
+        for person in (owner, fellow):
+            person.post(f"/api/v1/courses/{course['id']}/enroll/", headers={"Idempotency-Key": uuid4().hex})
+        lesson = server.sql("SELECT id::text FROM lessons WHERE course_id = %s", course["id"])[0][0]
+        owner.put(f"/api/v1/student/lessons/{lesson}/progress/", json={"active_seconds": 60})
+        # Completed around the application, so that completing the course is left to do.
+        server.sql("UPDATE lesson_progress SET completed_at = now() WHERE user_id = %s", owner.id)
+        owner.post(f"/api/v1/student/courses/{course['id']}/review/", json={"rating": 5})
+        owner.post("/api/v1/reflections/", json={"lesson_id": lesson, "content": "Mine", "tags": ["x"]})
+        tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
+        owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
+        ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
+        others = {
+            "anonymous": ("", ""),
+            "a fellow learner": (fellow.id, "student"),
+            "the instructor": (instructor.id, "student,instructor"),
+            "somebody else": (api.sign_up().id, "student"),
+        }
+        yield World(owner, course["id"], lesson, {"user": owner.id, **ids}, others)
+
+
+@pytest.fixture(scope="module")
+def engine(server: Server) -> Iterator[Engine]:
+    """Connects as the role that serves requests."""
+    found = create_engine(sqlalchemy_url(server.settings.database_app_url))
+    yield found
+    found.dispose()
+
+
+def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
+    public = {"course": world.course, "slug": None, "lesson": world.lesson, "course_id": world.course, "lesson_id": world.lesson}
+    progress = {
+        "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,
+        "at_most": 600,
+    }  # fmt: skip
+    written = {"rating": 1, "comment": "x", "content": "x", "tags": ["x"], "visibility": "private", "timestamp_seconds": 1}
+    asked = {"status": "active", "type": "puzzle", "tag": "x", "limit": 100, "offset": 0}
+    return {**public, **progress, **written, **asked, **ids}
+
+
+def outcome(engine: Engine, user: tuple[str, str], statement: TextClause, values: dict[str, Any]) -> str:
+    """What a statement shows to somebody, with its ids by their names; nothing of it stays."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql(BE, user)
+        try:
+            result = connection.execute(statement, {name: values[name] for name in statement.compile().params})
+        except DBAPIError as error:
+            return f"refused: {error.orig.sqlstate}"  # type: ignore[union-attr]
+        return str([tuple(row) for row in result] if result.returns_rows else result.rowcount)
+
+
+def test_every_statement_that_is_put_together_is_tried() -> None:
+    builders = {
+        value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and value.__module__ == module.__name__
+        if inspect.signature(value).return_annotation is TextClause
+    }
+    assert builders == BUILT.keys()
+
+
+def test_with_the_ids_of_somebody_else_every_statement_does_what_it_does_with_ids_of_nothing(
+    world: World, engine: Engine
+) -> None:
+    nothing = {name: str(uuid4()) for name in world.ids}
+    for name, statement in statements():
+        for who, user in world.others.items():
+            shown = outcome(engine, user, statement, values_of(world, world.ids))
+            assert shown == outcome(engine, user, statement, values_of(world, nothing)), f"{name} by {who}"
+            assert not [private for private in world.ids.values() if private in shown], f"{name} by {who}"
+
+
+def test_with_ones_own_ids_every_statement_that_asks_for_them_does_something(world: World, engine: Engine) -> None:
+    """Else the test above would show nothing."""
+    nothing = {name: str(uuid4()) for name in world.ids}
+    owner = (world.owner.id, "student,instructor")
+    idle = {
+        name
+        for name, statement in statements()
+        if world.ids.keys() & statement.compile().params.keys()
+        and outcome(engine, owner, statement, values_of(world, world.ids))
+        == outcome(engine, owner, statement, values_of(world, nothing))
+    }
+    assert idle == set()
+
+
+def test_a_statement_without_a_condition_meets_ones_own_rows_only(world: World, server: Server) -> None:
+    with psycopg.connect(server.settings.database_app_url) as connection:
+        role = connection.info.user
+        tables = server.sql(PERSONAL_TABLES, role, role, role)
+        assert {"lesson_progress", "study_time", "notifications", "reflections", "enrollments", "reviews"} <= {
+            t[0] for t in tables
+        }
+        for table, may_select, may_delete, columns in tables:
+            assert server.sql(f"SELECT EXISTS (SELECT FROM {table} WHERE user_id = %s)", world.owner.id) == [(True,)], table
+            acts = [f"UPDATE {table} SET {', '.join(f'{column} = {column}' for column in columns)}"] if columns else []
+            acts += [f"DELETE FROM {table}"] if may_delete else []
+            for who, (user_id, roles) in world.others.items():
+                reads = [f"SELECT * FROM {table}"] if may_select and who not in READ_BY_OTHERS.get(table, ()) else []
+                own = server.sql(f"SELECT count(*) FROM {table} WHERE user_id = nullif(%s, '')::uuid", user_id)[0][0]
+                for act in reads + acts:
+                    connection.rollback()
+                    connection.execute(BE, [user_id, roles])
+                    assert connection.execute(act).rowcount == own, f"{act} by {who}"
+
+
+def test_the_views_of_ones_own_show_nothing_else(world: World, engine: Engine) -> None:
+    everybody = {**world.others, "the owner": (world.owner.id, "student"), "an admin": (str(uuid4()), "student,admin")}
+    for view, column in (("own_enrollments", "id"), ("own_lessons", "enrollment_id")):
+        for who, user in everybody.items():
+            shown = outcome(engine, user, text(f"SELECT DISTINCT {column}::text FROM {view}"), {})
+            assert (world.ids["enrollment"] in shown) == (who == "the owner"), f"{view} by {who}"
+
+
+def test_an_admin_reads_nobodys_progress_notifications_or_reflections(world: World, engine: Engine) -> None:
+    for table in ("lesson_progress", "study_time", "notifications", "reflections"):
+        assert outcome(engine, (str(uuid4()), "student,instructor,admin"), text(f"SELECT count(*) FROM {table}"), {}) == "[(0,)]"
