@@ -31,9 +31,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, the contract gate included."""
+    """Every test, the contract gate included, by two processes that take whole files."""
     install(session, "test", "generate")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # One order of sets: both processes must find the same tests.
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env={"PYTHONHASHSEED": "0"})
 
 
 @nox.session

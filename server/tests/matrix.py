@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -79,9 +80,17 @@ def is_whole(config: pytest.Config) -> bool:
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """What a worker of pytest-xdist has seen, once it is done."""
+    OBSERVED.update({(operation, status): times for operation, status, times in node.workeroutput.get("observed", ())})
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if is_whole(session.config) and exitstatus == pytest.ExitCode.OK and missing(OBSERVED):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["observed"] = [(*answer, times) for answer, times in OBSERVED.items()]
+    elif is_whole(session.config) and exitstatus == pytest.ExitCode.OK and missing(OBSERVED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
