@@ -195,7 +195,7 @@ def test_an_address_that_somebody_has_taken_meanwhile_is_refused(api: Api, perso
     assert person.get(PROFILE).json()["email"] == person.email
 
 
-@pytest.mark.parametrize("token", ["x", "a" * 200, uuid4().hex])
+@pytest.mark.parametrize("token", ["x", "a" * 200, "0" * 32])
 def test_what_was_never_sent_is_no_token(api: Api, token: str) -> None:
     assert code_of(api.post(VERIFY, json={"token": token})) == "TOKEN_INVALID"
     assert code_of(api.post(CONFIRM, json={"token": token, "password": NEW})) == "TOKEN_INVALID"
