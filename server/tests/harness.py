@@ -112,7 +112,7 @@ class Observer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def seen(message: Message) -> None:
             if message["type"] == "http.response.start" and (name := CONTRACT.operation_at(scope["method"], scope["path"])):
-                OBSERVED[name, message["status"]] += 1
+                OBSERVED[name, int(message["status"])] += 1
             await send(message)
 
         await self.app(scope, receive, seen)
