@@ -15,7 +15,8 @@ from workplace import Workplace
 def place(server: Server) -> Iterator[Workplace]:
     """As a worker that listens to PostgreSQL leaves it."""
     server.sql(sample_tasks.NOTES)
-    server.sql("DELETE FROM task_message")
+    for table in ("task_message", "tasks", "pgmq.q_unpuzzle"):  # sign-ups of other tests have left theirs
+        server.sql(f"DELETE FROM {table}")
     server.sql("INSERT INTO task_message (template) VALUES (%s)", Jsonb(broker.template()))
     yield Workplace(server)
     for table in ("tasks", "failed_tasks", "periodic_tasks", "task_message", "pgmq.q_unpuzzle", "tests.notes"):
