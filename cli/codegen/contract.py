@@ -8,6 +8,7 @@ import yaml
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "unpuzzle.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
+FIELDS = ("application/json", "application/x-www-form-urlencoded")
 # The client sends these by itself, or they make no sense for a command.
 CLIENT_HEADERS = ("X-API-Version", "If-None-Match")
 
@@ -95,8 +96,8 @@ class Operation:
 
     @property
     def fields(self) -> Node:
-        """The fields of a JSON object in the body."""
-        found: Node = self.body.get("properties", {}) if self.body_type == "application/json" else {}
+        """The fields of an object or a form in the body."""
+        found: Node = self.body.get("properties", {}) if self.body_type in FIELDS else {}
         return found
 
     @property

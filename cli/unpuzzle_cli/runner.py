@@ -37,7 +37,9 @@ def call(context: typer.Context, operation: str, arguments: dict[str, Any], *, a
     """One operation, one answer."""
     with Choice.of(context).client() as client:
         answer = _method(client, operation)(**arguments)
-    if answer is not None:
+    if isinstance(answer, str):
+        console.say(answer)
+    elif answer is not None:
         show.one(answer.to_dict(), show.Shape(as_json, fields))
 
 

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "openapi" / "unpuzzle.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 Node = dict[str, Any]
-SECRETS = {"password", "current_password", "new_password", "token", "key", "access_token", "refresh_token"}
+SECRETS = {"password", "current_password", "new_password", "token", "key", "access_token", "refresh_token", "code_verifier"}
 
 
 class StrictLoader(yaml.CSafeLoader):
@@ -96,7 +96,8 @@ class Operation:
 
     @property
     def body_schema(self) -> Node:
-        schema: Node = self.body.get("content", {}).get("application/json", {}).get("schema", {})
+        media: Node = next(iter(self.body.get("content", {}).values()), {})
+        schema: Node = media.get("schema", {})
         return schema
 
     @property

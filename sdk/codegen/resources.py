@@ -60,13 +60,13 @@ class Operation:
 
     @property
     def body_kind(self) -> str:
-        """How the body travels: "fields" (a JSON object as keyword arguments), "json", "content" or ""."""
+        """How the body is given: "fields" (an object or a form as keyword arguments), "json", "content" or ""."""
         if not self.endpoint.bodies:
             return ""
         body = self.endpoint.bodies[0]
         if body.body_type == "content":
             return "content"
-        if body.body_type != "json":
+        if body.body_type not in ("json", "data"):
             raise ContractError(f"{self.raw['operationId']}: a body of type {body.content_type} is not supported")
         return "fields" if isinstance(body.prop, ModelProperty) else "json"
 
@@ -111,7 +111,7 @@ class Operation:
 
     @property
     def session(self) -> str:
-        """What it does to the session: "begin", "refresh", "end" or nothing.
+        """What it does to the session: "begin", "refresh", "end" or "none".
 
         `x-unpuzzle-session` says so. Without it: who sets cookies and answers tokens begins a session, or continues
         one if it takes a refresh token; who sets cookies and answers no tokens has cleared them.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._client import Unpuzzle
     from ._core.auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
     from ._core.pages import AsyncPage, AsyncPager, Page
+    from ._core.pkce import PKCE
     from ._core.response import RateLimit, RawResponse
     from ._core.unset import UNSET, Unset
     from ._version import __version__
@@ -31,6 +32,7 @@ _MODULES = {
     "AsyncUnpuzzle": "._async_client",
     "FileTokenStore": "._core.auth",
     "MemoryTokenStore": "._core.auth",
+    "PKCE": "._core.pkce",
     "Page": "._core.pages",
     "RateLimit": "._core.response",
     "RawResponse": "._core.response",
@@ -46,6 +48,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "PKCE",
     "UNSET",
     "AsyncPage",
     "AsyncPager",

@@ -42,6 +42,7 @@ __all__ = [
     "MethodNotAllowed",
     "NotConfigured",
     "NotFound",
+    "OauthFailed",
     "PayloadTooLarge",
     "PaymentRequired",
     "PermissionDenied",
@@ -50,6 +51,7 @@ __all__ = [
     "RangeInvalid",
     "RateLimitExceeded",
     "ReauthenticationRequired",
+    "RedirectNotAllowed",
     "ServiceUnavailable",
     "TimezoneUnknown",
     "TokenInvalid",
@@ -148,6 +150,10 @@ class NotFound(NotFoundError):
     """The API answered 404 `NOT_FOUND`."""
 
 
+class OauthFailed(BadRequestError):
+    """The API answered 400 `OAUTH_FAILED`."""
+
+
 class PayloadTooLarge(PayloadTooLargeError):
     """The API answered 413 `PAYLOAD_TOO_LARGE`."""
 
@@ -178,6 +184,10 @@ class RateLimitExceeded(RateLimitError):
 
 class ReauthenticationRequired(PermissionDeniedError):
     """The API answered 403 `REAUTHENTICATION_REQUIRED`."""
+
+
+class RedirectNotAllowed(UnprocessableEntityError):
+    """The API answered 422 `REDIRECT_NOT_ALLOWED`."""
 
 
 class ServiceUnavailable(ServiceUnavailableError):
@@ -231,6 +241,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "METHOD_NOT_ALLOWED": MethodNotAllowed,
     "NOT_CONFIGURED": NotConfigured,
     "NOT_FOUND": NotFound,
+    "OAUTH_FAILED": OauthFailed,
     "PAYLOAD_TOO_LARGE": PayloadTooLarge,
     "PAYMENT_REQUIRED": PaymentRequired,
     "PERMISSION_DENIED": PermissionDenied,
@@ -239,6 +250,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "RANGE_INVALID": RangeInvalid,
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
     "REAUTHENTICATION_REQUIRED": ReauthenticationRequired,
+    "REDIRECT_NOT_ALLOWED": RedirectNotAllowed,
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
     "TOKEN_INVALID": TokenInvalid,

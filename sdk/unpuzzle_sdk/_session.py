@@ -9,6 +9,7 @@ SESSION = SessionOperations(
         {
             "auth.sign_up",
             "auth.sign_in",
+            "auth.oauth_callback",
         }
     ),
     refresh=REFRESH,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from connexion import ConnexionMiddleware
@@ -9,6 +10,8 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from unpuzzle_server.auth.oauth.providers import Registration, played_by, registrations
+from unpuzzle_server.auth.oauth.service import OAuth
 from unpuzzle_server.auth.passwords import Passwords
 from unpuzzle_server.auth.recovery import Recovery
 from unpuzzle_server.auth.service import Accounts
@@ -16,13 +19,15 @@ from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
 from unpuzzle_server.kernel import logs, spec, tasks
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
-from unpuzzle_server.kernel.http import Boundary, CrossOrigin, Edge
+from unpuzzle_server.kernel.http import Beside, Boundary, CrossOrigin, Edge
 from unpuzzle_server.kernel.operations import Kernel, Operations, check_bindings, handler_of
 from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLimiter, RedisCounters
 from unpuzzle_server.kernel.routing import Routing
 from unpuzzle_server.kernel.security import Gate, security_map
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.mail.gateway import mailer
+from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
+from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.system.reference import Reference
 
 CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -66,7 +71,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         kernel=kernel,
     )
     guarded = CrossOrigin(
-        Boundary(Reference(api), kernel.clock),
+        Boundary(Reference(beside(api, kernel)), kernel.clock),
         kernel.clock,
         allow_origins=settings.cors_origins,
         allow_methods=CORS_METHODS,
@@ -84,14 +89,39 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
     issuer = TokenIssuer(derived_key(settings.secret_key, "access-token"), clock)
     passwords = Passwords(settings)
     accounts = Accounts(database, passwords, issuer, Cookies(settings.public_url), settings.confirm_email)
+    oauth = OAuth.of(accounts, registered(settings), settings, derived_key(settings.secret_key, "oauth"), clock)
+    gateways = {
+        "accounts": accounts,
+        "oauth": oauth,
+        "recovery": Recovery(database, passwords),
+        "mailer": mailer(settings, database),
+    }
     return Kernel(
         settings=settings,
         clock=clock,
         database=database,
         limiter=RateLimiter(counters, settings, clock),
         gate=Gate(derived_key(settings.secret_key, "csrf")),
-        gateways={"accounts": accounts, "recovery": Recovery(database, passwords), "mailer": mailer(settings, database)},
+        gateways=gateways,
     )
+
+
+def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:
+    """The API, with what else the settings have this server play."""
+    settings = kernel.settings
+    if not settings.oauth_sandbox:
+        return api
+    key = derived_key(settings.secret_key, "oauth-sandbox")
+    sandbox = oauth_sandbox.Sandbox(settings.public_url + oauth_sandbox.PREFIX, key, kernel.database, kernel.clock)
+    return Beside({oauth_sandbox.PREFIX: sandbox}, api)
+
+
+def registered(settings: Settings) -> dict[str, Registration]:
+    """The providers that people can sign in with."""
+    if not settings.oauth_sandbox:
+        return registrations(settings.oauth_providers)
+    url = settings.public_url + oauth_sandbox.PREFIX
+    return played_by(url, partial(sandbox_keys.credentials, derived_key(settings.secret_key, "oauth-sandbox")))
 
 
 async def nothing_behind(scope: Scope, receive: Receive, send: Send) -> None:

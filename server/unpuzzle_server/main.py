@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +52,7 @@ def serve(
     database_url: DatabaseUrl = "",
     workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
     worker: Annotated[bool, typer.Option(help="Run a worker beside the web processes.")] = True,
+    oauth_sandbox: Annotated[bool, typer.Option(help="Play every OAuth provider, so that signing in needs no internet.")] = False,
     reload: Annotated[bool, typer.Option(help="Restart when the code changes.")] = False,
     seed: Annotated[str, typer.Option(help="none or demo, a catalogue to try; demo where PostgreSQL is embedded.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Say that the server is ready in one line of JSON.")] = False,
@@ -63,6 +64,7 @@ def serve(
     if seed not in ("", "none", "demo"):
         raise typer.BadParameter("takes none or demo", param_hint="--seed")
     settings = _settings(database_url)
+    settings = replace(settings, oauth_sandbox=oauth_sandbox or settings.oauth_sandbox)
     logs.configure(settings)
     chosen_seed = seed or ("none" if database_url else "demo")
     options = serving.Options(host, port, data_dir.expanduser().resolve(), workers, reload, chosen_seed, as_json, worker)
@@ -91,7 +93,7 @@ def settings() -> None:
     for item in fields(Settings):
         shown = getattr(present, item.name) if item.repr else "set" if getattr(present, item.name) else "not set"
         value = ",".join(shown) if isinstance(shown, tuple) else str(shown).lower() if isinstance(shown, bool) else shown
-        print(f"{item.name.upper():<30} {value!s:<28} {item.metadata['about']}")
+        print(f"{item.metadata.get('variable', item.name.upper()):<30} {value!s:<28} {item.metadata['about']}")
 
 
 @admin_app.command("create")
@@ -182,9 +184,10 @@ class PlainErrors:
         from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgresError
         from unpuzzle_server.kernel.errors import Problem
         from unpuzzle_server.kernel.schema import SchemaError
+        from unpuzzle_server.kernel.settings import SettingsError
         from unpuzzle_server.serving import ServeError
 
-        if isinstance(error, (ServeError, SchemaError, EmbeddedPostgresError)):
+        if isinstance(error, (ServeError, SchemaError, SettingsError, EmbeddedPostgresError)):
             _fail(str(error))
         if isinstance(error, Problem):
             _fail(error.message)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from unpuzzle_server.app import create_app
+from unpuzzle_server.auth.oauth.providers import registrations
 from unpuzzle_server.companion import Companion
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, end_with, running_url
@@ -61,6 +62,7 @@ class Options:
 def serve(options: Options, settings: Settings) -> None:
     """Runs until SIGINT or SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the database is stopped too
+    registrations(settings.oauth_providers)  # what is missing is said before anything starts
     listener = listen(options.host, options.port)
     with database(options, settings) as ready:
         public_url = ready.public_url if "PUBLIC_URL" in os.environ else _url(options.host, listener)
@@ -183,6 +185,7 @@ def _hand_to_web_processes(settings: Settings) -> None:
         "DATABASE_PREPARED_STATEMENTS": str(settings.database_prepared_statements).lower(),
         "SECRET_KEY": settings.secret_key,
         "PUBLIC_URL": settings.public_url,
+        "OAUTH_SANDBOX": str(settings.oauth_sandbox).lower(),
         SUPERVISOR: str(os.getpid()),
     }
     for name in ("DATABASE_URL", "DATABASE_WORKER_URL"):

@@ -925,3 +925,344 @@ def cancel_deletion_command(
     Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
     """
     call(context, "auth.cancel_deletion", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "list-oauth-providers", cls=Command, epilog="Example: unpuzzle auth list-oauth-providers\n\nOpen to everybody."
+)
+def list_oauth_providers_command(
+    context: typer.Context,
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List the sign-in providers.
+
+    The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
+    and says so.
+    """
+    walk(
+        context,
+        "auth.list_oauth_providers",
+        {},
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "oauth-sign-in",
+    cls=Command,
+    epilog="Example: unpuzzle auth oauth-sign-in --provider google --redirect-url https://app.unpuzzle.com/auth/callback\n\nOpen to everybody. May answer NOT_CONFIGURED, REDIRECT_NOT_ALLOWED.",
+)
+def oauth_sign_in_command(
+    context: typer.Context,
+    provider: Annotated[
+        str,
+        typer.Option(
+            "--provider",
+            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ],
+    redirect_url: Annotated[
+        str,
+        typer.Option("--redirect-url", help="Where the app takes the person back.", show_default=False, metavar="URL"),
+    ],
+    code_challenge: Annotated[
+        str | None,
+        typer.Option(
+            "--code-challenge",
+            help="For clients without cookies: the SHA-256 of a secret `code_verifier`, in base64url (PKCE, S256). `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Begin to sign in with a provider.
+
+    Answers the address at the provider to send the person to. From there they come back to `redirect_url` with
+    `code`, `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in. The
+    attempt is good once, for ten minutes, and only for who began it: a browser shows the cookie
+    `unpuzzle_oauth` that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and
+    later the `code_verifier`. `redirect_url` is one of the server's list, or a loopback address (RFC 8252)
+    together with a `code_challenge`.
+    """
+    call(
+        context,
+        "auth.oauth_sign_in",
+        values.given(provider=provider, redirect_url=redirect_url, code_challenge=values.nullable(code_challenge)),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "oauth-redirect",
+    cls=Command,
+    epilog="Example: unpuzzle auth oauth-redirect --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
+)
+def oauth_redirect_command(
+    context: typer.Context,
+    state: Annotated[
+        str, typer.Option("--state", help="What the attempt began with.", show_default=False, metavar="TEXT")
+    ],
+    code: Annotated[
+        str | None,
+        typer.Option(
+            "--code", help="What the provider gave. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"
+        ),
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option("--error", help="Why the provider gave no code.", show_default=False, metavar="TEXT")
+    ] = None,
+    error_description: Annotated[
+        str | None,
+        typer.Option(
+            "--error-description",
+            help="The same in words. `@file` or `-` for stdin.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    iss: Annotated[
+        str | None,
+        typer.Option("--iss", help="Who the provider says it is (RFC 9207).", show_default=False, metavar="TEXT"),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Come back from a provider.
+
+    Where providers send the browser back to: leads on to the app, with what the provider said. It signs nobody
+    in. Parameters that a provider adds are ignored.
+    """
+    call(
+        context,
+        "auth.oauth_redirect",
+        values.given(
+            state=state, code=values.text(code), error=error, error_description=values.text(error_description), iss=iss
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "oauth-callback",
+    cls=Command,
+    epilog="Example: unpuzzle auth oauth-callback --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED, EMAIL_NOT_VERIFIED, ACCOUNT_SUSPENDED, NOT_CONFIGURED.",
+)
+def oauth_callback_command(
+    context: typer.Context,
+    provider: Annotated[
+        str,
+        typer.Option(
+            "--provider",
+            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ],
+    code: Annotated[
+        str, typer.Option("--code", help="The code. `@file` or `-` for stdin.", show_default=False, metavar="TEXT")
+    ],
+    state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
+    code_verifier: Annotated[
+        str | None,
+        typer.Option(
+            "--code-verifier",
+            help="The secret of the `code_challenge`, where there was one. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Sign in with what a provider gave.
+
+    Exchanges the code at the provider and signs its person in. A person that is not known yet gets an account,
+    if the provider has confirmed their e-mail address; an account with that address is theirs, and what nobody
+    had confirmed of it before (a password, other sessions) ends. The answer carries secrets, so it is never
+    stored: an `Idempotency-Key` has no effect here.
+    """
+    call(
+        context,
+        "auth.oauth_callback",
+        values.given(
+            provider=provider, code=values.text(code), state=state, code_verifier=values.nullable(code_verifier)
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "oauth-form-callback",
+    cls=Command,
+    epilog="Example: unpuzzle auth oauth-form-callback --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
+)
+def oauth_form_callback_command(
+    context: typer.Context,
+    state: Annotated[
+        str, typer.Option("--state", help="What the attempt began with.", show_default=False, metavar="TEXT")
+    ],
+    code: Annotated[
+        str | None,
+        typer.Option(
+            "--code", help="What the provider gave. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"
+        ),
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option("--error", help="Why the provider gave no code.", show_default=False, metavar="TEXT")
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            help="The name of the person as JSON, which Apple sends the first time only. `@file` or `-` for stdin.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Come back from a provider that posts.
+
+    As `auth.oauth_redirect`, for providers that send the browser back with a form (Apple's `form_post`). Fields
+    that a provider adds are ignored.
+    """
+    call(
+        context,
+        "auth.oauth_form_callback",
+        values.given(state=state, code=values.text(code), error=error, user=values.text(user)),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command("list-identities", cls=Command, epilog="Example: unpuzzle auth list-identities\n\nNeeds a sign-in.")
+def list_identities_command(
+    context: typer.Context,
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List your identities.
+
+    Where the caller can sign in besides with a password, the oldest first.
+    """
+    walk(
+        context,
+        "auth.list_identities",
+        {},
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "link-identity",
+    cls=Command,
+    epilog="Example: unpuzzle auth link-identity --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nNeeds a sign-in. May answer OAUTH_FAILED, CONFLICT, NOT_CONFIGURED.",
+)
+def link_identity_command(
+    context: typer.Context,
+    provider: Annotated[
+        str,
+        typer.Option(
+            "--provider",
+            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ],
+    code: Annotated[
+        str, typer.Option("--code", help="The code. `@file` or `-` for stdin.", show_default=False, metavar="TEXT")
+    ],
+    state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
+    code_verifier: Annotated[
+        str | None,
+        typer.Option(
+            "--code-verifier",
+            help="The secret of the `code_challenge`, where there was one. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Link an identity.
+
+    Lets the caller sign in with another provider too. It begins with `auth.oauth_sign_in` and ends here, with
+    what the provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
+    `Idempotency-Key` has no effect here.
+    """
+    call(
+        context,
+        "auth.link_identity",
+        values.given(
+            provider=provider, code=values.text(code), state=state, code_verifier=values.nullable(code_verifier)
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "unlink-identity",
+    cls=Command,
+    epilog="Example: unpuzzle auth unlink-identity 7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+)
+def unlink_identity_command(
+    context: typer.Context,
+    identity_id: Annotated[
+        str, typer.Argument(help="The id of the identity.", autocompletion=complete.ids("auth.list_identities"))
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Unlink an identity.
+
+    The caller can no longer sign in with it. The last way in is refused: set a password first, or link another
+    one.
+    """
+    values.confirmed("Unlink an identity", identity_id, yes=yes)
+    call(
+        context,
+        "auth.unlink_identity",
+        values.given(identity_id=identity_id, idempotency_key=idempotency_key),
+        as_json=as_json,
+        fields=fields,
+    )

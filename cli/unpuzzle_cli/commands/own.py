@@ -1,7 +1,7 @@
 """Commands and aliases that are not operations of the contract, and the operations written by hand; all stand here."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,10 +22,13 @@ def sign_in(
     email: Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.", show_default=False)] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     with_key: Annotated[bool, typer.Option("--with-key", help="Read an API key from stdin, and use that.")] = False,
+    provider: Annotated[
+        str, typer.Option(help="Sign in with it in the browser: google, github, …", show_default=False)
+    ] = "",
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
-    """Sign in with a password or an API key, and stay so.
+    """Sign in with a password, a provider or an API key, and stay so.
 
     The tokens are kept in the keyring, or where none works in a file that only you can read. They are refreshed by themselves.
     """
@@ -38,13 +41,36 @@ def sign_in(
     if with_key:
         _keep_key(choice, values.secret("API key", from_stdin=True, required=True) or "")
         return
+    if provider:
+        session = _by_browser(choice, provider)
+        _signed_in(choice, session, as_json, fields)
+        return
     address = email or console.ask("e-mail address", "--email you@example.com")
     password = values.secret("password", from_stdin=password_stdin, required=True)
     with choice.client() as client:
         session = client.auth.sign_in(email=address, password=password or "")
+    _signed_in(choice, session, as_json, fields)
+
+
+def _signed_in(choice: Choice, session: Any, as_json: bool, fields: str) -> None:
     console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).")
     if as_json or fields:
         show.one(session.to_dict(), show.Shape(as_json, fields))
+
+
+def _by_browser(choice: Choice, provider: str) -> Any:
+    """The person signs in at the provider; their browser brings its code back to this machine, where the proof for it is."""
+    from unpuzzle_cli import browser
+    from unpuzzle_sdk import PKCE
+
+    pkce = PKCE.new()
+    with choice.client() as client, browser.waiting() as back:
+        start = client.auth.oauth_sign_in(provider=provider, redirect_url=back.url, code_challenge=pkce.challenge)
+        opened = browser.open_page(start.auth_url)
+        console.talk(f"{'Sign in in your browser' if opened else 'Open this page to sign in'}: {start.auth_url}")
+        said = back.answer(start.state)
+        code = browser.code_of(said)
+        return client.auth.oauth_callback(provider=provider, code=code, state=start.state, code_verifier=pkce.verifier)
 
 
 def _keep_key(choice: Choice, key: str) -> None:

@@ -11,7 +11,20 @@ from .registry import contracts, rule
 
 EXTENSIONS = {
     f"x-unpuzzle-{name}"
-    for name in ("deprecation", "errors", "headers", "limit", "money", "pagination", "role", "scopes", "statuses", "stream")
+    for name in (
+        "deprecation",
+        "errors",
+        "headers",
+        "limit",
+        "money",
+        "open",
+        "pagination",
+        "role",
+        "scopes",
+        "session",
+        "statuses",
+        "stream",
+    )
 }
 JSON_SCALARS = (str, int, float, bool, type(None))
 # What the kernel answers by itself, whatever the operation: no operation has to name these.

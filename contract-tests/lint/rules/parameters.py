@@ -8,6 +8,8 @@ from .registry import contracts, operations, parameters, rule
 SCALARS = {"string", "integer", "number", "boolean"}
 # Names of the generated function's own variables, and of the handlers' first argument.
 TAKEN = {"headers", "params", "cookies", "body", "kwargs", "response", "tx", "ctx", "self"}
+NAMED = {"application/json", "application/x-www-form-urlencoded"}
+BODIES = NAMED | {"application/octet-stream"}
 
 
 @rule(parameters)
@@ -64,12 +66,12 @@ def parameters_are_described(parameter: Node) -> Iterator[str]:
 
 
 @rule(operations)
-def bodies_are_one_json(op: Operation) -> Iterator[str]:
-    """A request body is JSON and nothing else, with a schema that has a name; uploads are octets."""
+def bodies_are_of_one_kind(op: Operation) -> Iterator[str]:
+    """A request body is JSON, or a form that a browser posts, with a schema that has a name; uploads are octets."""
     content = op.body.get("content", {})
-    if op.body and list(content) not in (["application/json"], ["application/octet-stream"]):
+    if op.body and (len(content) != 1 or content.keys() - BODIES):
         yield f"it takes {' and '.join(content) or 'nothing'}"
-    if "application/json" in content and "$ref" not in op.body_schema:
+    if content.keys() & NAMED and "$ref" not in op.body_schema:
         yield "its body is no named schema"
 
 

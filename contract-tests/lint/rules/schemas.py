@@ -225,10 +225,10 @@ def request_numbers_are_bounded(schema: Node) -> Iterator[str]:
 
 @rule(asked)
 def request_objects_are_closed(schema: Node) -> Iterator[str]:
-    """An object in a request takes no unknown field, or is a bounded map of values with a type."""
+    """An object in a request takes no unknown field, or is a bounded map of values with a type, or says that others add to it."""
     values = schema.get("additionalProperties")
     is_map = isinstance(values, dict) and values and "maxProperties" in schema
-    if schema.get("type") == "object" and values is not False and not is_map:
+    if schema.get("type") == "object" and values is not False and not is_map and not schema.get("x-unpuzzle-open"):
         yield "it takes unknown fields"
 
 

@@ -30,6 +30,7 @@ class Operation(Generic[T]):
         path: The path, with names in braces.
         answers: How to parse the body of each status that is not an error.
         authenticated: Whether to send the access token.
+        form: Whether the body is sent as a form instead of JSON.
         keyed: Whether it takes an `Idempotency-Key`, which makes it safe to repeat.
         optional_body: Whether an empty body is left out.
     """
@@ -39,6 +40,7 @@ class Operation(Generic[T]):
     path: str
     answers: Mapping[int, Callable[[Answer], T]]
     authenticated: bool = True
+    form: bool = False
     keyed: bool = False
     optional_body: bool = False
 
@@ -115,7 +117,10 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
         chosen.setdefault("Content-Type", "application/octet-stream")
     elif arguments.body is not UNSET:
         data = codec.to_json(arguments.body)
-        if data or not operation.optional_body:
+        if operation.form:
+            content = urlencode(data).encode()
+            chosen["Content-Type"] = "application/x-www-form-urlencoded"
+        elif data or not operation.optional_body:
             content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
             chosen["Content-Type"] = "application/json"
     return Request(

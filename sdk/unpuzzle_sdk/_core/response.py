@@ -189,6 +189,13 @@ def text_body(answer: Answer) -> str:
     return answer.content.decode(errors="replace")
 
 
+def location(answer: Answer) -> str:
+    """Give the address that an answer leads on to."""
+    if "location" not in answer.headers:
+        raise answer.invalid("leads nowhere")
+    return answer.headers["location"]
+
+
 def no_body(answer: Answer) -> None:
     """Give nothing."""
 

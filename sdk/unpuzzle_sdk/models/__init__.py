@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
+    from .identity import Identity
+    from .identity_page import IdentityPage
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
@@ -91,6 +93,14 @@ if TYPE_CHECKING:
     from .notification_read import NotificationRead
     from .notification_type import NotificationType
     from .notifications_read import NotificationsRead
+    from .o_auth_callback import OAuthCallback
+    from .o_auth_form import OAuthForm
+    from .o_auth_provider import OAuthProvider
+    from .o_auth_provider_page import OAuthProviderPage
+    from .o_auth_session import OAuthSession
+    from .o_auth_session_token_type import OAuthSessionTokenType
+    from .o_auth_sign_in import OAuthSignIn
+    from .o_auth_start import OAuthStart
     from .one_time_token import OneTimeToken
     from .open_api_document import OpenApiDocument
     from .open_api_document_info import OpenApiDocumentInfo
@@ -221,6 +231,8 @@ _MODULES = {
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
+    "Identity": ".identity",
+    "IdentityPage": ".identity_page",
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
@@ -243,6 +255,14 @@ _MODULES = {
     "NotificationRead": ".notification_read",
     "NotificationType": ".notification_type",
     "NotificationsRead": ".notifications_read",
+    "OAuthCallback": ".o_auth_callback",
+    "OAuthForm": ".o_auth_form",
+    "OAuthProvider": ".o_auth_provider",
+    "OAuthProviderPage": ".o_auth_provider_page",
+    "OAuthSession": ".o_auth_session",
+    "OAuthSessionTokenType": ".o_auth_session_token_type",
+    "OAuthSignIn": ".o_auth_sign_in",
+    "OAuthStart": ".o_auth_start",
     "OneTimeToken": ".one_time_token",
     "OpenApiDocument": ".open_api_document",
     "OpenApiDocumentInfo": ".open_api_document_info",
@@ -374,6 +394,8 @@ __all__ = [
     "Health",
     "HealthDatabase",
     "HealthStatus",
+    "Identity",
+    "IdentityPage",
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
@@ -396,6 +418,14 @@ __all__ = [
     "NotificationRead",
     "NotificationType",
     "NotificationsRead",
+    "OAuthCallback",
+    "OAuthForm",
+    "OAuthProvider",
+    "OAuthProviderPage",
+    "OAuthSession",
+    "OAuthSessionTokenType",
+    "OAuthSignIn",
+    "OAuthStart",
     "OneTimeToken",
     "OpenApiDocument",
     "OpenApiDocumentInfo",

@@ -25,10 +25,17 @@ from ..api.auth import (
     auth_download_export,
     auth_get_export,
     auth_get_profile,
+    auth_link_identity,
     auth_list_api_keys,
+    auth_list_identities,
     auth_list_instructor_applications,
+    auth_list_oauth_providers,
     auth_list_sessions,
     auth_list_users,
+    auth_oauth_callback,
+    auth_oauth_form_callback,
+    auth_oauth_redirect,
+    auth_oauth_sign_in,
     auth_refresh,
     auth_request_export,
     auth_request_password_reset,
@@ -38,6 +45,7 @@ from ..api.auth import (
     auth_sign_in,
     auth_sign_out,
     auth_sign_up,
+    auth_unlink_identity,
     auth_update_profile,
     auth_update_user,
     auth_verify_email,
@@ -871,6 +879,293 @@ class Auth:
         return self._client.call(
             auth_cancel_deletion.OPERATION,
             Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def list_oauth_providers(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.OAuthProvider]:
+        """List the sign-in providers.
+
+        The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
+        and says so.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_oauth_providers.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def oauth_sign_in(
+        self,
+        *,
+        provider: str,
+        redirect_url: str,
+        code_challenge: str | None | Unset = UNSET,
+    ) -> models.OAuthStart:
+        """Begin to sign in with a provider.
+
+        Answers the address at the provider to send the person to. From there they come back to `redirect_url` with
+        `code`,
+        `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
+
+        The attempt is good once, for ten minutes, and only for who began it: a browser shows the cookie
+        `unpuzzle_oauth`
+        that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and later the
+        `code_verifier`.
+        `redirect_url` is one of the server's list, or a loopback address (RFC 8252) together with a
+        `code_challenge`.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            redirect_url: Where the app takes the person back.
+            code_challenge: For clients without cookies: the SHA-256 of a secret `code_verifier`, in base64url
+                (PKCE, S256).
+
+        Raises:
+            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
+        """
+        return self._client.call(
+            auth_oauth_sign_in.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "redirect_url": redirect_url,
+                    "code_challenge": code_challenge,
+                },
+            ),
+        )
+
+    def oauth_redirect(
+        self,
+        *,
+        state: str,
+        code: str | None = None,
+        error: str | None = None,
+        error_description: str | None = None,
+        iss: str | None = None,
+    ) -> str:
+        """Come back from a provider.
+
+        Where providers send the browser back to: leads on to the app, with what the provider said. It signs nobody
+        in.
+        Parameters that a provider adds are ignored.
+
+        Args:
+            state: What the attempt began with.
+            code: What the provider gave.
+            error: Why the provider gave no code.
+            error_description: The same in words.
+            iss: Who the provider says it is (RFC 9207).
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+        """
+        return self._client.call(
+            auth_oauth_redirect.OPERATION,
+            Arguments(
+                query={
+                    "state": state,
+                    "code": code,
+                    "error": error,
+                    "error_description": error_description,
+                    "iss": iss,
+                },
+            ),
+        )
+
+    def oauth_callback(
+        self,
+        *,
+        provider: str,
+        code: str,
+        state: str,
+        code_verifier: str | None | Unset = UNSET,
+    ) -> models.OAuthSession:
+        """Sign in with what a provider gave.
+
+        Exchanges the code at the provider and signs its person in. A person that is not known yet gets an account,
+        if the
+        provider has confirmed their e-mail address; an account with that address is theirs, and what nobody had
+        confirmed of
+        it before (a password, other sessions) ends. The answer carries secrets, so it is never stored: an
+        `Idempotency-Key`
+        has no effect here.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            code: The code.
+            state: What names the attempt.
+            code_verifier: The secret of the `code_challenge`, where there was one.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return self._client.call(
+            auth_oauth_callback.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "code": code,
+                    "state": state,
+                    "code_verifier": code_verifier,
+                },
+            ),
+        )
+
+    def oauth_form_callback(
+        self,
+        *,
+        state: str,
+        code: str | Unset = UNSET,
+        error: str | Unset = UNSET,
+        user: str | Unset = UNSET,
+    ) -> str:
+        """Come back from a provider that posts.
+
+        As `auth.oauth_redirect`, for providers that send the browser back with a form (Apple's `form_post`). Fields
+        that a
+        provider adds are ignored.
+
+        Args:
+            state: What the attempt began with.
+            code: What the provider gave.
+            error: Why the provider gave no code.
+            user: The name of the person as JSON, which Apple sends the first time only.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+        """
+        return self._client.call(
+            auth_oauth_form_callback.OPERATION,
+            Arguments(
+                body={
+                    "state": state,
+                    "code": code,
+                    "error": error,
+                    "user": user,
+                },
+            ),
+        )
+
+    def list_identities(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Identity]:
+        """List your identities.
+
+        Where the caller can sign in besides with a password, the oldest first.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_identities.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def link_identity(
+        self,
+        *,
+        provider: str,
+        code: str,
+        state: str,
+        code_verifier: str | None | Unset = UNSET,
+    ) -> models.Identity:
+        """Link an identity.
+
+        Lets the caller sign in with another provider too. It begins with `auth.oauth_sign_in` and ends here, with
+        what the
+        provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
+        `Idempotency-Key` has
+        no effect here.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            code: The code.
+            state: What names the attempt.
+            code_verifier: The secret of the `code_challenge`, where there was one.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return self._client.call(
+            auth_link_identity.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "code": code,
+                    "state": state,
+                    "code_verifier": code_verifier,
+                },
+            ),
+        )
+
+    def unlink_identity(
+        self,
+        identity_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Unlink an identity.
+
+        The caller can no longer sign in with it. The last way in is refused: set a password first, or link another
+        one.
+
+        Args:
+            identity_id: The id of the identity.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            auth_unlink_identity.OPERATION,
+            Arguments(
+                path={
+                    "identity_id": identity_id,
+                },
                 headers={
                     "Idempotency-Key": idempotency_key,
                 },
@@ -1711,6 +2006,293 @@ class AsyncAuth:
             ),
         )
 
+    def list_oauth_providers(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.OAuthProvider]:
+        """List the sign-in providers.
+
+        The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
+        and says so.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_oauth_providers.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def oauth_sign_in(
+        self,
+        *,
+        provider: str,
+        redirect_url: str,
+        code_challenge: str | None | Unset = UNSET,
+    ) -> models.OAuthStart:
+        """Begin to sign in with a provider.
+
+        Answers the address at the provider to send the person to. From there they come back to `redirect_url` with
+        `code`,
+        `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
+
+        The attempt is good once, for ten minutes, and only for who began it: a browser shows the cookie
+        `unpuzzle_oauth`
+        that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and later the
+        `code_verifier`.
+        `redirect_url` is one of the server's list, or a loopback address (RFC 8252) together with a
+        `code_challenge`.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            redirect_url: Where the app takes the person back.
+            code_challenge: For clients without cookies: the SHA-256 of a secret `code_verifier`, in base64url
+                (PKCE, S256).
+
+        Raises:
+            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
+        """
+        return await self._client.call(
+            auth_oauth_sign_in.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "redirect_url": redirect_url,
+                    "code_challenge": code_challenge,
+                },
+            ),
+        )
+
+    async def oauth_redirect(
+        self,
+        *,
+        state: str,
+        code: str | None = None,
+        error: str | None = None,
+        error_description: str | None = None,
+        iss: str | None = None,
+    ) -> str:
+        """Come back from a provider.
+
+        Where providers send the browser back to: leads on to the app, with what the provider said. It signs nobody
+        in.
+        Parameters that a provider adds are ignored.
+
+        Args:
+            state: What the attempt began with.
+            code: What the provider gave.
+            error: Why the provider gave no code.
+            error_description: The same in words.
+            iss: Who the provider says it is (RFC 9207).
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+        """
+        return await self._client.call(
+            auth_oauth_redirect.OPERATION,
+            Arguments(
+                query={
+                    "state": state,
+                    "code": code,
+                    "error": error,
+                    "error_description": error_description,
+                    "iss": iss,
+                },
+            ),
+        )
+
+    async def oauth_callback(
+        self,
+        *,
+        provider: str,
+        code: str,
+        state: str,
+        code_verifier: str | None | Unset = UNSET,
+    ) -> models.OAuthSession:
+        """Sign in with what a provider gave.
+
+        Exchanges the code at the provider and signs its person in. A person that is not known yet gets an account,
+        if the
+        provider has confirmed their e-mail address; an account with that address is theirs, and what nobody had
+        confirmed of
+        it before (a password, other sessions) ends. The answer carries secrets, so it is never stored: an
+        `Idempotency-Key`
+        has no effect here.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            code: The code.
+            state: What names the attempt.
+            code_verifier: The secret of the `code_challenge`, where there was one.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return await self._client.call(
+            auth_oauth_callback.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "code": code,
+                    "state": state,
+                    "code_verifier": code_verifier,
+                },
+            ),
+        )
+
+    async def oauth_form_callback(
+        self,
+        *,
+        state: str,
+        code: str | Unset = UNSET,
+        error: str | Unset = UNSET,
+        user: str | Unset = UNSET,
+    ) -> str:
+        """Come back from a provider that posts.
+
+        As `auth.oauth_redirect`, for providers that send the browser back with a form (Apple's `form_post`). Fields
+        that a
+        provider adds are ignored.
+
+        Args:
+            state: What the attempt began with.
+            code: What the provider gave.
+            error: Why the provider gave no code.
+            user: The name of the person as JSON, which Apple sends the first time only.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+        """
+        return await self._client.call(
+            auth_oauth_form_callback.OPERATION,
+            Arguments(
+                body={
+                    "state": state,
+                    "code": code,
+                    "error": error,
+                    "user": user,
+                },
+            ),
+        )
+
+    def list_identities(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Identity]:
+        """List your identities.
+
+        Where the caller can sign in besides with a password, the oldest first.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            auth_list_identities.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def link_identity(
+        self,
+        *,
+        provider: str,
+        code: str,
+        state: str,
+        code_verifier: str | None | Unset = UNSET,
+    ) -> models.Identity:
+        """Link an identity.
+
+        Lets the caller sign in with another provider too. It begins with `auth.oauth_sign_in` and ends here, with
+        what the
+        provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
+        `Idempotency-Key` has
+        no effect here.
+
+        Args:
+            provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
+                discord, spotify, slack, twitch, or another one that the server is set up for.
+            code: The code.
+            state: What names the attempt.
+            code_verifier: The secret of the `code_challenge`, where there was one.
+
+        Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return await self._client.call(
+            auth_link_identity.OPERATION,
+            Arguments(
+                body={
+                    "provider": provider,
+                    "code": code,
+                    "state": state,
+                    "code_verifier": code_verifier,
+                },
+            ),
+        )
+
+    async def unlink_identity(
+        self,
+        identity_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Unlink an identity.
+
+        The caller can no longer sign in with it. The last way in is refused: set a password first, or link another
+        one.
+
+        Args:
+            identity_id: The id of the identity.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            auth_unlink_identity.OPERATION,
+            Arguments(
+                path={
+                    "identity_id": identity_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
@@ -1834,6 +2416,38 @@ class RawAuth:
     def cancel_deletion(self) -> None:
         """See `Auth.cancel_deletion`."""
 
+    @raw(Auth.list_oauth_providers)
+    def list_oauth_providers(self) -> None:
+        """See `Auth.list_oauth_providers`."""
+
+    @raw(Auth.oauth_sign_in)
+    def oauth_sign_in(self) -> None:
+        """See `Auth.oauth_sign_in`."""
+
+    @raw(Auth.oauth_redirect)
+    def oauth_redirect(self) -> None:
+        """See `Auth.oauth_redirect`."""
+
+    @raw(Auth.oauth_callback)
+    def oauth_callback(self) -> None:
+        """See `Auth.oauth_callback`."""
+
+    @raw(Auth.oauth_form_callback)
+    def oauth_form_callback(self) -> None:
+        """See `Auth.oauth_form_callback`."""
+
+    @raw(Auth.list_identities)
+    def list_identities(self) -> None:
+        """See `Auth.list_identities`."""
+
+    @raw(Auth.link_identity)
+    def link_identity(self) -> None:
+        """See `Auth.link_identity`."""
+
+    @raw(Auth.unlink_identity)
+    def unlink_identity(self) -> None:
+        """See `Auth.unlink_identity`."""
+
 
 class AsyncRawAuth:
     """The methods of `AsyncAuth`, answering a `RawResponse`."""
@@ -1956,3 +2570,35 @@ class AsyncRawAuth:
     @async_raw(AsyncAuth.cancel_deletion)
     def cancel_deletion(self) -> None:
         """See `AsyncAuth.cancel_deletion`."""
+
+    @async_raw(AsyncAuth.list_oauth_providers)
+    def list_oauth_providers(self) -> None:
+        """See `AsyncAuth.list_oauth_providers`."""
+
+    @async_raw(AsyncAuth.oauth_sign_in)
+    def oauth_sign_in(self) -> None:
+        """See `AsyncAuth.oauth_sign_in`."""
+
+    @async_raw(AsyncAuth.oauth_redirect)
+    def oauth_redirect(self) -> None:
+        """See `AsyncAuth.oauth_redirect`."""
+
+    @async_raw(AsyncAuth.oauth_callback)
+    def oauth_callback(self) -> None:
+        """See `AsyncAuth.oauth_callback`."""
+
+    @async_raw(AsyncAuth.oauth_form_callback)
+    def oauth_form_callback(self) -> None:
+        """See `AsyncAuth.oauth_form_callback`."""
+
+    @async_raw(AsyncAuth.list_identities)
+    def list_identities(self) -> None:
+        """See `AsyncAuth.list_identities`."""
+
+    @async_raw(AsyncAuth.link_identity)
+    def link_identity(self) -> None:
+        """See `AsyncAuth.link_identity`."""
+
+    @async_raw(AsyncAuth.unlink_identity)
+    def unlink_identity(self) -> None:
+        """See `AsyncAuth.unlink_identity`."""

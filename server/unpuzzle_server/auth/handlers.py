@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from unpuzzle_server.auth import admin, keys, leaving, present, service, sessions
+from unpuzzle_server.auth.oauth import service as oauth
 from unpuzzle_server.auth.recovery import Recovery, confirm_address, request_reset, request_verification
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies
@@ -26,6 +27,11 @@ def accounts(ctx: Context) -> Accounts:
 
 def recovery(ctx: Context) -> Recovery:
     found: Recovery = ctx.kernel.gateways["recovery"]
+    return found
+
+
+def providers(ctx: Context) -> oauth.OAuth:
+    found: oauth.OAuth = ctx.kernel.gateways["oauth"]
     return found
 
 
@@ -133,6 +139,49 @@ async def delete_account(tx: Transaction) -> None:
 
 async def cancel_deletion(tx: Transaction) -> dict[str, Any]:
     return present.user(await leaving.cancel_deletion(tx))
+
+
+async def list_oauth_providers(ctx: Context, page: int, page_size: int) -> Page:
+    return providers(ctx).providers(page, page_size)
+
+
+async def oauth_sign_in(ctx: Context, body: dict[str, Any]) -> Result:
+    start = await providers(ctx).begin(ctx.exchange, body)
+    cookie = Cookies(ctx.kernel.settings.public_url).of_attempt(start.browser)
+    return Result({"auth_url": start.auth_url, "state": start.state}, cookies=[cookie])
+
+
+async def oauth_redirect(
+    ctx: Context, state: str, code: str | None, error: str | None, error_description: str | None, iss: str | None
+) -> Result:
+    return await _lead_on(ctx, state, {"code": code, "error": error, "error_description": error_description, "iss": iss})
+
+
+async def oauth_form_callback(ctx: Context, body: dict[str, Any]) -> Result:
+    return await _lead_on(ctx, body["state"], {name: body.get(name) for name in ("code", "error", "user")})
+
+
+async def _lead_on(ctx: Context, state: str, said: dict[str, str | None]) -> Result:
+    async with ctx.kernel.database.transaction(None) as tx:
+        return Result(None, location=await providers(ctx).lead_on(tx, state, said))
+
+
+async def oauth_callback(ctx: Context, body: dict[str, Any]) -> Result:
+    row, tokens, is_new = await providers(ctx).sign_in(ctx.exchange, body)
+    answer = {"user": present.user(row), **tokens.present(), "is_new_user": is_new}
+    return Result(answer, cookies=accounts(ctx).cookies.carrying(tokens))
+
+
+async def list_identities(tx: Transaction, page: int, page_size: int) -> Page:
+    return await oauth.list_identities(tx, page, page_size)
+
+
+async def link_identity(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    return await providers(ctx).link(ctx.user, ctx.exchange, body)
+
+
+async def unlink_identity(tx: Transaction, identity_id: str) -> None:
+    await oauth.unlink(tx, identity_id)
 
 
 async def list_sessions(tx: Transaction, page: int, page_size: int) -> Page:

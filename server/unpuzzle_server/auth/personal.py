@@ -7,6 +7,7 @@ EXPORTED = {
     "profile": """SELECT id, email, full_name, avatar_url, bio, roles, email_verified, email_notifications, learning_reminders,
                          timezone, metadata, created_at, updated_at FROM users WHERE id = :user""",
     "sessions": "SELECT id, user_agent, address, created_at, last_seen_at, ended_at FROM sessions WHERE user_id = :user",
+    "identities": "SELECT id, provider, subject, email, name, created_at, last_used_at FROM identities WHERE user_id = :user",
     "api_keys": "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at FROM api_keys WHERE user_id = :user",
     "instructor_applications": """SELECT id, motivation, status, reason, created_at, decided_at
                                     FROM instructor_applications WHERE user_id = :user""",
@@ -37,8 +38,8 @@ NOT_EXPORTED = {
 
 ERASED = {
     "deleted": [
-        "passwords", "sessions", "refresh_tokens", "one_time_tokens", "api_keys", "exports", "idempotency_keys", "outbox_mails",
-        "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
+        "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
+        "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews"],
@@ -50,6 +51,7 @@ NOBODYS = {
     "categories": "the catalogue's",
     "catalogue_counts": "counts",
     "course_stats": "counts",
+    "oauth_attempts": "digests, for ten minutes",
     "periodic_tasks": "when something comes round",
     "task_message": "how a message to a worker looks",
 }

@@ -17,7 +17,10 @@ ADD_USER = text("""
     INSERT INTO users (id, email, full_name, metadata) VALUES (:user, :email, :full_name, CAST(:metadata AS jsonb))
     ON CONFLICT (email) DO NOTHING
 """)
-CHANGE_PASSWORD = text("UPDATE passwords SET hash = :hash, changed_at = app.now() WHERE user_id = :user")
+CHANGE_PASSWORD = text("""
+    INSERT INTO passwords (user_id, hash) VALUES (:user, :hash)
+    ON CONFLICT (user_id) DO UPDATE SET hash = :hash, changed_at = app.now()
+""")
 ADD_PASSWORD = text("INSERT INTO passwords (user_id, hash) VALUES (:user, :hash)")
 
 ADD_SESSION = text("INSERT INTO sessions (id, user_id, user_agent, address) VALUES (:session, :user, :user_agent, :address)")

@@ -65,7 +65,7 @@ class Accounts:
         async with self.database.transaction(identity) as tx:
             if not await self._add(tx, body, hashed):
                 raise Problem("EMAIL_TAKEN", "There is an account with this e-mail address.")
-            return await profile(tx), await self._open_session(tx, exchange)
+            return await profile(tx), await self.open_session(tx, exchange)
 
     async def register(self, body: dict[str, Any]) -> None:
         """Signs nobody in: first the link has to be opened. An address that has an account gets the same answer."""
@@ -103,7 +103,7 @@ class Accounts:
         if self.confirm_email and not login.email_verified:
             raise Problem("EMAIL_NOT_VERIFIED", "Confirm your e-mail address first: open the link that was sent to it.")
         async with self.database.transaction(Identity(login.user_id, uuid4(), frozenset(login.roles))) as tx:
-            return await profile(tx), await self._open_session(tx, exchange)
+            return await profile(tx), await self.open_session(tx, exchange)
 
     async def refresh(self, token: str) -> Tokens:
         async with self.database.transaction(None) as tx:
@@ -113,7 +113,7 @@ class Accounts:
             raise invalid_token()
         return tokens
 
-    async def _open_session(self, tx: Transaction, exchange: Exchange) -> Tokens:
+    async def open_session(self, tx: Transaction, exchange: Exchange) -> Tokens:
         await tx.execute(
             queries.ADD_SESSION,
             session=tx.user.session_id,

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from unpuzzle_server.auth import leaving, queries
+from unpuzzle_server.auth.oauth import queries as oauth_queries
 from unpuzzle_server.auth.recovery import EMAIL, RESET, new_token
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.exchange import Identity
@@ -14,6 +15,13 @@ from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
 from unpuzzle_server.mail.gateway import Mailer
 from unpuzzle_server.mail.message import render
+
+PURGED = [
+    queries.DROP_REFRESH_TOKENS,
+    queries.DROP_TOKENS_THAT_ENDED,
+    queries.DROP_EXPORTS,
+    oauth_queries.DROP_ATTEMPTS_THAT_ENDED,
+]
 
 
 @task("auth.mail_password_reset")
@@ -64,11 +72,11 @@ async def make_export(ctx: TaskContext, user_id: str, export_id: str) -> None:
 
 @task("auth.purge", every=timedelta(hours=1))
 async def purge(tx: Transaction) -> None:
-    """Removes refresh tokens, links and archives that are of no use any more.
+    """Removes refresh tokens, links, archives and attempts to sign in that are of no use any more.
 
     A spent refresh token stays as long as it would have lived: when it comes again, it ends its family.
     """
-    for statement in (queries.DROP_REFRESH_TOKENS, queries.DROP_TOKENS_THAT_ENDED, queries.DROP_EXPORTS):
+    for statement in PURGED:
         await tx.execute(statement)
 
 

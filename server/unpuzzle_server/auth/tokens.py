@@ -14,10 +14,12 @@ import jwt
 
 from unpuzzle_server.kernel.clock import Clock, rfc3339
 from unpuzzle_server.kernel.errors import Problem
-from unpuzzle_server.kernel.security import ACCESS_COOKIE, REFRESH_COOKIE
+from unpuzzle_server.kernel.security import ACCESS_COOKIE, OAUTH_COOKIE, REFRESH_COOKIE
 
 ACCESS_LIFE = timedelta(hours=1)
 REFRESH_LIFE = timedelta(days=30)
+ATTEMPT_LIFE = timedelta(minutes=10)
+"""How long signing in with a provider may take."""
 ISSUER, AUDIENCE, ALGORITHM = "unpuzzle", "unpuzzle-api", "HS256"
 CLOCKS_DIFFER = 60
 """Seconds by which the clock of the machine that issued a token may be ahead of ours."""
@@ -123,6 +125,10 @@ class Cookies:
             self._cookie(ACCESS_COOKIE, tokens.access_token, ACCESS_LIFE, "/"),
             self._cookie(REFRESH_COOKIE, tokens.refresh_token, REFRESH_LIFE, "/api/v1/auth/"),
         ]
+
+    def of_attempt(self, browser: str) -> str:
+        """Tells the browser that began to sign in with a provider from others."""
+        return self._cookie(OAUTH_COOKIE, browser, ATTEMPT_LIFE, "/api/v1/auth/oauth/")
 
     def cleared(self) -> list[str]:
         nothing = timedelta()

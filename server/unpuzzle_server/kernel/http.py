@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -86,6 +87,19 @@ class CrossOrigin(CORSMiddleware):
         for name in ("content-length", "content-type"):
             del response.headers[name]
         return Response(answer.content, answer.status, {**response.headers, **answer.headers})
+
+
+class Beside:
+    """Apps at paths of their own, in front of another one that has all the rest."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
+        self.apps = apps
+        self.rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        app = next((app for prefix, app in self.apps.items() if path.startswith(f"{prefix}/")), self.rest)
+        await app(scope, receive, send)
 
 
 class Boundary:

@@ -172,7 +172,7 @@ class BoundOperation:
         result = returned if isinstance(returned, Result) else Result(returned)
         status = result.status or self.operation.success
         if result.body is None:
-            return Answer(status, b"", cookies=result.cookies)
+            return Answer(status, b"", {"Location": result.location} if result.location else {}, result.cookies)
         content = result.body if isinstance(result.body, bytes) else self._checked(status, result.body)
         headers = {"Content-Type": result.media_type}
         if self.conditional or result.version is not None:

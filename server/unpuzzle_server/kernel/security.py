@@ -15,6 +15,7 @@ from unpuzzle_server.kernel.spec import Operation
 
 ACCESS_COOKIE = "unpuzzle_access"
 REFRESH_COOKIE = "unpuzzle_refresh"
+OAUTH_COOKIE = "unpuzzle_oauth"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Authenticate = Callable[[str], Awaitable[Identity]]

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+OAUTH_VARIABLE = re.compile(
+    r"OAUTH_([A-Z][A-Z0-9_]*?)_"
+    r"(CLIENT_ID|CLIENT_SECRET|ISSUER|AUTHORIZE_URL|TOKEN_URL|USERINFO_URL|TEAM_ID|KEY_ID|PRIVATE_KEY)"
+)
 ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+", re.ASCII)
 
 
@@ -14,8 +18,26 @@ class SettingsError(Exception):
     """A setting is wrong; the message names it and says what it takes."""
 
 
+Environment = Mapping[str, str]
+
+
+def oauth_variables(environment: Environment) -> dict[str, dict[str, str]]:
+    """`OAUTH_GITHUB_CLIENT_ID` and its like, by provider."""
+    found: dict[str, dict[str, str]] = {}
+    for name, value in environment.items():
+        if value and (match := OAUTH_VARIABLE.fullmatch(name)):
+            provider, key = match[1].lower().replace("_", "-"), match[2].lower()
+            found.setdefault(provider, {})[key] = value.replace("\\n", "\n")  # a PEM key on one line
+    return found
+
+
 def setting(default: str, parse: Callable[[str], Any], about: str, *, secret: bool = False) -> Any:
     return field(default=parse(default), repr=not secret, metadata={"parse": parse, "about": about})
+
+
+def family(read: Callable[[Environment], Any], variable: str, about: str) -> Any:
+    """A setting of several variables, which are secrets among them."""
+    return field(default_factory=dict, repr=False, metadata={"read": read, "variable": variable, "about": about})
 
 
 def text(value: str) -> str:
@@ -76,7 +98,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is the environment variable of the same name in capitals."""
+    """Each field is the environment variable of the same name in capitals, or several of them."""
 
     database_url: str = setting("", url("postgresql", "postgres"), "PostgreSQL, as the role that owns the schema", secret=True)
     database_app_url: str = setting(
@@ -117,6 +139,11 @@ class Settings:
     mail_from: str = setting("no-reply@unpuzzle.com", text, "whom mail is from")
     confirm_email: bool = setting("false", switch, "lets nobody sign in before their address is confirmed")
     deletion_grace_days: int = setting("14", at_least(0), "how long a deleted account can be restored")
+    oauth_providers: Mapping[str, Mapping[str, str]] = family(
+        oauth_variables, "OAUTH_<PROVIDER>_CLIENT_ID", "and _CLIENT_SECRET: lets people sign in there; see docs/operating.md"
+    )
+    oauth_redirect_urls: tuple[str, ...] = setting("", names, "the app's pages to come back to; else APP_URL/auth/callback")
+    oauth_sandbox: bool = setting("false", switch, "plays every provider itself, for staging")
     video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")
@@ -125,12 +152,14 @@ class Settings:
     log_level: str = setting("info", one_of("debug", "info", "warning", "error"), "what is logged")
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+    def from_environment(cls, environment: Environment = os.environ) -> "Settings":
         """Raises SettingsError with one sentence on the first setting that is wrong."""
         values = {}
         for item in fields(cls):
             given = environment.get(item.name.upper())
-            if given is not None:
+            if "read" in item.metadata:
+                values[item.name] = item.metadata["read"](environment)
+            elif given is not None:
                 values[item.name] = _parsed(item.name, given, item.metadata["parse"])
         settings = cls(**values)
         if settings.secret_key and len(settings.secret_key) < 32:

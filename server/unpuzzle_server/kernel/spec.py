@@ -103,16 +103,20 @@ class Operation:
     role: str
     parameters: tuple[Parameter, ...]
     body: Schema | None
+    body_type: str
+    """The media type of the body, JSON or a form."""
     body_required: bool
     responses: dict[int, Schema | None]
     errors: frozenset[str]
     limit: dict[str, str]
     scopes: frozenset[str]
     """What an API key needs; where there is none, no API key is let in."""
+    is_open: bool
+    """Whether others send what they like besides: parameters that are not known are no problem then."""
 
     @property
     def success(self) -> int:
-        return next(status for status in self.responses if status < 300)
+        return next(status for status in self.responses if status < 304)
 
     def has(self, parameter: str) -> bool:
         return any(item.name == parameter for item in self.parameters)
@@ -127,18 +131,22 @@ def operations() -> Iterator[Operation]:
 
 def _operation(path: str, method: str, raw: dict[str, Any], shared: list[Any]) -> Operation:
     request = raw.get("requestBody", {})
+    content: dict[str, Any] = request.get("content", {})
+    body_type = next(iter(content), "")
     return Operation(
         id=raw["operationId"],
         method=method.upper(),
         path=path,
         role=raw["x-unpuzzle-role"],
         parameters=tuple(_parameter(resolve(item)) for item in [*shared, *raw.get("parameters", [])]),
-        body=request["content"]["application/json"]["schema"] if request else None,
+        body=content[body_type]["schema"] if content else None,
+        body_type=body_type,
         body_required=request.get("required", False),
         responses={int(status): _answer_schema(resolve_once(answer)) for status, answer in raw["responses"].items()},
         errors=frozenset(raw.get("x-unpuzzle-errors", ())),
         limit=raw.get("x-unpuzzle-limit", {}),
         scopes=frozenset(raw.get("x-unpuzzle-scopes", ())),
+        is_open=raw.get("x-unpuzzle-open", False),
     )
 
 

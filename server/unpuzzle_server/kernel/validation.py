@@ -14,6 +14,7 @@ from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.exchange import Exchange
 
 MAJOR_VERSION = "1"
+JSON = "application/json"
 KERNEL_HEADERS = {"X-API-Version", "If-None-Match", "Idempotency-Key"}
 """Header parameters that the kernel itself answers to; handlers do not get them."""
 MAX_DETAILS = 100
@@ -58,6 +59,8 @@ class Reader:
     def _query_problems(self, query: dict[str, list[str]]) -> Iterable[Detail]:
         for name, values in query.items():
             if name not in self.query_names:
+                if self.operation.is_open:
+                    continue
                 yield {"field": name[:100], "message": "is not a known parameter"}
             elif len(values) > 1:
                 yield {"field": name, "message": "is given more than once"}
@@ -66,8 +69,8 @@ class Reader:
         raw = await exchange.body(self.max_body_bytes)
         if not raw:
             return ABSENT
-        _check_media_type(exchange)
-        return parse_json(raw)
+        _check_media_type(exchange, self.operation.body_type)
+        return parse_json(raw) if self.operation.body_type == JSON else parse_form(raw)
 
     def _body_problems(self, body: Any) -> Iterable[Detail]:
         assert self.body is not None
@@ -135,23 +138,35 @@ def _check_version(version: str | None) -> None:
 def _query(raw: bytes) -> dict[str, list[str]]:
     if not raw:
         return {}
-    try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:  # UnicodeDecodeError is one
-        raise Problem("MALFORMED_REQUEST", "The query is not UTF-8, or has more than 100 parameters.") from None
     found: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if "\0" in name or "\0" in value:
-            raise Problem("MALFORMED_REQUEST", "The query holds a NUL character.")
+    for name, value in _pairs(raw, "query"):
         found.setdefault(name, []).append(value)
     return found
 
 
-def _check_media_type(exchange: Exchange) -> None:
+def _pairs(raw: bytes, where: str) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:  # UnicodeDecodeError is one
+        raise Problem("MALFORMED_REQUEST", f"The {where} is not UTF-8, or has more than 100 parameters.") from None
+    if any("\0" in name or "\0" in value for name, value in pairs):
+        raise Problem("MALFORMED_REQUEST", f"The {where} holds a NUL character.")
+    return pairs
+
+
+def parse_form(raw: bytes) -> dict[str, str]:
+    """A form (`application/x-www-form-urlencoded`), each field once."""
+    pairs = _pairs(raw, "form")
+    if not pairs or len(dict(pairs)) != len(pairs):
+        raise Problem("MALFORMED_REQUEST", "The form is empty, or a field stands twice in it.")
+    return dict(pairs)
+
+
+def _check_media_type(exchange: Exchange, expected: str) -> None:
     media_type, _, options = exchange.headers.get("content-type", "").lower().partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", options)
-    if media_type.strip() != "application/json" or (charset and charset[1] not in ("utf-8", "utf8")):
-        raise Problem("UNSUPPORTED_MEDIA_TYPE", 'Send the body as "Content-Type: application/json", in UTF-8.')
+    if media_type.strip() != expected or (charset and charset[1] not in ("utf-8", "utf8")):
+        raise Problem("UNSUPPORTED_MEDIA_TYPE", f'Send the body as "Content-Type: {expected}", in UTF-8.')
     if exchange.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem("UNSUPPORTED_MEDIA_TYPE", "Send the body without a Content-Encoding.")
 

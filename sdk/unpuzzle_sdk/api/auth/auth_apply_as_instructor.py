@@ -13,6 +13,7 @@ OPERATION: Operation[models.InstructorApplication] = Operation(
     path="/api/v1/auth/instructor/apply/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         201: json_body(lambda data: models.InstructorApplication.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.User] = Operation(
     path="/api/v1/auth/account/restore/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.User.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Message] = Operation(
     path="/api/v1/auth/email/change/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         202: json_body(lambda data: models.Message.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.ApiKeyCreated] = Operation(
     path="/api/v1/auth/api-keys/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         201: json_body(lambda data: models.ApiKeyCreated.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.CsrfToken] = Operation(
     path="/api/v1/auth/csrf-token/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.CsrfToken.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Application] = Operation(
     path="/api/v1/admin/instructor-applications/{application_id}/decision/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Application.from_dict(data)),

@@ -12,6 +12,7 @@ OPERATION: Operation[None] = Operation(
     path="/api/v1/auth/account/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         204: no_body,

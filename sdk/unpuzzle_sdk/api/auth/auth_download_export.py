@@ -12,6 +12,7 @@ OPERATION: Operation[bytes] = Operation(
     path="/api/v1/auth/account/export/{export_id}/archive.zip",
     authenticated=False,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: binary_body,

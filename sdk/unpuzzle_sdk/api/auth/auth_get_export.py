@@ -13,6 +13,7 @@ OPERATION: Operation[models.Export] = Operation(
     path="/api/v1/auth/account/export/{export_id}/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Export.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.User] = Operation(
     path="/api/v1/auth/profile/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.User.from_dict(data)),

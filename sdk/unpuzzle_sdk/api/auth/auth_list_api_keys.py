@@ -13,6 +13,7 @@ OPERATION: Operation[models.ApiKeyPage] = Operation(
     path="/api/v1/auth/api-keys/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ApiKeyPage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.ApplicationPage] = Operation(
     path="/api/v1/admin/instructor-applications/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ApplicationPage.from_dict(data)),

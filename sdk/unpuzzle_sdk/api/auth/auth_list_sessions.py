@@ -13,6 +13,7 @@ OPERATION: Operation[models.SessionPage] = Operation(
     path="/api/v1/auth/sessions/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.SessionPage.from_dict(data)),

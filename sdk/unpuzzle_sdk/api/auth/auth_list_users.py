@@ -13,6 +13,7 @@ OPERATION: Operation[models.AccountPage] = Operation(
     path="/api/v1/admin/users/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.AccountPage.from_dict(data)),

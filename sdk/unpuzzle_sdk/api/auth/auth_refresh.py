@@ -13,6 +13,7 @@ OPERATION: Operation[models.Tokens] = Operation(
     path="/api/v1/auth/refresh/",
     authenticated=False,
     keyed=False,
+    form=False,
     optional_body=True,
     answers={
         200: json_body(lambda data: models.Tokens.from_dict(data)),

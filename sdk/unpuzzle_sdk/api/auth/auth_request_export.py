@@ -13,6 +13,7 @@ OPERATION: Operation[models.Export] = Operation(
     path="/api/v1/auth/account/export/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         202: json_body(lambda data: models.Export.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.SessionsRevoked] = Operation(
     path="/api/v1/auth/sessions/revoke-all/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.SessionsRevoked.from_dict(data)),

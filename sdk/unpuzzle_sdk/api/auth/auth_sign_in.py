@@ -13,6 +13,7 @@ OPERATION: Operation[models.AuthSession] = Operation(
     path="/api/v1/auth/signin/",
     authenticated=False,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.AuthSession.from_dict(data)),

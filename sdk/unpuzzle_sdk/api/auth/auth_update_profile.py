@@ -13,6 +13,7 @@ OPERATION: Operation[models.ProfileUpdated] = Operation(
     path="/api/v1/auth/profile/update/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ProfileUpdated.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Account] = Operation(
     path="/api/v1/admin/users/{user_id}/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Account.from_dict(data)),

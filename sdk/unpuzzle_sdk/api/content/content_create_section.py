@@ -13,6 +13,7 @@ OPERATION: Operation[models.Section] = Operation(
     path="/api/v1/content/courses/{course_id}/sections/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         201: json_body(lambda data: models.Section.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Lesson] = Operation(
     path="/api/v1/content/lessons/{lesson_id}/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Lesson.from_dict(data)),

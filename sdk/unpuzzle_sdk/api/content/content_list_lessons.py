@@ -13,6 +13,7 @@ OPERATION: Operation[models.LessonPage] = Operation(
     path="/api/v1/content/sections/{section_id}/lessons/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.LessonPage.from_dict(data)),

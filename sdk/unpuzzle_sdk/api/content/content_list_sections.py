@@ -13,6 +13,7 @@ OPERATION: Operation[models.SectionPage] = Operation(
     path="/api/v1/content/courses/{course_id}/sections/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.SectionPage.from_dict(data)),

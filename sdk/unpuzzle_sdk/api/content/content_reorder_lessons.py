@@ -13,6 +13,7 @@ OPERATION: Operation[models.LessonList] = Operation(
     path="/api/v1/content/sections/{section_id}/lessons/reorder/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.LessonList.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.SectionList] = Operation(
     path="/api/v1/content/courses/{course_id}/sections/reorder/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.SectionList.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Section] = Operation(
     path="/api/v1/content/courses/{course_id}/sections/{section_id}/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Section.from_dict(data)),

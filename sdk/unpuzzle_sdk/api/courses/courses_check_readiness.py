@@ -13,6 +13,7 @@ OPERATION: Operation[models.Readiness] = Operation(
     path="/api/v1/instructor/courses/{course_id}/readiness/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Readiness.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.OwnCourseResult] = Operation(
     path="/api/v1/instructor/courses/create/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         201: json_body(lambda data: models.OwnCourseResult.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Course] = Operation(
     path="/api/v1/courses/{course_id}/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Course.from_dict(data)),

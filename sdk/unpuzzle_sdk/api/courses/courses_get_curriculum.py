@@ -13,6 +13,7 @@ OPERATION: Operation[models.Curriculum] = Operation(
     path="/api/v1/courses/{course_id}/curriculum/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Curriculum.from_dict(data)),

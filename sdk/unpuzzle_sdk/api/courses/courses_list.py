@@ -13,6 +13,7 @@ OPERATION: Operation[models.CoursePage] = Operation(
     path="/api/v1/courses/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.CoursePage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.CategoryPage] = Operation(
     path="/api/v1/categories/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.CategoryPage.from_dict(data)),

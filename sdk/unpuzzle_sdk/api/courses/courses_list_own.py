@@ -13,6 +13,7 @@ OPERATION: Operation[models.OwnCoursePage] = Operation(
     path="/api/v1/instructor/courses/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.OwnCoursePage.from_dict(data)),

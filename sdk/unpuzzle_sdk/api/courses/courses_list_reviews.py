@@ -13,6 +13,7 @@ OPERATION: Operation[models.ReviewPage] = Operation(
     path="/api/v1/courses/{course_id}/reviews/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ReviewPage.from_dict(data)),

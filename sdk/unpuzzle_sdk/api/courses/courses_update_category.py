@@ -13,6 +13,7 @@ OPERATION: Operation[models.Category] = Operation(
     path="/api/v1/admin/categories/{category_id}/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Category.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.EnrollmentCreated] = Operation(
     path="/api/v1/courses/{course_id}/enroll/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=True,
     answers={
         201: json_body(lambda data: models.EnrollmentCreated.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Enrollment] = Operation(
     path="/api/v1/enrollments/{enrollment_id}/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Enrollment.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.EnrollmentPage] = Operation(
     path="/api/v1/enrollments/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.EnrollmentPage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Enrollment] = Operation(
     path="/api/v1/courses/{course_id}/unenroll/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Enrollment.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.LessonProgress] = Operation(
     path="/api/v1/student/lessons/{lesson_id}/complete/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.LessonProgress.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.LearningCourse] = Operation(
     path="/api/v1/student/courses/{course_id}/learn/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.LearningCourse.from_dict(data)),

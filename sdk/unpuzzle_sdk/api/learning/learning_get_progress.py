@@ -13,6 +13,7 @@ OPERATION: Operation[models.CourseProgress] = Operation(
     path="/api/v1/student/courses/{course_id}/progress/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.CourseProgress.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.StudentCoursePage] = Operation(
     path="/api/v1/student/courses/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.StudentCoursePage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Review] = Operation(
     path="/api/v1/student/courses/{course_id}/review/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Review.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.NotificationPage] = Operation(
     path="/api/v1/notifications/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.NotificationPage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.NotificationsRead] = Operation(
     path="/api/v1/notifications/read-all/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.NotificationsRead.from_dict(data)),

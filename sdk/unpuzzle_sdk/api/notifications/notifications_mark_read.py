@@ -13,6 +13,7 @@ OPERATION: Operation[models.NotificationRead] = Operation(
     path="/api/v1/notifications/{notification_id}/read/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.NotificationRead.from_dict(data)),

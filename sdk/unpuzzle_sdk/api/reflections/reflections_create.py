@@ -13,6 +13,7 @@ OPERATION: Operation[models.Reflection] = Operation(
     path="/api/v1/reflections/",
     authenticated=True,
     keyed=True,
+    form=False,
     optional_body=False,
     answers={
         201: json_body(lambda data: models.Reflection.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.ReflectionPage] = Operation(
     path="/api/v1/reflections/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ReflectionPage.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.Health] = Operation(
     path="/health/",
     authenticated=False,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.Health.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.ApiInfo] = Operation(
     path="/api/v1/",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.ApiInfo.from_dict(data)),

@@ -13,6 +13,7 @@ OPERATION: Operation[models.OpenApiDocument] = Operation(
     path="/api/v1/openapi.json",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: json_body(lambda data: models.OpenApiDocument.from_dict(data)),

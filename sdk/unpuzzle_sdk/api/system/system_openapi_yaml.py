@@ -12,6 +12,7 @@ OPERATION: Operation[bytes] = Operation(
     path="/api/v1/openapi.yaml",
     authenticated=True,
     keyed=False,
+    form=False,
     optional_body=False,
     answers={
         200: binary_body,
