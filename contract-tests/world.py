@@ -5,11 +5,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+from browser import APP_URL, Browser, Visitor
+
 from harness import CONTRACT, NUMBERS, PASSWORD, Api, Person
+from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 
+FORM = "application/x-www-form-urlencoded"
 FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll"}
 """What the owner, who is an admin and teaches the course, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
@@ -26,6 +30,11 @@ def named(operation: Any) -> str | None:
 
 def in_path(operation: Operation) -> list[str]:
     return [item.name for item in operation.parameters if item.location == "path"]
+
+
+def carried_as(operation: Operation) -> str:
+    """How httpx is told the body of an operation."""
+    return "data" if operation.body_type == FORM else "json"
 
 
 class World:
@@ -118,6 +127,26 @@ class World:
         body = {"name": "nightly export", "scopes": ["courses:read"]}
         key: str = self.owner.post("/api/v1/auth/api-keys/", json=body).json()["id"]
         return key
+
+    def attempt(self) -> dict[str, str]:
+        """Somebody has signed in at a provider, and come back."""
+        pkce = PKCE.new()
+        begun = self.begun(pkce)
+        with Browser(self.api.server.base_url) as browser:
+            back = browser.walk(begun["auth_url"], Visitor(f"person{next(NUMBERS)}-{uuid4().hex[:8]}@example.com"))
+        return {**back, "code_verifier": pkce.verifier}
+
+    def begun(self, pkce: PKCE) -> dict[str, str]:
+        body = {"provider": "google", "redirect_url": APP_URL, "code_challenge": pkce.challenge}
+        started: dict[str, str] = self.api.post("/api/v1/auth/oauth/signin/", json=body).json()
+        return started
+
+    @cached_property
+    def identity_id(self) -> str:
+        body = self.attempt()
+        known = {name: body[name] for name in ("provider", "code", "state", "code_verifier")}
+        identity: str = self.owner.post("/api/v1/auth/oauth/identities/", json=known).json()["id"]
+        return identity
 
     @cached_property
     def export_id(self) -> str:
@@ -214,6 +243,10 @@ class World:
                 return {"token": self.token("password_reset")}
             case "auth.verify_email":
                 return {"token": self.token("email")}
+            case "auth.oauth_callback" | "auth.link_identity":
+                return self.attempt()
+            case "auth.oauth_form_callback":
+                return {"state": self.begun(PKCE.new())["state"]}
             case "auth.change_email":
                 return {"password": PASSWORD}
             case "auth.change_password":
@@ -239,7 +272,10 @@ class World:
         return getattr(self, field) if field.endswith("_id") and hasattr(type(self), field) else None
 
     def query(self, operation: Operation) -> dict[str, str]:
-        """The parameters without which the operation can't be called: those of a signed link."""
+        """The parameters without which the operation can't be called: those of a signed link, or of an attempt to sign in."""
+        if operation.id == "auth.oauth_redirect":
+            issuer = f"{self.api.server.base_url}/oauth-sandbox/google"
+            return {"state": self.begun(PKCE.new())["state"], "code": "c0ffee", "iss": issuer}
         if operation.id != "auth.download_export":
             return {}
         link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
@@ -251,8 +287,8 @@ class World:
 
     def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
         """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""
-        if operation.body and not {"json", "content"} & kwargs.keys():
-            kwargs["json"] = self.body(operation)
+        if operation.body and not {"json", "data", "content"} & kwargs.keys():
+            kwargs[carried_as(operation)] = self.body(operation)
         kwargs["params"] = {**self.query(operation), **kwargs.get("params", {})}
         path = kwargs.pop("path", None) or operation.path.format(**self.ids(operation))
         return getattr(caller or self.caller_of(operation), operation.method.lower())(path, **kwargs)

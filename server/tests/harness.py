@@ -34,6 +34,7 @@ TEST_SETTINGS = Settings(
     rate_limit_sign_up=1_000_000,
     rate_limit_sign_in=1_000_000,
     rate_limit_reset=1_000_000,
+    oauth_sandbox=True,
     password_memory_kib=8,
     password_passes=1,
     log_level="error",

@@ -960,7 +960,7 @@ def list_oauth_providers_command(
 @app.command(
     "oauth-sign-in",
     cls=Command,
-    epilog="Example: unpuzzle auth oauth-sign-in --provider google --redirect-url https://app.unpuzzle.com/auth/callback\n\nOpen to everybody. May answer NOT_CONFIGURED, REDIRECT_NOT_ALLOWED.",
+    epilog="Example: unpuzzle auth oauth-sign-in --provider google --redirect-url https://app.unpuzzle.com/auth/callback\n\nOpen to everybody. May answer OAUTH_FAILED, NOT_CONFIGURED, REDIRECT_NOT_ALLOWED.",
 )
 def oauth_sign_in_command(
     context: typer.Context,

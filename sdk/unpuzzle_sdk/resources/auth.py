@@ -942,6 +942,7 @@ class Auth:
                 (PKCE, S256).
 
         Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
             errors.NotConfigured: `NOT_CONFIGURED`.
             errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
         """
@@ -2063,6 +2064,7 @@ class AsyncAuth:
                 (PKCE, S256).
 
         Raises:
+            errors.OauthFailed: `OAUTH_FAILED`.
             errors.NotConfigured: `NOT_CONFIGURED`.
             errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
         """

@@ -179,12 +179,25 @@ class Client:
         except OAuthError as error:
             log.info("a provider refused a code", extra={"provider": self.provider.name, "error": error.error})
             raise failed(self.provider.title, "did not take the code: begin again") from None
-        except httpx2.HTTPError as error:
-            log.warning("a provider can't be reached", extra={"provider": self.provider.name, "error": type(error).__name__})
-            message = f"{self.provider.title} can't be reached."
-            raise Problem("SERVICE_UNAVAILABLE", message, retry_after=VENDOR_AWAY_SECONDS) from None
-        except (ValueError, KeyError):  # a page instead of JSON, or JSON without what must be there
+        except httpx2.HTTPStatusError as error:
+            if error.response.is_server_error:
+                raise self._away(error) from None
             raise failed(self.provider.title, "did not answer as it should") from None
+        except httpx2.HTTPError as error:
+            raise self._away(error) from None
+        except (
+            jose.JoseError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):  # a page instead of JSON, or JSON of another shape
+            raise failed(self.provider.title, "did not answer as it should") from None
+
+    def _away(self, error: Exception) -> Problem:
+        log.warning("a provider can't be reached", extra={"provider": self.provider.name, "error": type(error).__name__})
+        message = f"{self.provider.title} can't be reached."
+        return Problem("SERVICE_UNAVAILABLE", message, retry_after=VENDOR_AWAY_SECONDS)
 
     def _apple_secret(self) -> str:
         registration, now = self.registration, self.clock.now()

@@ -29,7 +29,7 @@ Reader = Callable[[Said], Person]
 
 def oidc(said: Said) -> Person:
     """The standard claims; Apple writes truth as a string."""
-    verified = said.get("email_verified") in (True, "true")
+    verified = said.get("email_verified") is True or said.get("email_verified") == "true"
     return Person(said["sub"], said.get("email"), verified, said.get("name"), said.get("picture"))
 
 

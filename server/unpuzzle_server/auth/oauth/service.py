@@ -195,8 +195,7 @@ class OAuth:
         """One of the settings' addresses; or the client's own machine (RFC 8252), where PKCE keeps others out."""
         if url in self.redirect_urls:
             return
-        parts = urlsplit(url)
-        if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.fragment or "@" in parts.netloc:
+        if not is_loopback(url):
             raise Problem("REDIRECT_NOT_ALLOWED", "This server leads nobody there: see OAUTH_REDIRECT_URLS.")
         if not challenge:
             raise Problem("REDIRECT_NOT_ALLOWED", "To lead to your own machine, send a code_challenge.")
@@ -224,6 +223,15 @@ async def unlink(tx: Transaction, identity_id: str) -> None:
         raise not_found("identity")
     if await tx.value(queries.WAYS_IN, user=tx.user.user_id) == 0:
         raise Problem("CONFLICT", "This is your last way in: set a password first, or link another identity.")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on the client's own machine, at any port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port != 0 and not parts.fragment and "@" not in url
+    except ValueError:  # no address at all
+        return False
 
 
 def digest(secret: str) -> bytes:
