@@ -1,16 +1,20 @@
 """What a request of each operation needs to succeed: the objects that its path names, its body, and who may send it."""
 
+import json
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 from browser import APP_URL, Browser, Visitor
+from standardwebhooks import Webhook
 
-from harness import CONTRACT, NUMBERS, PASSWORD, Api, Person
+from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
 from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
@@ -35,6 +39,20 @@ def in_path(operation: Operation) -> list[str]:
 def carried_as(operation: Operation) -> str:
     """How httpx is told the body of an operation."""
     return "data" if operation.body_type == FORM else "json"
+
+
+def as_json(body: Any) -> bytes:
+    """As httpx and the SDK write it."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def signature(operation: Operation, body: Any) -> dict[str, str]:
+    """The headers by which the server knows who has sent a body."""
+    if operation.id != "auth.receive_webhook":
+        return {}
+    sent_at, message_id = datetime.now(UTC), uuid4().hex
+    signed = Webhook(TEST_SETTINGS.auth_webhook_secrets[1].removeprefix("v1,")).sign(message_id, sent_at, as_json(body).decode())
+    return {"Webhook-Id": message_id, "Webhook-Timestamp": str(int(sent_at.timestamp())), "Webhook-Signature": signed}
 
 
 class World:
@@ -247,6 +265,9 @@ class World:
                 return self.attempt()
             case "auth.oauth_form_callback":
                 return {"state": self.begun(PKCE.new())["state"]}
+            case "auth.receive_webhook":
+                user = {"id": str(uuid4()), "email": f"told{next(NUMBERS)}-{uuid4().hex[:8]}@example.com"}
+                return {"id": f"evt_{uuid4().hex}", "created_at": rfc3339(self.api.server.clock.now()), "data": user}
             case "auth.change_email":
                 return {"password": PASSWORD}
             case "auth.change_password":
@@ -283,12 +304,16 @@ class World:
 
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """The keyword arguments of the operation's method in the SDK."""
-        return {**self.ids(operation), **self.query(operation), **(self.body(operation) or {})}
+        body = self.body(operation)
+        headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
+        return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
 
     def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
         """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""
         if operation.body and not {"json", "data", "content"} & kwargs.keys():
-            kwargs[carried_as(operation)] = self.body(operation)
+            body = self.body(operation)
+            kwargs[carried_as(operation)] = body
+            kwargs["headers"] = {**signature(operation, body), **kwargs.get("headers", {})}
         kwargs["params"] = {**self.query(operation), **kwargs.get("params", {})}
         path = kwargs.pop("path", None) or operation.path.format(**self.ids(operation))
         return getattr(caller or self.caller_of(operation), operation.method.lower())(path, **kwargs)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from browser import Browser, Visitor
 
 from harness import PASSWORD, Person, Server
 
@@ -52,6 +53,41 @@ def test_an_answer_is_shown_as_the_server_gave_it(unpuzzle: Any, instructor: Per
 
 def test_the_contract_comes_byte_for_byte(unpuzzle: Any, instructor: Person) -> None:
     assert unpuzzle("system", "openapi-yaml").stdout == instructor.api.get("/api/v1/openapi.yaml").text
+
+
+def test_a_provider_signs_in_by_the_browser(start: Any, unpuzzle: Any, server: Server) -> None:
+    """The command waits on this machine; the person goes to the provider and comes back."""
+    command = start("auth", "login", "--provider", "github", BROWSER="true")
+    line = next(line for line in map(bytes.decode, command.stderr) if "http" in line)
+    with Browser(server.base_url) as browser:
+        visitor = Visitor("typist@example.com", "Type Ist")
+        back = browser.come_back(browser.consent(line.split(": ", 1)[1].strip(), visitor))
+        page = browser.client.get(back.headers["location"])
+    assert "Back to your terminal" in page.text
+    assert b"as Type Ist (student)" in command.stderr.read()
+    assert command.wait(10) == 0
+    shown = json.loads(unpuzzle("auth", "status", "--json").stdout)
+    assert shown["email"] == "typist@example.com"
+    (identity,) = json.loads(unpuzzle("auth", "list-identities", "--json").stdout)["results"]
+    assert identity["provider"] == "github"
+    refused = unpuzzle("auth", "unlink-identity", identity["id"], "--yes")
+    assert (refused.returncode, "last way in" in refused.stderr) == (1, True)
+
+
+def test_who_says_no_at_the_provider_is_told_so(start: Any, server: Server) -> None:
+    command = start("auth", "login", "--provider", "google", BROWSER="true")
+    line = next(line for line in map(bytes.decode, command.stderr) if "http" in line)
+    with Browser(server.base_url) as browser:
+        visitor = Visitor("typist@example.com", answer="deny")
+        back = browser.come_back(browser.consent(line.split(": ", 1)[1].strip(), visitor))
+        assert "Not signed in" in browser.client.get(back.headers["location"]).text
+    assert b"The person said no" in command.stderr.read()
+    assert command.wait(10) == 1
+
+
+def test_a_provider_that_the_server_does_not_know_is_refused_at_once(unpuzzle: Any) -> None:
+    refused = unpuzzle("auth", "login", "--provider", "myspace")
+    assert (refused.returncode, "oauth/providers" in refused.stderr) == (1, True)
 
 
 def test_an_api_key_signs_in_and_does_what_its_scopes_say(unpuzzle: Any, signed_in: Person) -> None:

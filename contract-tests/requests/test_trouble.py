@@ -16,7 +16,7 @@ from unpuzzle_server import app
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.operations import handler_of
 from unpuzzle_server.kernel.spec import Operation
-from world import carried_as, named
+from world import carried_as, named, signature
 
 OPERATIONS = list(CONTRACT.operations.values())
 LOOKING_AT_TOKENS = [operation for operation in OPERATIONS if CONTRACT.raw[operation.id]["security"]]
@@ -43,6 +43,7 @@ def example(operation: Operation) -> dict[str, Any]:
     request["params"] = {item.name: _parameter(operation, item.name) for item in required}
     if operation.body:
         request[carried_as(operation)] = spec.resolve(operation.body)["example"]
+        request["headers"] = signature(operation, request[carried_as(operation)])
     return request
 
 
@@ -54,7 +55,7 @@ def _parameter(operation: Operation, name: str) -> Any:
 
 def send(caller: Api, operation: Operation, person: Person | None = None, **changes: Any) -> httpx.Response:
     request = {**example(operation), **changes}
-    headers = {**(person.headers if person else {}), **request.pop("headers", {})}
+    headers = {**example(operation).get("headers", {}), **(person.headers if person else {}), **request.pop("headers", {})}
     return caller.request(operation.method, request.pop("url"), headers=headers, **request)
 
 

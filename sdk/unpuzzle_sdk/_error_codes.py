@@ -38,6 +38,7 @@ __all__ = [
     "IdempotencyInProgress",
     "IdempotencyMismatch",
     "InternalError",
+    "InvalidSignature",
     "MalformedRequest",
     "MethodNotAllowed",
     "NotConfigured",
@@ -132,6 +133,10 @@ class IdempotencyMismatch(UnprocessableEntityError):
 
 class InternalError(ServerError):
     """The API answered 500 `INTERNAL_ERROR`."""
+
+
+class InvalidSignature(BadRequestError):
+    """The API answered 400 `INVALID_SIGNATURE`."""
 
 
 class MalformedRequest(BadRequestError):
@@ -237,6 +242,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "IDEMPOTENCY_IN_PROGRESS": IdempotencyInProgress,
     "IDEMPOTENCY_MISMATCH": IdempotencyMismatch,
     "INTERNAL_ERROR": InternalError,
+    "INVALID_SIGNATURE": InvalidSignature,
     "MALFORMED_REQUEST": MalformedRequest,
     "METHOD_NOT_ALLOWED": MethodNotAllowed,
     "NOT_CONFIGURED": NotConfigured,

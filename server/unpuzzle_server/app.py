@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         try:
             yield
         finally:
+            await accounts.close()
             await kernel.limiter.counters.close()
             await kernel.database.close()
 
@@ -89,13 +90,8 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
     issuer = TokenIssuer(derived_key(settings.secret_key, "access-token"), clock)
     passwords = Passwords(settings)
     accounts = Accounts(database, passwords, issuer, Cookies(settings.public_url), settings.confirm_email)
-    oauth = OAuth.of(accounts, registered(settings), settings, derived_key(settings.secret_key, "oauth"), clock)
-    gateways = {
-        "accounts": accounts,
-        "oauth": oauth,
-        "recovery": Recovery(database, passwords),
-        "mailer": mailer(settings, database),
-    }
+    signing_in = at_supabase if settings.auth_backend == "supabase" else here
+    gateways = {**signing_in(accounts, settings, clock), "mailer": mailer(settings, database)}
     return Kernel(
         settings=settings,
         clock=clock,
@@ -104,6 +100,24 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         gate=Gate(derived_key(settings.secret_key, "csrf")),
         gateways=gateways,
     )
+
+
+def here(accounts: Accounts, settings: Settings, clock: Clock) -> dict[str, Any]:
+    """What signs people in where this server keeps the accounts."""
+    oauth = OAuth.of(accounts, registered(settings), settings, derived_key(settings.secret_key, "oauth"), clock)
+    return {"accounts": accounts, "oauth": oauth, "recovery": Recovery(accounts.database, accounts.passwords)}
+
+
+def at_supabase(plain: Accounts, settings: Settings, clock: Clock) -> dict[str, Any]:
+    """The same where Supabase Auth keeps them; imported late, for its client takes a quarter of a second."""
+    from unpuzzle_server.auth.supabase import accounts, gateway, tokens
+
+    supabase = gateway.Supabase(settings.supabase_url, settings.supabase_anon_key)
+    verifier = tokens.Tokens(settings.supabase_url, settings.supabase_jwt_secret, clock)
+    users = accounts.SupabaseAccounts(**vars(plain), supabase=supabase, tokens=verifier)
+    oauth = accounts.SupabaseOAuth.by_way_of(users, settings, derived_key(settings.secret_key, "oauth"))
+    recovery = accounts.SupabaseRecovery(plain.database, supabase, settings.app_url)
+    return {"accounts": users, "oauth": oauth, "recovery": recovery}
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

@@ -1266,3 +1266,109 @@ def unlink_identity_command(
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "receive-webhook",
+    cls=Command,
+    epilog='Example: unpuzzle auth receive-webhook --id evt_2mP9 --type user.updated --created-at 2026-01-20T00:00:00Z --data \'{"id": "69af37bc-6f84-5630-a92a-3cdc8d0b71b4", "email": "user@example.com", "email_confirmed_at": "2026-01-01T00:00:00Z", "user_metadata": {"full_name": "John Doe"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE, NOT_CONFIGURED.',
+)
+def receive_webhook_command(
+    context: typer.Context,
+    id: Annotated[
+        str,
+        typer.Option(
+            "--id",
+            help="The id of the event, by which it is known when it comes again.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ],
+    type: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            help="What has happened: user.created, user.updated, user.deleted, session.created, session.ended, or something else.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ],
+    created_at: Annotated[
+        str, typer.Option("--created-at", help="When it happened.", show_default=False, metavar="TIME")
+    ],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            help="The user or the session. Of: id, user_id, email, email_confirmed_at, user_metadata. May be repeated, or one JSON object.",
+            show_default=False,
+            metavar="KEY=VALUE",
+        ),
+    ],
+    x_supabase_signature: Annotated[
+        str | None,
+        typer.Option(
+            "--x-supabase-signature",
+            help="The hex HMAC-SHA256 of the body.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    webhook_id: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook-id",
+            help="The id of the message (Standard Webhooks).",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    webhook_timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook-timestamp",
+            help="When it was sent, in seconds since 1970 (Standard Webhooks).",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    webhook_signature: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook-signature",
+            help="Its signatures, with blanks between them (Standard Webhooks).",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Take an event of Supabase Auth.
+
+    What Supabase Auth tells of users and sessions. It is signed, over the body as it was sent, in one of two
+    ways: `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five
+    minutes off; or the three headers of Standard Webhooks. An event is taken once, by its id, and in any order:
+    of what contradicts the newest one wins, and what was deleted or ended stays so. Events of other types are
+    taken and change nothing.
+    """
+    call(
+        context,
+        "auth.receive_webhook",
+        values.given(
+            x_supabase_signature=x_supabase_signature,
+            webhook_id=webhook_id,
+            webhook_timestamp=webhook_timestamp,
+            webhook_signature=webhook_signature,
+            id=id,
+            type=type,
+            created_at=created_at,
+            data=values.mapping(data, strings=("id", "user_id")),
+        ),
+        as_json=as_json,
+        fields=fields,
+    )

@@ -11,7 +11,7 @@ NUMBERS = {"integer", "number"}
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 FORMATS = {"_at": "date-time", "_timestamp": "date-time", "_url": "uri", "_next": "uri", "_previous": "uri", "_id": "uuid"}
 # Made by Stripe or by the caller.
-OPAQUE = {"payment_id", "payment_method_id", "request_id"}
+OPAQUE = {"payment_id", "payment_method_id", "request_id", "AuthEvent.id"}
 # These alone may be missing from an answer.
 SOMETIMES = {"Error.details", "Error.retry_after"}
 # The error envelope is ours for good; other answers may grow.
@@ -41,7 +41,7 @@ def names_tell_the_format(contract: Contract) -> Iterator[str]:
         for name, field in schema.get("properties", {}).items():
             wanted = next((FORMATS[ending] for ending in FORMATS if f"_{name}".endswith(ending)), None)
             has = field.get("format", "").removesuffix("-reference")
-            if field.get("type") == "string" and wanted not in (None, has) and name not in OPAQUE:
+            if field.get("type") == "string" and wanted not in (None, has) and OPAQUE.isdisjoint({name, f"{where}.{name}"}):
                 yield f"{where}.{name} is no {wanted}"
 
 

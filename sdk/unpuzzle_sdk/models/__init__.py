@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .application_page import ApplicationPage
     from .application_status import ApplicationStatus
     from .application_user import ApplicationUser
+    from .auth_event import AuthEvent
+    from .auth_event_data import AuthEventData
+    from .auth_event_data_user_metadata import AuthEventDataUserMetadata
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
     from .category import Category
@@ -167,6 +170,7 @@ if TYPE_CHECKING:
     from .tokens_token_type import TokensTokenType
     from .user import User
     from .watched_range import WatchedRange
+    from .webhook_received import WebhookReceived
 
 _MODULES = {
     "Account": ".account",
@@ -183,6 +187,9 @@ _MODULES = {
     "ApplicationPage": ".application_page",
     "ApplicationStatus": ".application_status",
     "ApplicationUser": ".application_user",
+    "AuthEvent": ".auth_event",
+    "AuthEventData": ".auth_event_data",
+    "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
     "Category": ".category",
@@ -329,6 +336,7 @@ _MODULES = {
     "TokensTokenType": ".tokens_token_type",
     "User": ".user",
     "WatchedRange": ".watched_range",
+    "WebhookReceived": ".webhook_received",
 }
 
 __all__ = [
@@ -346,6 +354,9 @@ __all__ = [
     "ApplicationPage",
     "ApplicationStatus",
     "ApplicationUser",
+    "AuthEvent",
+    "AuthEventData",
+    "AuthEventDataUserMetadata",
     "AuthSession",
     "AuthSessionTokenType",
     "Category",
@@ -492,6 +503,7 @@ __all__ = [
     "TokensTokenType",
     "User",
     "WatchedRange",
+    "WebhookReceived",
 ]
 
 

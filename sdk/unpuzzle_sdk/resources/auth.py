@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ from ..api.auth import (
     auth_oauth_form_callback,
     auth_oauth_redirect,
     auth_oauth_sign_in,
+    auth_receive_webhook,
     auth_refresh,
     auth_request_export,
     auth_request_password_reset,
@@ -1173,6 +1175,61 @@ class Auth:
             ),
         )
 
+    def receive_webhook(
+        self,
+        *,
+        id: str,
+        type: str,
+        created_at: datetime.datetime,
+        data: models.AuthEventData | Mapping[str, Any],
+        x_supabase_signature: str | None = None,
+        webhook_id: str | None = None,
+        webhook_timestamp: str | None = None,
+        webhook_signature: str | None = None,
+    ) -> models.WebhookReceived:
+        """Take an event of Supabase Auth.
+
+        What Supabase Auth tells of users and sessions. It is signed, over the body as it was sent, in one of two
+        ways:
+        `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five minutes
+        off; or the
+        three headers of Standard Webhooks. An event is taken once, by its id, and in any order: of what contradicts
+        the newest
+        one wins, and what was deleted or ended stays so. Events of other types are taken and change nothing.
+
+        Args:
+            id: The id of the event, by which it is known when it comes again.
+            type: What has happened: user.created, user.updated, user.deleted, session.created, session.ended,
+                or something else.
+            created_at: When it happened.
+            data: The user or the session.
+            x_supabase_signature: The hex HMAC-SHA256 of the body.
+            webhook_id: The id of the message (Standard Webhooks).
+            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks).
+            webhook_signature: Its signatures, with blanks between them (Standard Webhooks).
+
+        Raises:
+            errors.InvalidSignature: `INVALID_SIGNATURE`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return self._client.call(
+            auth_receive_webhook.OPERATION,
+            Arguments(
+                headers={
+                    "X-Supabase-Signature": x_supabase_signature,
+                    "Webhook-Id": webhook_id,
+                    "Webhook-Timestamp": webhook_timestamp,
+                    "Webhook-Signature": webhook_signature,
+                },
+                body={
+                    "id": id,
+                    "type": type,
+                    "created_at": created_at,
+                    "data": data,
+                },
+            ),
+        )
+
 
 class AsyncAuth:
     """Sign-up, sign-in, sessions and the profile."""
@@ -2295,6 +2352,61 @@ class AsyncAuth:
             ),
         )
 
+    async def receive_webhook(
+        self,
+        *,
+        id: str,
+        type: str,
+        created_at: datetime.datetime,
+        data: models.AuthEventData | Mapping[str, Any],
+        x_supabase_signature: str | None = None,
+        webhook_id: str | None = None,
+        webhook_timestamp: str | None = None,
+        webhook_signature: str | None = None,
+    ) -> models.WebhookReceived:
+        """Take an event of Supabase Auth.
+
+        What Supabase Auth tells of users and sessions. It is signed, over the body as it was sent, in one of two
+        ways:
+        `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five minutes
+        off; or the
+        three headers of Standard Webhooks. An event is taken once, by its id, and in any order: of what contradicts
+        the newest
+        one wins, and what was deleted or ended stays so. Events of other types are taken and change nothing.
+
+        Args:
+            id: The id of the event, by which it is known when it comes again.
+            type: What has happened: user.created, user.updated, user.deleted, session.created, session.ended,
+                or something else.
+            created_at: When it happened.
+            data: The user or the session.
+            x_supabase_signature: The hex HMAC-SHA256 of the body.
+            webhook_id: The id of the message (Standard Webhooks).
+            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks).
+            webhook_signature: Its signatures, with blanks between them (Standard Webhooks).
+
+        Raises:
+            errors.InvalidSignature: `INVALID_SIGNATURE`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return await self._client.call(
+            auth_receive_webhook.OPERATION,
+            Arguments(
+                headers={
+                    "X-Supabase-Signature": x_supabase_signature,
+                    "Webhook-Id": webhook_id,
+                    "Webhook-Timestamp": webhook_timestamp,
+                    "Webhook-Signature": webhook_signature,
+                },
+                body={
+                    "id": id,
+                    "type": type,
+                    "created_at": created_at,
+                    "data": data,
+                },
+            ),
+        )
+
 
 class RawAuth:
     """The methods of `Auth`, answering a `RawResponse`."""
@@ -2450,6 +2562,10 @@ class RawAuth:
     def unlink_identity(self) -> None:
         """See `Auth.unlink_identity`."""
 
+    @raw(Auth.receive_webhook)
+    def receive_webhook(self) -> None:
+        """See `Auth.receive_webhook`."""
+
 
 class AsyncRawAuth:
     """The methods of `AsyncAuth`, answering a `RawResponse`."""
@@ -2604,3 +2720,7 @@ class AsyncRawAuth:
     @async_raw(AsyncAuth.unlink_identity)
     def unlink_identity(self) -> None:
         """See `AsyncAuth.unlink_identity`."""
+
+    @async_raw(AsyncAuth.receive_webhook)
+    def receive_webhook(self) -> None:
+        """See `AsyncAuth.receive_webhook`."""

@@ -15,7 +15,7 @@ EVERYTHING = [
     "enrollments:write", "learning:read", "learning:write", "notifications:read", "notifications:write", "reflections:read",
     "reflections:write", "admin:read", "admin:write",
 ]  # fmt: skip
-GUARDED = [operation for operation in CONTRACT.operations.values() if operation.role != "public"]
+GUARDED = [operation for operation in CONTRACT.operations.values() if operation.role not in ("public", "service")]
 
 
 def key_of(person: Person, *scopes: str, **fields: Any) -> Person:

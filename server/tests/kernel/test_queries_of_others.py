@@ -89,6 +89,7 @@ def world(server: Server) -> Iterator[World]:
         owner.post("/api/v1/auth/account/export/")
         link = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at) VALUES ('x', %s, 'email', 'x', now())"
         server.sql(link, owner.id)
+        server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}

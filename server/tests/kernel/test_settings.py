@@ -110,6 +110,10 @@ def test_secrets_are_not_shown() -> None:
         "CELERY_BROKER_URL",
         "SECRET_KEY",
         "SMTP_URL",
+        "SUPABASE_ANON_KEY",
+        "SUPABASE_JWT_SECRET",
+        "AUTH_WEBHOOK_SECRETS",
+        "OAUTH_PROVIDERS",
     }
     assert {item.name.upper() for item in fields(Settings) if not item.repr} == secret
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))

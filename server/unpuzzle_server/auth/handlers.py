@@ -8,9 +8,9 @@ from sqlalchemy import Row
 
 from unpuzzle_server.auth import admin, keys, leaving, present, service, sessions
 from unpuzzle_server.auth.oauth import service as oauth
-from unpuzzle_server.auth.recovery import Recovery, confirm_address, request_reset, request_verification
+from unpuzzle_server.auth.recovery import Recovery
 from unpuzzle_server.auth.service import Accounts
-from unpuzzle_server.auth.tokens import Cookies
+from unpuzzle_server.auth.supabase import webhook
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
@@ -36,10 +36,10 @@ def providers(ctx: Context) -> oauth.OAuth:
 
 
 async def sign_up(ctx: Context, body: dict[str, Any]) -> Result:
-    if ctx.kernel.settings.confirm_email:
-        await accounts(ctx).register(body)
+    signed_up = await accounts(ctx).sign_up(ctx.exchange, body)
+    if signed_up is None:
         return Result({"message": "Open the link that was sent to you"}, status=HTTPStatus.ACCEPTED)
-    row, tokens = await accounts(ctx).sign_up(ctx.exchange, body)
+    row, tokens = signed_up
     return Result({"user": present.user(row), **tokens.present()}, cookies=accounts(ctx).cookies.carrying(tokens))
 
 
@@ -56,9 +56,9 @@ async def refresh(ctx: Context, body: dict[str, Any]) -> Result:
     return Result(tokens.present(), cookies=accounts(ctx).cookies.carrying(tokens))
 
 
-async def sign_out(tx: Transaction) -> Result:
-    await sessions.revoke(tx, str(tx.user.signed_in))
-    return Result({"message": "Signed out"}, cookies=Cookies(tx.settings.public_url).cleared())
+async def sign_out(ctx: Context) -> Result:
+    await accounts(ctx).sign_out(ctx.user, ctx.exchange.token)
+    return Result({"message": "Signed out"}, cookies=accounts(ctx).cookies.cleared())
 
 
 async def get_profile(tx: Transaction) -> Result:
@@ -91,8 +91,8 @@ async def change_password(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
     return {"message": "Password changed"}
 
 
-async def request_password_reset(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
-    await request_reset(tx, body["email"])
+async def request_password_reset(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    await recovery(ctx).request_reset(body["email"])
     return {"message": "If there is an account with this address, a link is on its way to it"}
 
 
@@ -101,13 +101,13 @@ async def confirm_password_reset(ctx: Context, body: dict[str, Any]) -> dict[str
     return {"message": "Password changed: sign in with the new one"}
 
 
-async def verify_email(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
-    await confirm_address(tx, body["token"])
+async def verify_email(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    await recovery(ctx).confirm_address(body["token"])
     return {"message": "E-mail address confirmed"}
 
 
-async def resend_verification(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
-    await request_verification(tx, body["email"])
+async def resend_verification(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    await recovery(ctx).resend_verification(body["email"])
     return {"message": "If this address waits to be confirmed, a link is on its way to it"}
 
 
@@ -142,12 +142,12 @@ async def cancel_deletion(tx: Transaction) -> dict[str, Any]:
 
 
 async def list_oauth_providers(ctx: Context, page: int, page_size: int) -> Page:
-    return providers(ctx).providers(page, page_size)
+    return await providers(ctx).providers(page, page_size)
 
 
 async def oauth_sign_in(ctx: Context, body: dict[str, Any]) -> Result:
     start = await providers(ctx).begin(ctx.exchange, body)
-    cookie = Cookies(ctx.kernel.settings.public_url).of_attempt(start.browser)
+    cookie = accounts(ctx).cookies.of_attempt(start.browser)
     return Result({"auth_url": start.auth_url, "state": start.state}, cookies=[cookie])
 
 
@@ -182,6 +182,21 @@ async def link_identity(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
 
 async def unlink_identity(tx: Transaction, identity_id: str) -> None:
     await oauth.unlink(tx, identity_id)
+
+
+async def receive_webhook(
+    ctx: Context,
+    body: dict[str, Any],
+    x_supabase_signature: str | None,
+    webhook_id: str | None,
+    webhook_timestamp: str | None,
+    webhook_signature: str | None,
+) -> dict[str, Any]:
+    signed = webhook.Signed(ctx.exchange.raw_body, x_supabase_signature, webhook_id, webhook_timestamp, webhook_signature)
+    webhook.check(signed, body, ctx.kernel.settings.auth_webhook_secrets, ctx.kernel.clock.now())
+    async with ctx.kernel.database.transaction(None) as tx:
+        await webhook.take(tx, body)
+    return {"received": True}
 
 
 async def list_sessions(tx: Transaction, page: int, page_size: int) -> Page:

@@ -25,11 +25,6 @@ def token_hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-async def request_reset(tx: Transaction, email: str) -> None:
-    """The same work whether the address has an account: only the task looks."""
-    await tx.enqueue("auth.mail_password_reset", email=email.lower())
-
-
 async def request_verification(tx: Transaction, email: str) -> None:
     await tx.enqueue("auth.mail_verification", email=email.lower())
 
@@ -40,6 +35,19 @@ class Recovery:
 
     database: Database
     passwords: Passwords
+
+    async def request_reset(self, email: str) -> None:
+        """The same work whether the address has an account: only the task looks."""
+        async with self.database.transaction(None) as tx:
+            await tx.enqueue("auth.mail_password_reset", email=email.lower())
+
+    async def resend_verification(self, email: str) -> None:
+        async with self.database.transaction(None) as tx:
+            await request_verification(tx, email)
+
+    async def confirm_address(self, token: str) -> None:
+        async with self.database.transaction(None) as tx:
+            await confirm_address(tx, token)
 
     async def change_password(self, identity: Identity, body: Body) -> None:
         """Every other session ends."""

@@ -38,6 +38,9 @@ class Accounts:
         """Who a token or a key belongs to now; raises AUTH_INVALID_TOKEN, AUTH_USER_NOT_FOUND, ACCOUNT_SUSPENDED."""
         if token.startswith(keys.PREFIX):
             return await self._owner_of_key(token)
+        return await self.authenticate_session(token)
+
+    async def authenticate_session(self, token: str) -> Identity:
         claims = self.issuer.verify(token)
         async with self.database.reading() as tx:
             found = await tx.row(queries.FIND_IDENTITY, session=claims.session_id, user=claims.user_id)
@@ -59,7 +62,11 @@ class Accounts:
             raise suspended()
         return Identity(found.user_id, None, frozenset(found.roles), frozenset(found.scopes))
 
-    async def sign_up(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens]:
+    async def sign_up(self, exchange: Exchange, body: dict[str, Any]) -> tuple[Row[Any], Tokens] | None:
+        """None where the address has to be confirmed first."""
+        if self.confirm_email:
+            await self._register(body)
+            return None
         hashed = await self._hash_new(body)
         identity = Identity(uuid4(), uuid4(), frozenset({"student"}))
         async with self.database.transaction(identity) as tx:
@@ -67,7 +74,7 @@ class Accounts:
                 raise Problem("EMAIL_TAKEN", "There is an account with this e-mail address.")
             return await profile(tx), await self.open_session(tx, exchange)
 
-    async def register(self, body: dict[str, Any]) -> None:
+    async def _register(self, body: dict[str, Any]) -> None:
         """Signs nobody in: first the link has to be opened. An address that has an account gets the same answer."""
         hashed = await self._hash_new(body)
         async with self.database.transaction(Identity(uuid4(), None, frozenset({"student"}))) as tx:
@@ -112,6 +119,13 @@ class Accounts:
         if tokens is None:
             raise invalid_token()
         return tokens
+
+    async def close(self) -> None:
+        """Nothing to close here."""
+
+    async def sign_out(self, identity: Identity, token: str) -> None:
+        async with self.database.transaction(identity) as tx:
+            await tx.execute(queries.END_SESSION, session=identity.signed_in, user=identity.user_id)
 
     async def open_session(self, tx: Transaction, exchange: Exchange) -> Tokens:
         await tx.execute(

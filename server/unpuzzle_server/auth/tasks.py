@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from unpuzzle_server.auth import leaving, queries
 from unpuzzle_server.auth.oauth import queries as oauth_queries
 from unpuzzle_server.auth.recovery import EMAIL, RESET, new_token
+from unpuzzle_server.auth.supabase import queries as supabase_queries
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.exchange import Identity
 from unpuzzle_server.kernel.runner import TaskContext
@@ -21,6 +22,7 @@ PURGED = [
     queries.DROP_TOKENS_THAT_ENDED,
     queries.DROP_EXPORTS,
     oauth_queries.DROP_ATTEMPTS_THAT_ENDED,
+    supabase_queries.DROP_EVENTS,
 ]
 
 

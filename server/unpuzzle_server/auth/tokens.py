@@ -14,7 +14,8 @@ import jwt
 
 from unpuzzle_server.kernel.clock import Clock, rfc3339
 from unpuzzle_server.kernel.errors import Problem
-from unpuzzle_server.kernel.security import ACCESS_COOKIE, OAUTH_COOKIE, REFRESH_COOKIE
+from unpuzzle_server.kernel.exchange import ACCESS_COOKIE
+from unpuzzle_server.kernel.security import OAUTH_COOKIE, REFRESH_COOKIE
 
 ACCESS_LIFE = timedelta(hours=1)
 REFRESH_LIFE = timedelta(days=30)
@@ -38,6 +39,8 @@ class Tokens:
     access_token: str
     refresh_token: str
     expires_at: datetime
+    life: timedelta = ACCESS_LIFE
+    """Of the access token."""
 
     def __repr__(self) -> str:
         return f"Tokens(expires_at={self.expires_at})"
@@ -48,7 +51,7 @@ class Tokens:
             "refresh_token": self.refresh_token,
             "token_type": "Bearer",
             "expires_at": rfc3339(self.expires_at),
-            "expires_in": int(ACCESS_LIFE.total_seconds()),
+            "expires_in": int(self.life.total_seconds()),
         }
 
 

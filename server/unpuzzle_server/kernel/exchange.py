@@ -15,6 +15,7 @@ from unpuzzle_server.kernel.errors import Problem
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 """The id of the request that the running code works for; every line of the log carries it."""
 
+ACCESS_COOKIE = "unpuzzle_access"
 STATE = "unpuzzle.exchange"
 """Where the exchange stands in the ASGI scope."""
 
@@ -53,6 +54,8 @@ class Exchange:
     """Headers for the answer, be it a success or an error."""
     identity: Identity | None = None
     operation_id: str = ""
+    raw_body: bytes = field(default=b"", repr=False)
+    """The body as it came, for whoever has signed it."""
 
     @cached_property
     def headers(self) -> dict[str, str]:
@@ -62,6 +65,12 @@ class Exchange:
     @cached_property
     def cookies(self) -> dict[str, str]:
         return cookie_parser(self.headers.get("cookie", ""))
+
+    @property
+    def token(self) -> str:
+        """The access token that came, in the header or in the cookie."""
+        bearer = self.headers.get("authorization", "").partition(" ")[2].strip()
+        return bearer or self.cookies.get(ACCESS_COOKIE, "")
 
     @property
     def path_params(self) -> dict[str, str]:
@@ -97,7 +106,8 @@ class Exchange:
             elif size > DRAINED_BYTES or not message.get("more_body"):
                 raise too_large
             if not message.get("more_body"):
-                return b"".join(chunks)
+                self.raw_body = b"".join(chunks)
+                return self.raw_body
 
     @property
     def _announced(self) -> int:

@@ -216,8 +216,14 @@ class BoundOperation:
 ASKED_EACH_TIME = {"Cache-Control": "no-cache", "Vary": "Authorization, Cookie, Prefer"}
 """A cache keeps the answer and asks whether it is still the same; to somebody else it may be another one."""
 
-KERNEL_CODES = {"PRECONDITION_FAILED", "IDEMPOTENCY_IN_PROGRESS", "IDEMPOTENCY_MISMATCH", "SERVICE_UNAVAILABLE"}
-"""Refusals that the kernel gives on an operation's behalf, inside its transaction."""
+KERNEL_CODES = {
+    "PRECONDITION_FAILED",
+    "IDEMPOTENCY_IN_PROGRESS",
+    "IDEMPOTENCY_MISMATCH",
+    "RATE_LIMIT_EXCEEDED",
+    "SERVICE_UNAVAILABLE",
+}
+"""Refusals that the kernel gives on an operation's behalf, and those of a vendor that is busy or away."""
 
 
 def _wants_envelope(exchange: Exchange) -> bool:

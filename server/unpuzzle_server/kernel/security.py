@@ -10,10 +10,9 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.security import NO_VALUE, AbstractSecurityHandler
 
 from unpuzzle_server.kernel.errors import Problem
-from unpuzzle_server.kernel.exchange import Exchange, Identity, exchange_of
+from unpuzzle_server.kernel.exchange import ACCESS_COOKIE, Exchange, Identity, exchange_of
 from unpuzzle_server.kernel.spec import Operation
 
-ACCESS_COOKIE = "unpuzzle_access"
 REFRESH_COOKIE = "unpuzzle_refresh"
 OAUTH_COOKIE = "unpuzzle_oauth"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}

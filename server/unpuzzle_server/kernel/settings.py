@@ -70,6 +70,14 @@ def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def webhook_secrets(value: str) -> tuple[str, ...]:
+    """Supabase writes a comma into its own: `v1,whsec_…`."""
+    found = tuple(part.strip() for part in re.findall(r"\s*v1,whsec_[^,]*|[^,]+", value) if part.strip())
+    if any(len(secret) < 16 for secret in found):
+        raise ValueError("takes secrets of 16 characters or more, with commas")
+    return found
+
+
 def origins(value: str) -> tuple[str, ...]:
     """Spelt as browsers send them. Not `*`: under cookies, any page could then act as its visitor."""
     found = names(value)
@@ -139,6 +147,13 @@ class Settings:
     mail_from: str = setting("no-reply@unpuzzle.com", text, "whom mail is from")
     confirm_email: bool = setting("false", switch, "lets nobody sign in before their address is confirmed")
     deletion_grace_days: int = setting("14", at_least(0), "how long a deleted account can be restored")
+    auth_backend: str = setting("local", one_of("local", "supabase"), "who keeps accounts: this server, or Supabase Auth")
+    supabase_url: str = setting("", url("http", "https"), "the project, such as https://abc.supabase.co")
+    supabase_anon_key: str = setting("", text, "its publishable (anon) key", secret=True)
+    supabase_jwt_secret: str = setting("", text, "its JWT secret, where it signs with HS256", secret=True)
+    auth_webhook_secrets: tuple[str, ...] = setting(
+        "", webhook_secrets, "what signs auth webhooks, plain or as v1,whsec_…, with commas", secret=True
+    )
     oauth_providers: Mapping[str, Mapping[str, str]] = family(
         oauth_variables, "OAUTH_<PROVIDER>_CLIENT_ID", "and _CLIENT_SECRET: lets people sign in there; see docs/operating.md"
     )
@@ -164,6 +179,8 @@ class Settings:
         settings = cls(**values)
         if settings.secret_key and len(settings.secret_key) < 32:
             raise SettingsError("SECRET_KEY takes 32 characters or more.")
+        if settings.auth_backend == "supabase" and not (settings.supabase_url and settings.supabase_anon_key):
+            raise SettingsError("AUTH_BACKEND=supabase needs SUPABASE_URL and SUPABASE_ANON_KEY.")
         return settings
 
 

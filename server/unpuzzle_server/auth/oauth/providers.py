@@ -119,6 +119,12 @@ PROVIDERS = {
     )
 }
 
+
+def title_of(name: str) -> str:
+    """What people call a provider."""
+    return PROVIDERS[name].title if name in PROVIDERS else name.replace("-", " ").title()
+
+
 ADDRESSES = ("issuer", "authorize_url", "token_url", "userinfo_url")
 APPLE_KEY = ("team_id", "key_id", "private_key")
 """Apple's client secret is a token, signed with a key of ours."""
@@ -142,7 +148,7 @@ def registrations(given: Mapping[str, Mapping[str, str]]) -> dict[str, Registrat
 
 
 def _registration(name: str, given: Mapping[str, str]) -> Registration:
-    provider = PROVIDERS.get(name) or Provider(name, name.replace("-", " ").title())
+    provider = PROVIDERS.get(name) or Provider(name, title_of(name))
     moved: dict[str, Any] = {key: given[key].rstrip("/") for key in ADDRESSES if key in given}
     provider = replace(provider, **moved)
     needed = ["client_id", *(APPLE_KEY if name == "apple" else ["client_secret"])]

@@ -8,11 +8,11 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from unpuzzle_server.auth import queries as accounts_queries
 from unpuzzle_server.auth.oauth import queries
 from unpuzzle_server.auth.oauth.client import Client, failed
 from unpuzzle_server.auth.oauth.profiles import Person
-from unpuzzle_server.auth.oauth.providers import Registration
+from unpuzzle_server.auth.oauth.providers import Registration, title_of
 from unpuzzle_server.auth.service import Accounts, profile, suspended
 from unpuzzle_server.auth.tokens import ATTEMPT_LIFE, Tokens
 from unpuzzle_server.kernel.clock import Clock
@@ -50,6 +50,14 @@ class Start:
     """What the cookie of the browser holds."""
 
 
+class Goes(Protocol):
+    """What leads people to a provider."""
+
+    async def authorization_url(self, state: str, nonce: str, verifier: str) -> str: ...
+
+    def answers_as(self, issuer: str | None) -> bool: ...
+
+
 @dataclass(frozen=True)
 class OAuth:
     """One for each process, wired in `app.py`."""
@@ -68,22 +76,22 @@ class OAuth:
             name: Client(item, settings.public_url + (FORM_CALLBACK if item.provider.posts else CALLBACK), clock)
             for name, item in registered.items()
         }
-        allowed = settings.oauth_redirect_urls or (f"{settings.app_url}/auth/callback",)
-        return cls(accounts, clients, frozenset(allowed), key, settings.oauth_sandbox)
+        return cls(accounts, clients, redirect_urls(settings), key, settings.oauth_sandbox)
 
-    def providers(self, page: int, page_size: int) -> Page:
-        shown = [
-            {"provider": name, "name": client.provider.title, "is_sandbox": self.is_sandbox}
-            for name, client in sorted(self.clients.items())
-        ]
+    async def providers(self, page: int, page_size: int) -> Page:
+        shown = [{"provider": name, "name": title_of(name), "is_sandbox": self.is_sandbox} for name in sorted(await self.names())]
         first = (page - 1) * page_size
         return Page(shown[first : first + page_size], len(shown))
 
+    async def names(self) -> Collection[str]:
+        """The providers that people can sign in with."""
+        return self.clients.keys()
+
     async def begin(self, exchange: Exchange, body: Body) -> Start:
-        client, challenge = self._client(body["provider"]), body.get("code_challenge")
+        client, challenge = await self.client(body["provider"]), body.get("code_challenge")
         self._check_redirect(body["redirect_url"], challenge)
         state, browser = token_urlsafe(32), _browser(exchange) or token_urlsafe(32)
-        url = await client.authorization_url(state, self._derived(state, "nonce"), self._derived(state, "verifier"))
+        url = await client.authorization_url(state, self.derived(state, "nonce"), self.derived(state, "verifier"))
         async with self.accounts.database.transaction(None) as tx:
             await tx.execute(
                 queries.ADD_ATTEMPT,
@@ -101,7 +109,8 @@ class OAuth:
         found = await tx.row(queries.FIND_ATTEMPT, hash=digest(state), now=tx.clock.now())
         if found is None:
             raise no_attempt()
-        if not self._client(found.provider).answers_as(said.get("iss")):
+        client = await self.client(found.provider)
+        if not client.answers_as(said.get("iss")):
             raise failed("Somebody else", "answered than was asked")
         told = {name: value for name in ("code", "error", "error_description") if (value := said.get(name))}
         if not told.keys() & {"code", "error"}:
@@ -131,13 +140,20 @@ class OAuth:
         return cast("dict[str, Any]", mine)
 
     async def _person(self, exchange: Exchange, body: Body) -> Person:
-        """Whom the provider vouches for. The attempt is spent before the provider is asked: its code is good once there too."""
-        client, state, verifier = self._client(body["provider"]), body["state"], body.get("code_verifier")
-        browser = _browser(exchange)
+        """Whom the provider vouches for."""
+        client, state = self._known(body["provider"]), body["state"]
+        named = await self.spend(exchange, body)
+        person = await client.person(body["code"], self.derived(state, "nonce"), self.derived(state, "verifier"))
+        return person if person.name else replace(person, name=named)
+
+    async def spend(self, exchange: Exchange, body: Body) -> str | None:
+        """Ends the attempt, before the provider is asked: its code is good once there too. Answers a name that was told on
+        the way back."""
+        browser, verifier = _browser(exchange), body.get("code_verifier")
         async with self.accounts.database.transaction(None) as tx:
             spent = await tx.row(
                 queries.SPEND_ATTEMPT,
-                hash=digest(state),
+                hash=digest(body["state"]),
                 provider=body["provider"],
                 browser=digest(browser) if browser else None,
                 challenge=challenge_of(verifier) if verifier else None,
@@ -145,8 +161,8 @@ class OAuth:
             )
         if spent is None:
             raise no_attempt()
-        person = await client.person(body["code"], self._derived(state, "nonce"), self._derived(state, "verifier"))
-        return person if person.name else Person(person.subject, person.email, person.email_verified, spent.name, person.picture)
+        name: str | None = spent.name
+        return name
 
     async def _enter(self, tx: Transaction, provider: str, person: Person) -> bool:
         """Goes on as the owner of an identity; whether their account is new."""
@@ -168,7 +184,7 @@ class OAuth:
         trusted = person.email if person.email_verified else None
         found = await tx.row(queries.FIND_OWNER, provider=provider, subject=person.subject, email=trusted)
         if found is None and not trusted:
-            title = self._client(provider).provider.title
+            title = title_of(provider)
             raise not_confirmed(f"{title} has not confirmed your e-mail address: sign in another way, then link {title}.")
         return found
 
@@ -186,9 +202,12 @@ class OAuth:
             await tx.execute(queries.ADD_PICTURE, picture=person.picture, user=user)
         return True
 
-    def _client(self, provider: str) -> Client:
+    async def client(self, provider: str) -> Goes:
+        return self._known(provider)
+
+    def _known(self, provider: str) -> Client:
         if provider not in self.clients:
-            raise Problem("NOT_CONFIGURED", f"Nobody can sign in with {provider} here: see /api/v1/auth/oauth/providers/.")
+            raise not_configured(provider)
         return self.clients[provider]
 
     def _check_redirect(self, url: str, challenge: str | None) -> None:
@@ -200,9 +219,14 @@ class OAuth:
         if not challenge:
             raise Problem("REDIRECT_NOT_ALLOWED", "To lead to your own machine, send a code_challenge.")
 
-    def _derived(self, state: str, purpose: str) -> str:
+    def derived(self, state: str, purpose: str) -> str:
         """A secret that goes with a state, and that nobody can tell from it."""
         return base64url(hmac.digest(self.key, f"{purpose}:{state}".encode(), "sha256"))
+
+
+def redirect_urls(settings: Settings) -> frozenset[str]:
+    """The app's pages that people may be led back to."""
+    return frozenset(settings.oauth_redirect_urls or (f"{settings.app_url}/auth/callback",))
 
 
 async def add_identity(tx: Transaction, provider: str, person: Person) -> None:
@@ -273,6 +297,10 @@ def no_attempt() -> Problem:
         "This attempt to sign in is no longer good, or it began elsewhere: begin again, and keep the cookie or code_verifier."
     )
     return Problem("OAUTH_FAILED", message)
+
+
+def not_configured(provider: str) -> Problem:
+    return Problem("NOT_CONFIGURED", f"Nobody can sign in with {provider} here: see /api/v1/auth/oauth/providers/.")
 
 
 def not_confirmed(message: str) -> Problem:
