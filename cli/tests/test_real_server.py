@@ -55,17 +55,20 @@ def test_the_contract_comes_byte_for_byte(unpuzzle: Any, instructor: Person) -> 
     assert unpuzzle("system", "openapi-yaml").stdout == instructor.api.get("/api/v1/openapi.yaml").text
 
 
+def by_browser(start: Any, server: Server, visitor: Visitor) -> tuple[int, str, str]:
+    """What the command ends with and says, and the page that the person ends at, when they have been to the provider."""
+    with start("auth", "login", "--provider", "github", BROWSER="true") as command, Browser(server.base_url) as browser:
+        line = next(line for line in map(bytes.decode, command.stderr) if "http" in line)
+        back = browser.come_back(browser.consent(line.split(": ", 1)[1].strip(), visitor))
+        page = browser.client.get(back.headers["location"]).text
+        said = command.stderr.read().decode()
+    return command.returncode, said, page
+
+
 def test_a_provider_signs_in_by_the_browser(start: Any, unpuzzle: Any, server: Server) -> None:
     """The command waits on this machine; the person goes to the provider and comes back."""
-    command = start("auth", "login", "--provider", "github", BROWSER="true")
-    line = next(line for line in map(bytes.decode, command.stderr) if "http" in line)
-    with Browser(server.base_url) as browser:
-        visitor = Visitor("typist@example.com", "Type Ist")
-        back = browser.come_back(browser.consent(line.split(": ", 1)[1].strip(), visitor))
-        page = browser.client.get(back.headers["location"])
-    assert "Back to your terminal" in page.text
-    assert b"as Type Ist (student)" in command.stderr.read()
-    assert command.wait(10) == 0
+    code, said, page = by_browser(start, server, Visitor("typist@example.com", "Type Ist"))
+    assert (code, "as Type Ist (student)" in said, "Back to your terminal" in page) == (0, True, True)
     shown = json.loads(unpuzzle("auth", "status", "--json").stdout)
     assert shown["email"] == "typist@example.com"
     (identity,) = json.loads(unpuzzle("auth", "list-identities", "--json").stdout)["results"]
@@ -75,14 +78,8 @@ def test_a_provider_signs_in_by_the_browser(start: Any, unpuzzle: Any, server: S
 
 
 def test_who_says_no_at_the_provider_is_told_so(start: Any, server: Server) -> None:
-    command = start("auth", "login", "--provider", "google", BROWSER="true")
-    line = next(line for line in map(bytes.decode, command.stderr) if "http" in line)
-    with Browser(server.base_url) as browser:
-        visitor = Visitor("typist@example.com", answer="deny")
-        back = browser.come_back(browser.consent(line.split(": ", 1)[1].strip(), visitor))
-        assert "Not signed in" in browser.client.get(back.headers["location"]).text
-    assert b"The person said no" in command.stderr.read()
-    assert command.wait(10) == 1
+    code, said, page = by_browser(start, server, Visitor("typist@example.com", answer="deny"))
+    assert (code, "The person said no" in said, "Not signed in" in page) == (1, True, True)
 
 
 def test_a_provider_that_the_server_does_not_know_is_refused_at_once(unpuzzle: Any) -> None:
