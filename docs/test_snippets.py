@@ -61,7 +61,7 @@ def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
         said, _ = program.communicate(browser.come_back(left).headers["location"] + "\n", timeout=30)
     assert program.returncode == 0
     assert said.splitlines()[-2:] == [
-        "Paste the address where it ends: Signed in as reader@example.com",
+        "Signed in as reader@example.com",
         "github reader@example.com",
     ]
 
