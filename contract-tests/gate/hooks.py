@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import schemathesis
+import yaml
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
@@ -22,6 +23,17 @@ RECORD = os.environ.get("GATE_RECORD")
 WORLD = World(os.environ["GATE_URL"])
 STRANGE = 4
 """One request in so many keeps the ids that were generated, which are of nothing."""
+
+
+@schemathesis.deserializer("application/yaml")
+def contract_in_yaml(context: Any, response: Any) -> Any:
+    return parsed(response.content)
+
+
+@cache
+def parsed(document: bytes) -> Any:
+    """The contract in YAML is long, and the same in each answer."""
+    return yaml.load(document, Loader=yaml.CSafeLoader)
 
 
 @schemathesis.hook

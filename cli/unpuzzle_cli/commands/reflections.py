@@ -117,7 +117,7 @@ def create_command(
         list[str] | None,
         typer.Option(
             "--tags",
-            help="Words to find it by. May be repeated; '' for an empty list.",
+            help="Words to find it by; each is kept once. May be repeated; '' for an empty list.",
             show_default=False,
             metavar="TEXT",
         ),
@@ -227,7 +227,7 @@ def update_command(
         list[str] | None,
         typer.Option(
             "--tags",
-            help="Words to find it by. May be repeated; '' for an empty list.",
+            help="Words to find it by; each is kept once. May be repeated; '' for an empty list.",
             show_default=False,
             metavar="TEXT",
         ),

@@ -1,6 +1,7 @@
 """What was sent is what is there: a change answers the fields that it was given."""
 
 from collections.abc import Iterator
+from string import whitespace
 from typing import Any
 
 from gate.laws.exchange import CONTRACT, Exchange
@@ -10,6 +11,7 @@ from unpuzzle_server.kernel.texts import safe_html
 NORMALISED = {
     "in safe HTML": lambda sent, answered: answered == safe_html(sent),
     "in lower case": lambda sent, answered: answered == sent.lower(),
+    "each is kept once": lambda sent, answered: answered == [*dict.fromkeys(sent)],
     "a place past the end is the end": lambda sent, answered: 1 <= answered <= sent,
 }
 """Words in the contract's description of a field, and what they let the server make of it."""
@@ -63,5 +65,5 @@ def equal(name: str, hints: str, sent: Any, answered: Any) -> bool:
             if words in hints:
                 return holds(sent, answered)
     if name in TRIMMED:
-        sent = sent.strip()
+        sent = sent.strip(whitespace)
     return isinstance(sent, bool) == isinstance(answered, bool) and bool(sent == answered)

@@ -22,7 +22,7 @@ class ReflectionCreate(Model):
         lesson_id: The lesson it is about.
         content: What the learner thinks, as plain text.
         type: What it is, `puzzle` if absent.
-        tags: Words to find it by.
+        tags: Words to find it by; each is kept once.
         visibility: Who sees it, `private` if absent.
         timestamp_seconds: The moment in the lesson, in seconds from its beginning.
     """

@@ -21,7 +21,7 @@ class ReflectionUpdate(Model):
     Attributes:
         type: What it is, `puzzle` if absent.
         content: What the learner thinks, as plain text.
-        tags: Words to find it by.
+        tags: Words to find it by; each is kept once.
         visibility: Who sees it, `private` if absent.
         timestamp_seconds: The moment in the lesson, in seconds from its beginning.
     """

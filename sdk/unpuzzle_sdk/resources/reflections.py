@@ -95,7 +95,7 @@ class Reflections:
             lesson_id: The lesson it is about.
             content: What the learner thinks, as plain text.
             type: What it is, `puzzle` if absent.
-            tags: Words to find it by.
+            tags: Words to find it by; each is kept once.
             visibility: Who sees it, `private` if absent.
             timestamp_seconds: The moment in the lesson, in seconds from its beginning.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
@@ -204,7 +204,7 @@ class Reflections:
             reflection_id: The id of the reflection.
             type: What it is, `puzzle` if absent.
             content: What the learner thinks, as plain text.
-            tags: Words to find it by.
+            tags: Words to find it by; each is kept once.
             visibility: Who sees it, `private` if absent.
             timestamp_seconds: The moment in the lesson, in seconds from its beginning.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
@@ -310,7 +310,7 @@ class AsyncReflections:
             lesson_id: The lesson it is about.
             content: What the learner thinks, as plain text.
             type: What it is, `puzzle` if absent.
-            tags: Words to find it by.
+            tags: Words to find it by; each is kept once.
             visibility: Who sees it, `private` if absent.
             timestamp_seconds: The moment in the lesson, in seconds from its beginning.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
@@ -419,7 +419,7 @@ class AsyncReflections:
             reflection_id: The id of the reflection.
             type: What it is, `puzzle` if absent.
             content: What the learner thinks, as plain text.
-            tags: Words to find it by.
+            tags: Words to find it by; each is kept once.
             visibility: Who sees it, `private` if absent.
             timestamp_seconds: The moment in the lesson, in seconds from its beginning.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_DOWN, Decimal
 from secrets import token_hex
+from string import whitespace
 from typing import Any, cast
 
 from sqlalchemy import Row, TextClause
@@ -230,7 +231,7 @@ def _refusal(error: IntegrityError) -> Exception:
 
 
 async def create_category(tx: Transaction, body: dict[str, Any]) -> Row[Any]:
-    name = body["name"].strip()
+    name = body["name"].strip(whitespace)
     values = {"name": name, "slug": body.get("slug") or slug(name, "category"), "description": body.get("description")}
     category_id = await tx.value(queries.ADD_CATEGORY, **values)
     if category_id is None:
@@ -242,7 +243,7 @@ async def update_category(tx: Transaction, category_id: str, body: dict[str, Any
     await _lock_category(tx, category_id, if_match)
     columns = {name: body[name] for name in queries.CATEGORY_COLUMNS if name in body}
     if "name" in columns:
-        columns["name"] = columns["name"].strip()
+        columns["name"] = columns["name"].strip(whitespace)
     if columns:
         try:
             await tx.execute(queries.update_category(list(columns)), category=category_id, **columns)
