@@ -60,10 +60,7 @@ def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
         left = browser.consent(program.stdout.readline().removeprefix("Open: ").strip(), Visitor("reader@example.com"))
         said, _ = program.communicate(browser.come_back(left).headers["location"] + "\n", timeout=30)
     assert program.returncode == 0
-    assert said.splitlines()[-2:] == [
-        "Signed in as reader@example.com",
-        "github reader@example.com",
-    ]
+    assert said.endswith("Signed in as reader@example.com\ngithub reader@example.com\n")
 
 
 def test_the_address_that_curl_asks_is_served(demo: Server) -> None:
