@@ -63,6 +63,15 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Against what others wrote: a certified issuer, Supabase's command line, a browser; needs npm's registry and Chromium."""
+    install(session, "test", "style", "peers")
+    sources = os.pathsep.join(str(ROOT / part) for part in ("server/tests/peers", "server/tests"))
+    for peer in ("certified_issuer", "supabase_cli", "chromium"):
+        session.run("python", "-W", "ignore", f"server/tests/peers/{peer}.py", env={"PYTHONPATH": sources})
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Make the contract from its parts, and the SDK and the CLI's commands from the contract."""
     install(session, "generate", parts=[])

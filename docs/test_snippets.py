@@ -6,15 +6,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browser import Browser, Visitor
 from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS, Api, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
+from unpuzzle_server.kernel.settings import OAUTH_VARIABLE
+from unpuzzle_server.kernel.spec import statuses
 from unpuzzle_server.seed import loader
 
+OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -26,8 +32,8 @@ def demo() -> Iterator[Server]:
         yield server
 
 
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def snippets(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def run(command: list[str], server: Server, tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -43,6 +49,21 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
+    (code,) = snippets("python", OAUTH)
+    command = [sys.executable, "-c", code.replace(ADDRESS, demo.base_url)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as program, Browser(demo.base_url) as browser:
+        left = browser.consent(program.stdout.readline().removeprefix("Open: ").strip(), Visitor("reader@example.com"))
+        said, _ = program.communicate(browser.come_back(left).headers["location"] + "\n", timeout=30)
+    assert program.returncode == 0
+    assert said.splitlines()[-2:] == [
+        "Signed in as reader@example.com",
+        "github reader@example.com",
+    ]
 
 
 def test_the_address_that_curl_asks_is_served(demo: Server) -> None:
@@ -66,6 +87,7 @@ def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
 
 def test_the_settings_named_in_the_docs_are_there() -> None:
     operating = (Path(__file__).parent / "operating.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=\w+)?`", operating))
-    assert named
-    assert {name.lower() for name in named} <= vars(TEST_SETTINGS).keys()
+    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH))
+    known = {name for name in named if not OAUTH_VARIABLE.fullmatch(name)}
+    assert len(known) > 20
+    assert {name.lower() for name in known} - CODES <= vars(TEST_SETTINGS).keys()

@@ -50,8 +50,8 @@ def wanted(operation: dict[str, Any]) -> tuple[set[str], set[str]]:
     arguments = {each["name"] for each in parameters if each["in"] == "path"}
     options = {each["name"] for each in parameters if each["in"] != "path"} - SPENT_ON_CLIENTS
     if "requestBody" in operation:
-        content = operation["requestBody"]["content"]
-        options |= set(resolved(content.get("application/json", {}).get("schema", {})).get("properties", {"input": {}}))
+        (body,) = operation["requestBody"]["content"].values()
+        options |= set(resolved(body["schema"]).get("properties", {"input": {}}))
     return arguments, {"--" + name.lower().replace("_", "-") for name in options}
 
 

@@ -36,8 +36,7 @@ def parameters(contract: dict[str, Any], item: dict[str, Any], operation: dict[s
     """The names of the arguments that the contract gives an operation."""
     given = [resolve(contract, node) for node in item.get("parameters", []) + operation.get("parameters", [])]
     names = {node["name"] for node in given} - {"X-API-Version"}
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if body:
+    for body in operation.get("requestBody", {}).get("content", {}).values():
         names |= set(resolve(contract, body["schema"]).get("properties", {}))
     if "x-unpuzzle-pagination" in operation:
         names.add("max_items")

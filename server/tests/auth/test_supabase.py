@@ -234,6 +234,25 @@ def test_whoever_has_a_token_of_the_project_is_known_at_first_sight(server: Serv
     assert (shown["id"], shown["email"], shown["full_name"], shown["roles"]) == (user.id, user.email, "Mary Shelley", ["student"])
 
 
+@pytest.mark.parametrize("name", ["", "  ", "\x00", 7, ["a"], {}, "x" * 5000])
+def test_whatever_somebody_calls_themselves_there_they_have_a_name_here(supabase: Api, gotrue: GoTrue, name: Any) -> None:
+    user = gotrue.add(address(), full_name=name)
+    shown = profile(supabase, gotrue.token(user))
+    assert (shown.status_code, 1 <= len(shown.json()["full_name"]) <= 200) == (200, True)
+
+
+def test_while_the_keys_can_t_be_read_nobody_waits_for_them_twice(server: Server, gotrue: GoTrue) -> None:
+    token = gotrue.token(gotrue.add(address()))
+    gotrue.down = True
+    with using(server, gotrue) as api:
+        for _ in range(3):
+            assert code_of(profile(api, token)) == "SERVICE_UNAVAILABLE"
+        gotrue.down = False
+        assert code_of(profile(api, token)) == "SERVICE_UNAVAILABLE"
+        api.server.clock.offset = timedelta(seconds=6)
+        assert profile(api, token).status_code == 200
+
+
 def test_tokens_under_the_project_s_secret_are_taken_where_it_is_set(server: Server, gotrue: GoTrue) -> None:
     token = gotrue.token(gotrue.add(address()), key=OctKey.import_key(SECRET))
     with using(server, gotrue) as without, using(server, gotrue, supabase_jwt_secret=SECRET) as knowing:

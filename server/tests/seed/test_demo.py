@@ -18,6 +18,7 @@ LISTS = [
     and operation.role in ("public", "user")
     and "{" not in operation.path
     and operation.scopes | {operation.role} != {"user"}  # no keys: one of a public demo would be everybody's
+    and operation.id != "auth.list_identities"  # nor identities: whoever has one at a provider would be in
 ]
 MOMENTS = """
     SELECT table_name, column_name FROM information_schema.columns

@@ -154,16 +154,13 @@ async def oauth_sign_in(ctx: Context, body: dict[str, Any]) -> Result:
 async def oauth_redirect(
     ctx: Context, state: str, code: str | None, error: str | None, error_description: str | None, iss: str | None
 ) -> Result:
-    return await _lead_on(ctx, state, {"code": code, "error": error, "error_description": error_description, "iss": iss})
+    said = {"code": code, "error": error, "error_description": error_description, "iss": iss}
+    return Result(None, location=await providers(ctx).lead_on(state, said))
 
 
 async def oauth_form_callback(ctx: Context, body: dict[str, Any]) -> Result:
-    return await _lead_on(ctx, body["state"], {name: body.get(name) for name in ("code", "error", "user")})
-
-
-async def _lead_on(ctx: Context, state: str, said: dict[str, str | None]) -> Result:
-    async with ctx.kernel.database.transaction(None) as tx:
-        return Result(None, location=await providers(ctx).lead_on(tx, state, said))
+    said = {name: body.get(name) for name in ("code", "error", "user")}
+    return Result(None, location=await providers(ctx).lead_on(body["state"], said))
 
 
 async def oauth_callback(ctx: Context, body: dict[str, Any]) -> Result:

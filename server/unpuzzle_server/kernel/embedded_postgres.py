@@ -29,6 +29,7 @@ from psycopg import sql
 
 MAJOR = "18"
 OWNER, DATABASE = "unpuzzle_owner", "unpuzzle"
+LOCK_SECONDS = 0.5
 START_SECONDS = 120  # a recovery after a crash takes its time
 STOP_SECONDS = 30
 REMAINS_SECONDS = 15
@@ -298,18 +299,30 @@ def _make_folder(folder: Path) -> None:
 def _hold(data_dir: Path) -> IO[str]:
     """The lock of a data directory; it goes with the process that holds it, however that ends."""
     lock = (data_dir / "lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(lock):
         lock.seek(0)
         holder = lock.read().strip() or "another"
         lock.close()
         sentence = f"The data directory {data_dir} is in use by process {holder}. Stop it, or choose another --data-dir."
-        raise EmbeddedPostgresError(sentence) from None
+        raise EmbeddedPostgresError(sentence)
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Whether it is ours now. A process that was killed as it started another leaves the lock to that one for a moment."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def _account(data_dir: Path) -> pwd.struct_passwd | None:

@@ -104,9 +104,13 @@ class OAuth:
             )
         return Start(url, state, browser)
 
-    async def lead_on(self, tx: Transaction, state: str, said: Mapping[str, str | None]) -> str:
+    async def lead_on(self, state: str, said: Mapping[str, str | None]) -> str:
         """The app's address with what a provider said; whether to believe it is found out when the attempt is spent."""
-        found = await tx.row(queries.FIND_ATTEMPT, hash=digest(state), now=tx.clock.now())
+        name = apple_name(said.get("user"))
+        async with self.accounts.database.transaction(None) as tx:
+            found = await tx.row(queries.FIND_ATTEMPT, hash=digest(state), now=tx.clock.now())
+            if found and name:
+                await tx.execute(queries.NAME_ATTEMPT, hash=digest(state), name=name)
         if found is None:
             raise no_attempt()
         client = await self.client(found.provider)
@@ -115,8 +119,6 @@ class OAuth:
         told = {name: value for name in ("code", "error", "error_description") if (value := said.get(name))}
         if not told.keys() & {"code", "error"}:
             raise failed("The provider", "sent neither a code nor an error")
-        if name := apple_name(said.get("user")):
-            await tx.execute(queries.NAME_ATTEMPT, hash=digest(state), name=name)
         return extended(found.redirect_url, {**told, "state": state, "provider": found.provider})
 
     async def sign_in(self, exchange: Exchange, body: Body) -> tuple[Row[Any], Tokens, bool]:

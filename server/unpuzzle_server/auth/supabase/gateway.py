@@ -1,6 +1,7 @@
 """Supabase Auth's API. The only file that imports its client."""
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,13 +14,15 @@ from supabase_auth import AsyncGoTrueClient, AsyncMemoryStorage
 from supabase_auth.errors import AuthError, AuthRetryableError
 from supabase_auth.types import AuthResponse
 
+from unpuzzle_server.auth.supabase.tokens import away
 from unpuzzle_server.auth.tokens import Tokens, invalid_token
 from unpuzzle_server.kernel.errors import Problem
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
-AWAY_SECONDS = 5
+PROVIDERS_LIVE = 600
+"""Seconds for which it is remembered who can be signed in with."""
 BUSY_SECONDS = 60
 NO_SESSION = {
     "refresh_token_not_found", "refresh_token_already_used", "session_not_found", "session_expired", "bad_jwt", "user_not_found",
@@ -56,6 +59,7 @@ class Supabase:
         self.url = f"{url}/auth/v1"
         self.headers = {"apikey": anon_key, "Authorization": f"Bearer {anon_key}"}
         self.http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+        self._providers: tuple[float, list[str] | None] = (0.0, None)
 
     async def close(self) -> None:
         await self.http.aclose()
@@ -116,7 +120,14 @@ class Supabase:
             return _account(await client.exchange_code_for_session(given))
 
     async def providers(self) -> list[str]:
-        """Those that the project has switched on."""
+        """Those that the project has switched on, asked for every ten minutes."""
+        asked_at, known = self._providers
+        if known is None or time.monotonic() - asked_at > PROVIDERS_LIVE:
+            known = await self._switched_on()
+            self._providers = time.monotonic(), known
+        return known
+
+    async def _switched_on(self) -> list[str]:
         try:
             answer = (await self.http.get(f"{self.url}/settings", headers=self.headers)).raise_for_status().json()
         except (httpx.HTTPError, ValueError):
@@ -163,7 +174,3 @@ def refusal(code: str) -> Problem:
         return Problem(*REFUSALS[code])
     log.error("Supabase Auth refused something", extra={"code": code})
     return away()
-
-
-def away() -> Problem:
-    return Problem("SERVICE_UNAVAILABLE", "Supabase Auth can't do this now.", retry_after=AWAY_SECONDS)

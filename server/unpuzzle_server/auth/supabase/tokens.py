@@ -22,6 +22,7 @@ BY_KEYS, BY_SECRET = ["RS256", "ES256"], ["HS256"]
 KEYS_LIVE, KEYS_REST = 600.0, 10.0
 """Seconds after which keys are fetched anew; and how soon an unknown key may make us look again."""
 CLOCKS_DIFFER = 60
+LONGEST_NAME = 200
 TIMEOUT_SECONDS = 10
 AWAY_SECONDS = 5
 
@@ -47,7 +48,7 @@ class Tokens:
         self.secret = OctKey.import_key(jwt_secret) if jwt_secret else None
         self.clock = clock
         self._keys: KeySet | None = None
-        self._fetched = 0.0
+        self._fetched = self._failed = 0.0
         self._fetching = asyncio.Lock()
 
     async def verify(self, token: str) -> Bearer:
@@ -80,19 +81,25 @@ class Tokens:
         jwt.JWTClaimsRegistry(now=lambda: int(now), leeway=CLOCKS_DIFFER, **expected).validate(claims)
         if claims["exp"] <= now or claims.get("is_anonymous"):
             raise invalid_token()
-        told = claims.get("user_metadata") or {}
         email: str = claims["email"].lower()
-        name = told.get("full_name") or told.get("name") or email.partition("@")[0]
-        user = UUID(claims["sub"])
-        return Bearer(user, UUID(claims.get("session_id") or claims["sub"]), email, str(name)[:200], float(claims["iat"]))
+        name, user = name_of(claims.get("user_metadata") or {}, email), UUID(claims["sub"])
+        return Bearer(user, UUID(claims.get("session_id") or claims["sub"]), email, name, float(claims["iat"]))
 
     async def _key_set(self, oldest: float) -> KeySet:
-        """The project's keys, fetched no longer ago than `oldest` seconds."""
+        """The project's keys, fetched no longer ago than `oldest` seconds; who has them waits for no one."""
+        if found := self._fresh(oldest):
+            return found
         async with self._fetching:
-            now = self.clock.timestamp()
-            if self._keys is None or now - self._fetched > oldest:
-                self._keys, self._fetched = await self._fetch(), now
+            if found := self._fresh(oldest):
+                return found
+            if self.clock.timestamp() - self._failed < AWAY_SECONDS:
+                raise away()
+            self._keys = await self._fetch()
+            self._fetched = self.clock.timestamp()
             return self._keys
+
+    def _fresh(self, oldest: float) -> KeySet | None:
+        return self._keys if self.clock.timestamp() - self._fetched <= oldest else None
 
     async def _fetch(self) -> KeySet:
         try:
@@ -100,6 +107,17 @@ class Tokens:
                 answer = (await client.get(f"{self.issuer}/.well-known/jwks.json")).raise_for_status().json()
         except (httpx2.HTTPError, ValueError) as error:
             log.warning("the keys of Supabase can't be read", extra={"error": type(error).__name__})
-            raise Problem("SERVICE_UNAVAILABLE", "Supabase Auth can't be reached.", retry_after=AWAY_SECONDS) from None
+            self._failed = self.clock.timestamp()
+            raise away() from None
         usable = [key for key in answer["keys"] if key.get("kty") in ("RSA", "EC")]
         return KeySet.import_key_set({"keys": usable}) if usable else KeySet([])
+
+
+def name_of(told: Claims, email: str) -> str:
+    """What somebody is called, by what they have told Supabase: a text of any kind, or none."""
+    given = str(told.get("full_name") or told.get("name") or "").replace("\0", "").strip()
+    return given[:LONGEST_NAME] or email.partition("@")[0]
+
+
+def away() -> Problem:
+    return Problem("SERVICE_UNAVAILABLE", "Supabase Auth can't be reached.", retry_after=AWAY_SECONDS)

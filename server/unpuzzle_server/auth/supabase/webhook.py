@@ -8,6 +8,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from unpuzzle_server.auth.supabase import queries
+from unpuzzle_server.auth.supabase.tokens import name_of
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem
 
@@ -93,8 +94,7 @@ async def _mirror(tx: Transaction, told_at: str, user: Event) -> None:
     """Users without an address (by telephone, anonymous) have no account here."""
     if not user.get("email"):
         return
-    told = user.get("user_metadata") or {}
-    name = told.get("full_name") or told.get("name") or user["email"].partition("@")[0]
+    name = name_of(user.get("user_metadata") or {}, user["email"])
     confirmed = bool(user.get("email_confirmed_at"))
-    values = {"user": user["id"], "email": user["email"], "name": name[:200], "verified": confirmed, "told_at": told_at}
+    values = {"user": user["id"], "email": user["email"], "name": name, "verified": confirmed, "told_at": told_at}
     await tx.execute(queries.MIRROR_USER, **values, renames=True)
