@@ -2,8 +2,17 @@
 
 import os
 
+import pytest
+
 # Every client reads the certificates that it trusts, for 20 ms, and no test talks to anybody outside this machine.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
 
 pytest_plugins = ["server_fixtures", "matrix"]
+
+LONGEST = ("test_gate.py", "test_serve_command.py", "test_embedded_postgres.py", "test_workers.py", "test_crashes.py")
+"""Begun first, so that the processes of a whole run end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

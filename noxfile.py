@@ -31,10 +31,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, the contract gate included, by two processes that take whole files."""
+    """Every test, the contract gate included, by two processes that take whole files; it ends with what took longest."""
     install(session, "test", "generate")
     # One order of sets: both processes must find the same tests.
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env={"PYTHONHASHSEED": "0"})
+    shared = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of the root's conftest.py
+    slowest = ["--durations", "10", "--durations-min", "5"]
+    session.run("python", "-m", "pytest", *shared, *slowest, *session.posargs, env={"PYTHONHASHSEED": "0"})
 
 
 @nox.session
