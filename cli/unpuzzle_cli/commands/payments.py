@@ -28,7 +28,7 @@ def get_config_command(context: typer.Context, as_json: AsJson = False, fields: 
 )
 def create_intent_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Option("--course-id", help="The course", show_default=False, metavar="TEXT")],
+    course_id: Annotated[str, typer.Option("--course-id", help="The course.", show_default=False, metavar="ID")],
     amount: Annotated[
         str | None,
         typer.Option(
@@ -361,20 +361,29 @@ def refund_command(
 )
 def validate_coupon_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Option("--course-id", help="The course", show_default=False, metavar="TEXT")],
+    course_id: Annotated[str, typer.Option("--course-id", help="The course.", show_default=False, metavar="ID")],
     coupon_code: Annotated[str, typer.Option("--coupon-code", help="The coupon.", show_default=False, metavar="TEXT")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
     """Try a coupon.
 
-    What a course costs the caller with a coupon. Nothing is bought or reserved. An `Idempotency-Key` has no
-    effect here.
+    What a course costs the caller with a coupon. Nothing is bought or reserved.
     """
     call(
         context,
         "payments.validate_coupon",
-        values.given(course_id=course_id, coupon_code=coupon_code),
+        values.given(idempotency_key=idempotency_key, course_id=course_id, coupon_code=coupon_code),
         as_json=as_json,
         fields=fields,
     )
@@ -490,6 +499,9 @@ def create_coupon_command(
             metavar="N",
         ),
     ] = None,
+    is_active: Annotated[
+        bool | None, typer.Option("--is-active/--no-is-active", help="Whether it can be used.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -512,10 +524,31 @@ def create_coupon_command(
             ends_at=values.nullable(ends_at),
             max_redemptions=values.scalar(max_redemptions),
             max_redemptions_per_user=values.scalar(max_redemptions_per_user),
+            is_active=is_active,
         ),
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "get-coupon",
+    cls=Command,
+    epilog="Example: unpuzzle payments get-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
+def get_coupon_command(
+    context: typer.Context,
+    coupon_id: Annotated[
+        str, typer.Argument(help="The id of the coupon.", autocompletion=complete.ids("payments.list_coupons"))
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Get a coupon of yours.
+
+    How it is, and how often it was used.
+    """
+    call(context, "payments.get_coupon", values.given(coupon_id=coupon_id), as_json=as_json, fields=fields)
 
 
 @app.command(
@@ -533,6 +566,16 @@ def update_coupon_command(
         typer.Option(
             "--idempotency-key",
             help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
             show_default=False,
             metavar="TEXT",
             rich_help_panel="Request",
@@ -588,7 +631,7 @@ def update_coupon_command(
         context,
         "payments.update_coupon",
         {
-            **values.given(coupon_id=coupon_id, idempotency_key=idempotency_key),
+            **values.given(coupon_id=coupon_id, idempotency_key=idempotency_key, if_match=if_match),
             **values.changes(
                 starts_at=values.nullable(starts_at),
                 ends_at=values.nullable(ends_at),
@@ -622,6 +665,16 @@ def delete_coupon_command(
             rich_help_panel="Request",
         ),
     ] = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -634,7 +687,7 @@ def delete_coupon_command(
     call(
         context,
         "payments.delete_coupon",
-        values.given(coupon_id=coupon_id, idempotency_key=idempotency_key),
+        values.given(coupon_id=coupon_id, idempotency_key=idempotency_key, if_match=if_match),
         as_json=as_json,
         fields=fields,
     )
@@ -643,7 +696,7 @@ def delete_coupon_command(
 @app.command(
     "receive-webhook",
     cls=Command,
-    epilog='Example: unpuzzle payments receive-webhook --id evt_1 --type payment_intent.succeeded --data \'{"object": {"id": "pi_stripe_payment_id", "object": "payment_intent"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE.',
+    epilog='Example: unpuzzle payments receive-webhook --id evt_1 --type payment_intent.succeeded --data \'{"object": {"id": "pi_stripe_payment_id"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE.',
 )
 def receive_webhook_command(
     context: typer.Context,

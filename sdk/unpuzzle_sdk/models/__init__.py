@@ -121,13 +121,13 @@ if TYPE_CHECKING:
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
     from .paid_course import PaidCourse
-    from .paid_enrollment import PaidEnrollment
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
     from .payment import Payment
     from .payment_config import PaymentConfig
     from .payment_confirm import PaymentConfirm
     from .payment_confirmation import PaymentConfirmation
+    from .payment_confirmation_enrollment import PaymentConfirmationEnrollment
     from .payment_intent import PaymentIntent
     from .payment_intent_create import PaymentIntentCreate
     from .payment_intent_create_metadata import PaymentIntentCreateMetadata
@@ -316,13 +316,13 @@ _MODULES = {
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
     "PaidCourse": ".paid_course",
-    "PaidEnrollment": ".paid_enrollment",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
     "Payment": ".payment",
     "PaymentConfig": ".payment_config",
     "PaymentConfirm": ".payment_confirm",
     "PaymentConfirmation": ".payment_confirmation",
+    "PaymentConfirmationEnrollment": ".payment_confirmation_enrollment",
     "PaymentIntent": ".payment_intent",
     "PaymentIntentCreate": ".payment_intent_create",
     "PaymentIntentCreateMetadata": ".payment_intent_create_metadata",
@@ -512,13 +512,13 @@ __all__ = [
     "OwnCourseSort",
     "OwnCourseSummary",
     "PaidCourse",
-    "PaidEnrollment",
     "PasswordChange",
     "PasswordReset",
     "Payment",
     "PaymentConfig",
     "PaymentConfirm",
     "PaymentConfirmation",
+    "PaymentConfirmationEnrollment",
     "PaymentIntent",
     "PaymentIntentCreate",
     "PaymentIntentCreateMetadata",

@@ -36,7 +36,7 @@ class Coupon(Model):
 
     id: str
     code: str
-    percentage: float | None
+    percentage: int | None
     amount: Decimal | None
     currency: str | None
     course_id: str | None

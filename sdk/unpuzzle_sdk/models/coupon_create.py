@@ -29,10 +29,11 @@ class CouponCreate(Model):
         ends_at: Until when it holds; null without end.
         max_redemptions: How often it can be used in all; null without limit.
         max_redemptions_per_user: How often one learner can use it; null without limit.
+        is_active: Whether it can be used.
     """
 
     code: str
-    percentage: float | None | Unset = UNSET
+    percentage: int | None | Unset = UNSET
     amount: Decimal | None | Unset = UNSET
     currency: str | None | Unset = UNSET
     course_id: str | None | Unset = UNSET
@@ -40,6 +41,7 @@ class CouponCreate(Model):
     ends_at: datetime.datetime | None | Unset = UNSET
     max_redemptions: int | None | Unset = UNSET
     max_redemptions_per_user: int | None | Unset = UNSET
+    is_active: bool | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""
@@ -55,6 +57,7 @@ class CouponCreate(Model):
                 "ends_at": self.ends_at,
                 "max_redemptions": self.max_redemptions,
                 "max_redemptions_per_user": self.max_redemptions_per_user,
+                "is_active": self.is_active,
             }
         )
 
@@ -72,6 +75,7 @@ class CouponCreate(Model):
             ends_at=codec.maybe(codec.parse_datetime, fields.pop("ends_at", UNSET)),
             max_redemptions=fields.pop("max_redemptions", UNSET),
             max_redemptions_per_user=fields.pop("max_redemptions_per_user", UNSET),
+            is_active=fields.pop("is_active", UNSET),
         )
         result.additional_properties = fields
         return result

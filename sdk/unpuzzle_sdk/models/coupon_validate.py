@@ -17,7 +17,7 @@ class CouponValidate(Model):
     """Which coupon to try on which course.
 
     Attributes:
-        course_id: The course
+        course_id: The course.
         coupon_code: The coupon.
     """
 

@@ -25,7 +25,7 @@ class Discount(Model):
 
     coupon_code: str
     discount_amount: Decimal
-    discount_percentage: float | None
+    discount_percentage: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""

@@ -34,7 +34,7 @@ class PaymentConfirmation(Model):
     stripe_payment_intent: str | None
     client_secret: str | None = field(repr=False)
     next_action_url: str | None
-    enrollment: models.PaidEnrollment | None
+    enrollment: models.PaymentConfirmationEnrollment | None
     receipt_url: str | None
     message: str
 
@@ -64,7 +64,7 @@ class PaymentConfirmation(Model):
             stripe_payment_intent=fields.pop("stripe_payment_intent"),
             client_secret=fields.pop("client_secret"),
             next_action_url=fields.pop("next_action_url"),
-            enrollment=codec.maybe(models.PaidEnrollment.from_dict, fields.pop("enrollment")),
+            enrollment=codec.maybe(models.PaymentConfirmationEnrollment.from_dict, fields.pop("enrollment")),
             receipt_url=fields.pop("receipt_url"),
             message=fields.pop("message"),
         )

@@ -20,7 +20,7 @@ class PaymentIntentCreate(Model):
     """Which course to buy.
 
     Attributes:
-        course_id: The course
+        course_id: The course.
         amount: The list price as the buyer was shown it: refused if it is another one.
         currency: An ISO 4217 currency. Later versions may add currencies.
         payment_method: How to pay.

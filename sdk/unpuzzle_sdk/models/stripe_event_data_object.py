@@ -10,17 +10,25 @@ from attrs import define
 
 from .._core import codec
 from .._core.model import Model
+from .._core.unset import UNSET, Unset
 
 
 @define
 class StripeEventDataObject(Model):
-    """The object as it then was."""
+    """The object as it then was.
+
+    Attributes:
+        id: The id of the object.
+    """
+
+    id: str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""
         return codec.to_object(
             {
                 **self.additional_properties,
+                "id": self.id,
             }
         )
 
@@ -28,6 +36,8 @@ class StripeEventDataObject(Model):
     def from_dict(cls, source: Mapping[str, Any]) -> Self:
         """Read the JSON form; fields that this version does not know go to `additional_properties`."""
         fields = dict(source)
-        result = cls()
+        result = cls(
+            id=fields.pop("id", UNSET),
+        )
         result.additional_properties = fields
         return result

@@ -20,6 +20,7 @@ from ..api.payments import (
     payments_create_intent,
     payments_delete_coupon,
     payments_get_config,
+    payments_get_coupon,
     payments_get_intent,
     payments_get_receipt,
     payments_list_coupons,
@@ -73,7 +74,7 @@ class Payments:
         here.
 
         Args:
-            course_id: The course
+            course_id: The course.
             amount: The list price as the buyer was shown it: refused if it is another one.
             currency: An ISO 4217 currency. Later versions may add currencies.
             payment_method: How to pay.
@@ -105,6 +106,8 @@ class Payments:
     def get_intent(
         self,
         payment_id: str,
+        *,
+        if_none_match: str | None = None,
     ) -> models.PaymentIntent:
         """Get a payment of yours.
 
@@ -112,15 +115,20 @@ class Payments:
 
         Args:
             payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
         """
         return self._client.call(
             payments_get_intent.OPERATION,
             Arguments(
                 path={
                     "payment_id": payment_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
                 },
             ),
         )
@@ -304,15 +312,17 @@ class Payments:
         *,
         course_id: str,
         coupon_code: str,
+        idempotency_key: str | None = None,
     ) -> models.CouponQuote:
         """Try a coupon.
 
-        What a course costs the caller with a coupon. Nothing is bought or reserved. An `Idempotency-Key` has no
-        effect here.
+        What a course costs the caller with a coupon. Nothing is bought or reserved.
 
         Args:
-            course_id: The course
+            course_id: The course.
             coupon_code: The coupon.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
 
         Raises:
             errors.CourseNotFound: `COURSE_NOT_FOUND`.
@@ -322,6 +332,9 @@ class Payments:
         return self._client.call(
             payments_validate_coupon.OPERATION,
             Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
                 body={
                     "course_id": course_id,
                     "coupon_code": coupon_code,
@@ -361,7 +374,7 @@ class Payments:
         self,
         *,
         code: str,
-        percentage: float | Decimal | None | Unset = UNSET,
+        percentage: int | None | Unset = UNSET,
         amount: float | Decimal | None | Unset = UNSET,
         currency: str | None | Unset = UNSET,
         course_id: str | None | Unset = UNSET,
@@ -369,6 +382,7 @@ class Payments:
         ends_at: datetime.datetime | None | Unset = UNSET,
         max_redemptions: int | None | Unset = UNSET,
         max_redemptions_per_user: int | None | Unset = UNSET,
+        is_active: bool | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.Coupon:
         """Make a coupon.
@@ -386,6 +400,7 @@ class Payments:
             ends_at: Until when it holds; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
+            is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -411,6 +426,37 @@ class Payments:
                     "ends_at": ends_at,
                     "max_redemptions": max_redemptions,
                     "max_redemptions_per_user": max_redemptions_per_user,
+                    "is_active": is_active,
+                },
+            ),
+        )
+
+    def get_coupon(
+        self,
+        coupon_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Coupon:
+        """Get a coupon of yours.
+
+        How it is, and how often it was used.
+
+        Args:
+            coupon_id: The id of the coupon.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            payments_get_coupon.OPERATION,
+            Arguments(
+                path={
+                    "coupon_id": coupon_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
                 },
             ),
         )
@@ -420,6 +466,7 @@ class Payments:
         coupon_id: str,
         *,
         idempotency_key: str | None = None,
+        if_match: str | None = None,
     ) -> None:
         """Delete a coupon.
 
@@ -429,6 +476,7 @@ class Payments:
             coupon_id: The id of the coupon.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
@@ -441,6 +489,7 @@ class Payments:
                 },
                 headers={
                     "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
                 },
             ),
         )
@@ -455,6 +504,7 @@ class Payments:
         max_redemptions_per_user: int | None | Unset = UNSET,
         is_active: bool | Unset = UNSET,
         idempotency_key: str | None = None,
+        if_match: str | None = None,
     ) -> models.Coupon:
         """Change a coupon.
 
@@ -469,6 +519,7 @@ class Payments:
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
@@ -482,6 +533,7 @@ class Payments:
                 },
                 headers={
                     "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
                 },
                 body={
                     "starts_at": starts_at,
@@ -575,7 +627,7 @@ class AsyncPayments:
         here.
 
         Args:
-            course_id: The course
+            course_id: The course.
             amount: The list price as the buyer was shown it: refused if it is another one.
             currency: An ISO 4217 currency. Later versions may add currencies.
             payment_method: How to pay.
@@ -607,6 +659,8 @@ class AsyncPayments:
     async def get_intent(
         self,
         payment_id: str,
+        *,
+        if_none_match: str | None = None,
     ) -> models.PaymentIntent:
         """Get a payment of yours.
 
@@ -614,15 +668,20 @@ class AsyncPayments:
 
         Args:
             payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
         """
         return await self._client.call(
             payments_get_intent.OPERATION,
             Arguments(
                 path={
                     "payment_id": payment_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
                 },
             ),
         )
@@ -806,15 +865,17 @@ class AsyncPayments:
         *,
         course_id: str,
         coupon_code: str,
+        idempotency_key: str | None = None,
     ) -> models.CouponQuote:
         """Try a coupon.
 
-        What a course costs the caller with a coupon. Nothing is bought or reserved. An `Idempotency-Key` has no
-        effect here.
+        What a course costs the caller with a coupon. Nothing is bought or reserved.
 
         Args:
-            course_id: The course
+            course_id: The course.
             coupon_code: The coupon.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
 
         Raises:
             errors.CourseNotFound: `COURSE_NOT_FOUND`.
@@ -824,6 +885,9 @@ class AsyncPayments:
         return await self._client.call(
             payments_validate_coupon.OPERATION,
             Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
                 body={
                     "course_id": course_id,
                     "coupon_code": coupon_code,
@@ -863,7 +927,7 @@ class AsyncPayments:
         self,
         *,
         code: str,
-        percentage: float | Decimal | None | Unset = UNSET,
+        percentage: int | None | Unset = UNSET,
         amount: float | Decimal | None | Unset = UNSET,
         currency: str | None | Unset = UNSET,
         course_id: str | None | Unset = UNSET,
@@ -871,6 +935,7 @@ class AsyncPayments:
         ends_at: datetime.datetime | None | Unset = UNSET,
         max_redemptions: int | None | Unset = UNSET,
         max_redemptions_per_user: int | None | Unset = UNSET,
+        is_active: bool | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.Coupon:
         """Make a coupon.
@@ -888,6 +953,7 @@ class AsyncPayments:
             ends_at: Until when it holds; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
+            is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -913,6 +979,37 @@ class AsyncPayments:
                     "ends_at": ends_at,
                     "max_redemptions": max_redemptions,
                     "max_redemptions_per_user": max_redemptions_per_user,
+                    "is_active": is_active,
+                },
+            ),
+        )
+
+    async def get_coupon(
+        self,
+        coupon_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Coupon:
+        """Get a coupon of yours.
+
+        How it is, and how often it was used.
+
+        Args:
+            coupon_id: The id of the coupon.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            payments_get_coupon.OPERATION,
+            Arguments(
+                path={
+                    "coupon_id": coupon_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
                 },
             ),
         )
@@ -922,6 +1019,7 @@ class AsyncPayments:
         coupon_id: str,
         *,
         idempotency_key: str | None = None,
+        if_match: str | None = None,
     ) -> None:
         """Delete a coupon.
 
@@ -931,6 +1029,7 @@ class AsyncPayments:
             coupon_id: The id of the coupon.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
@@ -943,6 +1042,7 @@ class AsyncPayments:
                 },
                 headers={
                     "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
                 },
             ),
         )
@@ -957,6 +1057,7 @@ class AsyncPayments:
         max_redemptions_per_user: int | None | Unset = UNSET,
         is_active: bool | Unset = UNSET,
         idempotency_key: str | None = None,
+        if_match: str | None = None,
     ) -> models.Coupon:
         """Change a coupon.
 
@@ -971,6 +1072,7 @@ class AsyncPayments:
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
 
         Raises:
             errors.NotFound: `NOT_FOUND`.
@@ -984,6 +1086,7 @@ class AsyncPayments:
                 },
                 headers={
                     "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
                 },
                 body={
                     "starts_at": starts_at,
@@ -1085,6 +1188,10 @@ class RawPayments:
     def create_coupon(self) -> None:
         """See `Payments.create_coupon`."""
 
+    @raw(Payments.get_coupon)
+    def get_coupon(self) -> None:
+        """See `Payments.get_coupon`."""
+
     @raw(Payments.delete_coupon)
     def delete_coupon(self) -> None:
         """See `Payments.delete_coupon`."""
@@ -1147,6 +1254,10 @@ class AsyncRawPayments:
     @async_raw(AsyncPayments.create_coupon)
     def create_coupon(self) -> None:
         """See `AsyncPayments.create_coupon`."""
+
+    @async_raw(AsyncPayments.get_coupon)
+    def get_coupon(self) -> None:
+        """See `AsyncPayments.get_coupon`."""
 
     @async_raw(AsyncPayments.delete_coupon)
     def delete_coupon(self) -> None:

@@ -224,6 +224,18 @@ async def _minor_units(tx: Transaction, price: float | None, currency: str) -> i
     return int(scaled)
 
 
+async def find_offer(tx: Transaction, id_or_slug: str) -> Row[Any]:
+    """A published course that the caller could take."""
+    offer = await tx.row(queries.OFFER, **queries.named(id_or_slug))
+    if offer is None:
+        raise course_not_found()
+    if offer.status != "published":
+        raise Problem("COURSE_NOT_PUBLISHED", "This course is not published.")
+    if offer.instructor_id == tx.user.user_id:
+        raise Problem("CONFLICT", "This is your own course.")
+    return offer
+
+
 def _refusal(error: IntegrityError) -> Exception:
     if violates(error, "courses_category_id_fkey"):
         return Problem("CATEGORY_UNKNOWN", "There is no such category.")

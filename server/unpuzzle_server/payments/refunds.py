@@ -1,0 +1,62 @@
+"""Giving money back, for a course of one's own."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from unpuzzle_server.kernel.database import Transaction
+from unpuzzle_server.kernel.errors import Problem, not_found
+from unpuzzle_server.kernel.operations import Context
+from unpuzzle_server.payments import checkout, queries
+from unpuzzle_server.payments.money import minor_units
+from unpuzzle_server.payments.stripe import AlreadyDone
+
+SOON = timedelta(minutes=2)
+
+
+async def reserve(ctx: Context, refund: UUID, payment_id: str, body: dict[str, Any]) -> Row[Any]:
+    """The refund is a row before Stripe hears of it: two at once can't give back more than was paid."""
+    async with ctx.transaction() as tx:
+        amount = await _amount(tx, payment_id, body.get("amount"))
+        values = {"refund": refund, "amount": amount, "reason": body.get("reason")}
+        found = await tx.row(queries.RESERVE_REFUND, **values, **checkout.by(payment_id))
+        if found is None:
+            raise not_found("payment")
+        if found.problem == "unpaid":
+            raise Problem("CONFLICT", "This payment has not succeeded.")
+        if found.problem:
+            raise Problem("REFUND_TOO_LARGE", f"{found.remains} {found.currency} of this payment can be refunded.")
+        await tx.enqueue_in(SOON, "payments.finish_refund", refund_id=str(refund))
+        return found
+
+
+async def _amount(tx: Transaction, payment_id: str, amount: float | None) -> int | None:
+    if amount is None:
+        return None
+    payment = await tx.row(queries.FIND, **checkout.by(payment_id))
+    if payment is None:
+        raise not_found("payment")
+    return await minor_units(tx, amount, payment.currency)
+
+
+async def carry_out(ctx: Any, found: Row[Any]) -> str:
+    """Has Stripe give it back, once however often it is asked; how the refund stands."""
+    stripe = checkout.stripe_of(ctx)
+    if found.intent is None:
+        raise Problem("CONFLICT", "Nothing was paid for this course.")
+    try:
+        made = await stripe.refund(str(found.refund), found.intent, found.amount_minor, found.reason)
+    except AlreadyDone:
+        await _record(ctx, found.refund, None, "failed")
+        await checkout.settle(ctx, found.payment, await stripe.get_intent(found.intent))
+        raise
+    await _record(ctx, found.refund, made.id, made.status)
+    await checkout.settle(ctx, found.payment, await stripe.get_intent(found.intent))
+    return made.id
+
+
+async def _record(ctx: Any, refund: UUID, at_stripe: str | None, status: str) -> None:
+    async with ctx.transaction() as tx:
+        await tx.execute(queries.RECORD_REFUND, refund=refund, at_stripe=at_stripe, status=status)
