@@ -1,7 +1,7 @@
 """Giving money back, for a course of one's own."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -29,7 +29,7 @@ async def reserve(ctx: Context, refund: UUID, payment_id: str, body: dict[str, A
         if found.problem:
             raise Problem("REFUND_TOO_LARGE", f"{found.remains} {found.currency} of this payment can be refunded.")
         await tx.enqueue_in(SOON, "payments.finish_refund", refund_id=str(refund))
-        return found
+    return cast("Row[Any]", found)
 
 
 async def _amount(tx: Transaction, payment_id: str, amount: float | None) -> int | None:
