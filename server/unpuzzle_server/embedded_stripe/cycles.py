@@ -129,7 +129,8 @@ async def invoice_settled(store: Store, invoice: Object) -> None:
             subscription.update(status="active", _retries=[])
     elif subscription["status"] in ("active", "trialing"):
         subscription.update(status="past_due", _retries=[store.now + wait for wait in RETRIES])
-        await store.save({**invoice, "next_payment_attempt": subscription["_retries"][0]})
+        invoice["next_payment_attempt"] = subscription["_retries"][0]
+        await store.save(invoice)
     changed = subscription["status"] != before["status"]
     await save(store, subscription, before if changed else None)
 
@@ -168,13 +169,13 @@ def set_period(subscription: Object, start: int, until: int | None = None) -> No
 
 def period_end(anchor: int, recurring: Object, start: int) -> int:
     """The first moment after the start that is a whole number of intervals from the anchor; short months end early."""
-    interval, step_by = recurring["interval"], recurring["interval_count"]
+    interval, step_by = str(recurring["interval"]), int(recurring["interval_count"])
     if interval in DAYS:
         length = DAYS[interval] * step_by * DAY
         return anchor + ((start - anchor) // length + 1) * length
     months = MONTHS[interval] * step_by
     first, last = moment(anchor), moment(start)
-    passed = (last.year - first.year) * 12 + last.month - first.month
+    passed: int = (last.year - first.year) * 12 + last.month - first.month
     ends = (int(_months_after(first, months * times).timestamp()) for times in count(max(0, passed // months)))
     return next(ending for ending in ends if ending > start)
 
@@ -185,18 +186,19 @@ def _months_after(anchor: datetime, months: int) -> datetime:
 
 
 def _next_change(subscription: Object) -> int | None:
-    ending: int = period(subscription)[1]
     match subscription["status"]:
         case "incomplete":
-            return int(subscription["created"]) + TIME_TO_COMPLETE
+            moments = [subscription["created"] + TIME_TO_COMPLETE]
         case "trialing":
-            warning: int = subscription["trial_end"] - WARNING
-            return subscription["trial_end"] if subscription["_warned"] else max(warning, subscription["created"] + 1)
+            warning = max(subscription["trial_end"] - WARNING, subscription["created"] + 1)
+            moments = [subscription["trial_end"] if subscription["_warned"] else warning]
         case "active":
-            return ending
+            moments = [period(subscription)[1]]
         case "past_due":
-            return min([ending, *subscription["_retries"][:1]])
-    return None
+            moments = [period(subscription)[1], *subscription["_retries"]]
+        case _:
+            return None
+    return int(min(moments))
 
 
 async def _expire(store: Store, subscription: Object) -> None:
@@ -229,7 +231,7 @@ async def _retry(store: Store, subscription: Object) -> None:
 
 async def _collect(store: Store, invoice: Object, behavior: str, *, off_session: bool) -> None:
     method = await invoices.usual_method(store, invoice)
-    if method is None and off_session:
+    if method is None and store.at:  # nobody is there to be told
         await invoices.unpaid(store, invoice)
         return
     refusal = await invoices.attempt(store, invoice, method, off_session=off_session)

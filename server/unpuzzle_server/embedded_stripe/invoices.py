@@ -11,6 +11,11 @@ from unpuzzle_server.embedded_stripe.store import INCLUDED, Object, Store, liste
 URL = "/v1/invoices"
 PAYMENTS = "/v1/invoice_payments"
 STATUSES = ("draft", "open", "paid", "uncollectible", "void")
+FAILURES = {
+    "requires_action": "invoice.payment_action_required",
+    "requires_payment_method": "invoice.payment_failed",
+}
+"""The event of an attempt that did not pay, by the status of its payment intent."""
 SETTLED: list[Callable[[Store, Object], Awaitable[None]]] = []
 """Who else has to know what became of an invoice."""
 
@@ -224,12 +229,12 @@ async def _note(store: Store, invoice: Object, intent: Object) -> None:
         invoice.update(attempted=True, attempt_count=invoice["attempt_count"] + 1)
     if intent["status"] == "succeeded":
         await _paid(store, invoice)
-    elif intent["status"] == "requires_action":
-        await store.emit("invoice.payment_action_required", await store.save(invoice))
-    elif intent["status"] == "requires_payment_method":
-        await store.emit("invoice.payment_failed", await store.save(invoice))
+    else:
+        await store.save(invoice)
     for tell in SETTLED:
         await tell(store, invoice)
+    if intent["status"] in FAILURES:
+        await store.emit(FAILURES[intent["status"]], invoice)
 
 
 async def _paid(store: Store, invoice: Object) -> None:

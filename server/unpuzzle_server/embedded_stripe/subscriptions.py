@@ -108,11 +108,11 @@ async def _change(store: Store, form: Form, subscription: Object, before: Object
     if "trial_end" in form and not trial_ends:
         _move_trial(store, form, subscription)
     if _rhythm(subscription) != _rhythm(before) or trial_ends:
-        credits = [] if trial_was or behavior == "none" else await _prorated(store, form, before, subscription, charge=False)
+        credited = [] if trial_was or behavior == "none" else await _prorated(store, form, before, subscription, charge=False)
         _restart(store, subscription, keeps_trial=trial_was and not trial_ends)
         if trial_was and not trial_ends:
             return [], False, ""
-        return [*credits, *await cycles.full_lines(store, subscription)], True, "subscription_update"
+        return [*subscription["_pending"], *credited, *await cycles.full_lines(store, subscription)], True, "subscription_update"
     if "items" not in form or trial_was or behavior == "none" or subscription["status"] == "incomplete":
         return [], False, ""
     changes = await _prorated(store, form, before, subscription, charge=True)
