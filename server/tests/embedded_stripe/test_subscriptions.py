@@ -1,5 +1,6 @@
 """Subscriptions on the one clock: begun, renewed, changed to the cent, failed, recovered and ended."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +10,9 @@ import httpx
 import pytest
 import stripe
 
-from unpuzzle_server.embedded_stripe.cycles import period_end
+from unpuzzle_server.embedded_stripe.cycles import advance, period_end
 from unpuzzle_server.embedded_stripe.subscriptions import share
+from unpuzzle_server.kernel.database import Database
 
 from .conftest import Embedded
 from .test_payments import refused
@@ -344,11 +346,6 @@ def test_a_change_that_can_not_be_paid_is_none_where_that_is_asked_for(shop: Sho
 
 
 def test_time_is_caught_up_with_by_a_worker(shop: Shop) -> None:
-    from asyncio import run
-
-    from unpuzzle_server.embedded_stripe.cycles import advance
-    from unpuzzle_server.kernel.database import Database
-
     subscription = shop.subscribe(shop.customer(), shop.price(1000))
     shop.pass_until(item_of(subscription).current_period_end)
 
@@ -359,7 +356,7 @@ def test_time_is_caught_up_with_by_a_worker(shop: Shop) -> None:
         finally:
             await database.close()
 
-    first, second = run(work())
+    first, second = asyncio.run(work())
     assert (first > 0, second) == (True, 0)
     assert len(shop.client.v1.invoices.list({"subscription": subscription.id}).data) == 2
 

@@ -79,6 +79,8 @@ class EmbeddedStripe:
     async def _serve(self, operation: Operation, request: Request) -> Response:
         about = {"id": new_id("req"), "idempotency_key": request.headers.get("idempotency-key") or None}
         try:
+            if "\0" in request.url.path:
+                raise StripeError("Invalid string: null characters are not allowed.")
             public = self._authenticate(operation, request)
             fields = parse(await _body(request) if request.method == "POST" else request.url.query)
             if public and operation is not payment_methods.create and "client_secret" not in fields:

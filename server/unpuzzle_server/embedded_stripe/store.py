@@ -110,11 +110,7 @@ class Store:
 
     async def page(self, kind: str, url: str, form: Form, **values: Any) -> Object:
         """A list as Stripe answers it."""
-        limit = form.integer("limit", 1) or USUAL_PAGE
-        if limit > LARGEST_PAGE:
-            raise StripeError(
-                f"This value must be less than or equal to {LARGEST_PAGE} (it currently is '{limit}').", param="limit"
-            )
+        limit = form.integer("limit", 1, LARGEST_PAGE) or USUAL_PAGE
         below = await self._place(kind, form, "starting_after", END_OF_TIME)
         above = await self._place(kind, form, "ending_before", -1)
         backwards = "ending_before" in form

@@ -20,6 +20,7 @@ FEEDBACK = (
     "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex", "too_expensive", "unused",
 )  # fmt: skip
 LONGEST_TRIAL = 730
+MOST_OF_ONE = 999_999
 
 
 async def create(store: Store, form: Form) -> Object:
@@ -199,7 +200,7 @@ async def _change_items(store: Store, form: Form, subscription: Object) -> None:
 
 async def _changed(store: Store, given: Form, item: Object) -> Object:
     price = await _price(store, given) if "price" in given else item["price"]
-    quantity = given.integer("quantity", 1) or item["quantity"]
+    quantity = given.integer("quantity", 1, MOST_OF_ONE) or item["quantity"]
     return {**item, "price": price, "plan": _plan(price), "quantity": quantity, "metadata": given.metadata(item["metadata"])}
 
 
@@ -226,7 +227,7 @@ async def _item(store: Store, subscription: Object, given: Form) -> Object:
         "metadata": given.metadata(),
         "plan": _plan(price),
         "price": price,
-        "quantity": given.integer("quantity", 1) or 1,
+        "quantity": given.integer("quantity", 1, MOST_OF_ONE) or 1,
         "subscription": subscription["id"],
         "tax_rates": [],
     }
