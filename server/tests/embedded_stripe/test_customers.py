@@ -3,7 +3,8 @@
 import pytest
 import stripe
 
-from .conftest import Embedded
+from stripe_world import Embedded
+
 from .test_payments import refused
 
 

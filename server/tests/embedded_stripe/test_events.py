@@ -2,7 +2,8 @@
 
 import stripe
 
-from .conftest import Embedded
+from stripe_world import Embedded
+
 from .test_payments import pay, refused
 
 

@@ -2,9 +2,8 @@
 
 import pytest
 
+from stripe_world import Embedded
 from unpuzzle_server.embedded_stripe.forms import parse
-
-from .conftest import Embedded
 
 
 def test_brackets_nest() -> None:

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import stripe
 
-from .conftest import Embedded
+from stripe_world import Embedded
+
 from .test_payments import VENDORS_WARNING, refused
 
 CONFIRMED = {"amount": 1000, "currency": "usd", "confirm": True, "payment_method_types": ["card"]}

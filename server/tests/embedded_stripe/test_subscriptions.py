@@ -10,11 +10,11 @@ import httpx
 import pytest
 import stripe
 
+from stripe_world import Embedded
 from unpuzzle_server.embedded_stripe.cycles import advance, period_end
 from unpuzzle_server.embedded_stripe.subscriptions import share
 from unpuzzle_server.kernel.database import Database
 
-from .conftest import Embedded
 from .test_payments import refused
 
 DAY = 86400

@@ -10,7 +10,8 @@ FIELDS = (*WORDS, "name", "active", "metadata", "images")
 
 
 async def create(store: Store, form: Form) -> Object:
-    form.only(*FIELDS, "id")
+    form.only(*FIELDS, "id", "type")
+    form.choice("type", ("service",))
     product = new(store, form.need("name"), form.text("id"))
     if await store.find(product["id"]):
         raise StripeError(f"Product already exists: {product['id']}.", "resource_already_exists", "id")
