@@ -8,7 +8,7 @@ import httpx
 import pytest
 import stripe
 
-from .conftest import Embedded
+from stripe_world import Embedded
 
 VENDORS_WARNING = pytest.mark.filterwarnings("ignore:Use 'content=")
 """The library's asynchronous client sends bodies in a way that httpx would have otherwise."""

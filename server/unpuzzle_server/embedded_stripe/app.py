@@ -17,10 +17,14 @@ from unpuzzle_server.embedded_stripe import (
     customers,
     events,
     idempotency,
+    invoices,
     keys,
     payment_intents,
     payment_methods,
+    prices,
+    products,
     refunds,
+    subscriptions,
 )
 from unpuzzle_server.embedded_stripe.errors import Declined, StripeError, missing, unauthorized
 from unpuzzle_server.embedded_stripe.forms import Form, parse
@@ -33,7 +37,9 @@ from unpuzzle_server.kernel.database import Database, asks_to_retry, pause
 PREFIX = "/embedded-stripe"
 LARGEST_FORM = 256 * 1024
 TRIES = 5
-RESOURCES = (charges, customers, events, payment_intents, payment_methods, refunds)
+RESOURCES = (
+    charges, customers, events, invoices, payment_intents, payment_methods, prices, products, refunds, subscriptions,
+)  # fmt: skip
 FOR_EVERYBODY = (payment_methods.create, payment_intents.retrieve, payment_intents.confirm)
 """What a publishable key is good for; a payment intent needs its client secret besides."""
 
@@ -73,6 +79,8 @@ class EmbeddedStripe:
     async def _serve(self, operation: Operation, request: Request) -> Response:
         about = {"id": new_id("req"), "idempotency_key": request.headers.get("idempotency-key") or None}
         try:
+            if "\0" in request.url.path:
+                raise StripeError("Invalid string: null characters are not allowed.")
             public = self._authenticate(operation, request)
             fields = parse(await _body(request) if request.method == "POST" else request.url.query)
             if public and operation is not payment_methods.create and "client_secret" not in fields:

@@ -9,6 +9,7 @@ from unpuzzle_server.embedded_stripe.errors import StripeError, missing
 Nested = dict[str, Any]
 DEEPEST = 8
 MOST_FIELDS = 1000
+LARGEST = 10**15
 METADATA_KEYS, METADATA_KEY, METADATA_VALUE = 50, 40, 500
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -85,16 +86,16 @@ class Form:
             raise StripeError(f"Invalid {self.name(name)}: must be one of {', '.join(options)}", param=self.name(name))
         return value
 
-    def integer(self, name: str, least: int = 0) -> int | None:
+    def integer(self, name: str, least: int = 0, most: int = LARGEST) -> int | None:
         value = self.text(name)
         if value is None:
             return None
         digits = value.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(LARGEST))):
             raise StripeError(f"Invalid integer: {value}", "parameter_invalid_integer", self.name(name))
-        if (number := int(value)) < least:
-            message = "This value must be greater than or equal to " + str(least) + "."
-            raise StripeError(message, "parameter_invalid_integer", self.name(name))
+        if not least <= (number := int(value)) <= most:
+            bound = f"greater than or equal to {least}" if number < least else f"less than or equal to {most}"
+            raise StripeError(f"This value must be {bound}.", "parameter_invalid_integer", self.name(name))
         return number
 
     def boolean(self, name: str, default: bool = False) -> bool:

@@ -254,10 +254,10 @@ async def _apply(store: Store, form: Form, intent: Object) -> None:
     if customer := await store.named(form, "customer", "customer"):
         intent["customer"] = customer["id"]
     if method_id := form.text("payment_method"):
-        await _take(store, intent, await payment_methods.resolve(store, method_id, "payment_method"))
+        await take(store, intent, await payment_methods.resolve(store, method_id, "payment_method"))
 
 
-async def _take(store: Store, intent: Object, method: Object) -> None:
+async def take(store: Store, intent: Object, method: Object) -> None:
     owner = method["customer"]
     if owner and not intent["customer"]:
         raise StripeError(

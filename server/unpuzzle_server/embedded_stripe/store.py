@@ -37,7 +37,7 @@ LOCK = text("SELECT data FROM embedded_stripe.objects WHERE id = :id FOR UPDATE"
 HOLDING = text("SELECT data FROM embedded_stripe.objects WHERE kind = :kind AND data @> CAST(:values AS jsonb) ORDER BY seq")
 PLACE = text("SELECT seq FROM embedded_stripe.objects WHERE id = :id AND kind = :kind")
 DUE = text("""
-    SELECT id FROM embedded_stripe.objects WHERE due_at <= to_timestamp(:now) ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT data FROM embedded_stripe.objects WHERE due_at <= to_timestamp(:now) ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """)
 
 
@@ -61,10 +61,12 @@ class Store:
         self.base_url = base_url
         self.request = request
         """What events say of who caused them; nobody did where time did."""
+        self.at: int | None = None
+        """The moment that is caught up with, while time passes."""
 
     @property
     def now(self) -> int:
-        return int(self.tx.clock.now().timestamp())
+        return self.at or int(self.tx.clock.now().timestamp())
 
     async def add(self, found: Object) -> Object:
         values = {"id": found["id"], "kind": found["object"], "created": found.get("created", self.now)}
@@ -101,18 +103,14 @@ class Store:
         """Those that have these values, oldest first."""
         return [row.data for row in await self.tx.rows(HOLDING, kind=kind, values=_json(values))]
 
-    async def due(self) -> str | None:
+    async def due(self) -> Object | None:
         """An object whose time has come and that nobody else is at, locked."""
-        found: str | None = await self.tx.value(DUE, now=self.now)
+        found: Object | None = await self.tx.value(DUE, now=self.now)
         return found
 
     async def page(self, kind: str, url: str, form: Form, **values: Any) -> Object:
         """A list as Stripe answers it."""
-        limit = form.integer("limit", 1) or USUAL_PAGE
-        if limit > LARGEST_PAGE:
-            raise StripeError(
-                f"This value must be less than or equal to {LARGEST_PAGE} (it currently is '{limit}').", param="limit"
-            )
+        limit = form.integer("limit", 1, LARGEST_PAGE) or USUAL_PAGE
         below = await self._place(kind, form, "starting_after", END_OF_TIME)
         above = await self._place(kind, form, "ending_before", -1)
         backwards = "ending_before" in form
@@ -139,7 +137,13 @@ class Store:
             was = shown(before)
             data["previous_attributes"] = {key: was.get(key) for key in data["object"] if was.get(key) != data["object"][key]}
         event = {"id": new_id("evt"), "object": "event", "api_version": API_VERSION, "created": self.now, "data": data}
-        about = {"livemode": False, "pending_webhooks": 1, "request": self.request or {"id": None, "idempotency_key": None}}
+        told = int(self.tx.clock.now().timestamp())
+        about = {
+            "_told": told,
+            "livemode": False,
+            "pending_webhooks": 1,
+            "request": self.request or {"id": None, "idempotency_key": None},
+        }
         await self.add({**event, **about, "type": kind})
         await self.tx.enqueue("embedded_stripe.deliver", event_id=event["id"])
 

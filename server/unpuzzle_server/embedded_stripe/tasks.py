@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from unpuzzle_server.embedded_stripe import events
+from unpuzzle_server.embedded_stripe import cycles, events
 from unpuzzle_server.embedded_stripe.store import moment
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.runner import TaskContext
@@ -33,11 +33,18 @@ async def deliver(ctx: TaskContext, event_id: str) -> None:
     try:
         await events.deliver(event, stripe.webhook_url, stripe.webhook_secret, int(now.timestamp()))
     except Exception as error:
-        if now - moment(event["created"]) > LONGEST_DELIVERY:
+        if now - moment(event["_told"]) > LONGEST_DELIVERY:
             raise GiveUp("nobody took the event for three days") from error
         raise
     async with ctx.transaction() as tx:
         await tx.execute(TAKEN, event=event_id)
+
+
+@task("embedded_stripe.advance", every=timedelta(minutes=1))
+async def advance(ctx: TaskContext) -> None:
+    """Renewals, trials that end, payments that are tried again."""
+    if stripe := ctx.kernel.gateways.get("embedded_stripe"):
+        await cycles.advance(ctx.kernel.database, stripe.base_url)
 
 
 @task("embedded_stripe.purge", every=timedelta(hours=1))
