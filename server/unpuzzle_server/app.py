@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             yield
         finally:
             await accounts.close()
+            await kernel.gateways["stripe"].close()
             await kernel.limiter.counters.close()
             await kernel.database.close()
 

@@ -31,7 +31,8 @@ INTENT = text(f"""
       FROM payments p WHERE {IS_MINE}
 """)
 BOUGHT = text(f"""
-    SELECT {PUBLIC_ID} AS payment_id, p.intent, p.status, p.receipt_url, app.units(p.amount_minor, p.currency) AS amount,
+    SELECT {PUBLIC_ID} AS payment_id, p.intent, p.status, p.receipt_url, p.amount_minor,
+           to_json(app.units(p.amount_minor, p.currency)) AS amount,
            p.currency, e.id AS enrollment_id, e.course_id, e.user_id, e.enrolled_at, e.status IN ('active', 'completed') AS takes
       FROM payments p LEFT JOIN enrollments e ON e.user_id = p.user_id AND e.course_id = p.course_id
      WHERE p.id = :payment AND p.user_id = :user
@@ -69,7 +70,7 @@ def history(filters: tuple[str, ...]) -> TextClause:
             SELECT p.currency, app.units(CAST(sum(p.amount_minor - p.refunded_minor) AS bigint), p.currency) AS amount
               FROM payments p WHERE {where} AND p.paid_at IS NOT NULL GROUP BY p.currency)
         SELECT (SELECT count(*) FROM payments p WHERE {where}) AS total,
-               (SELECT CASE count(*) WHEN 0 THEN 0 WHEN 1 THEN min(amount) END FROM spent) AS total_spent,
+               (SELECT to_json(CASE count(*) WHEN 0 THEN 0 WHEN 1 THEN min(amount) END) FROM spent) AS total_spent,
                (SELECT coalesce(json_agg(json_build_object('currency', currency, 'amount', amount) ORDER BY currency), '[]')
                   FROM spent) AS by_currency,
                to_json(ARRAY(SELECT {PAYMENT} FROM payments p WHERE {where}
@@ -78,10 +79,10 @@ def history(filters: tuple[str, ...]) -> TextClause:
 
 
 RESERVE_REFUND = text("""
-    SELECT *, app.units(amount_minor, currency) AS amount, app.units(left_minor, currency) AS remains
+    SELECT *, app.units(left_minor, currency) AS remains
       FROM app.reserve_refund(:refund, :payment, :intent, :amount, :reason)
 """)
-FIND_REFUND = text("SELECT *, app.units(amount_minor, currency) AS amount FROM app.find_refund(:refund)")
+FIND_REFUND = text("SELECT *, to_json(app.units(amount_minor, currency)) AS amount FROM app.find_refund(:refund)")
 RECORD_REFUND = text("SELECT app.record_refund(:refund, :at_stripe, :status)")
 
 TAKE_EVENT = text("SELECT app.take_stripe_event(:event, :type, :intent)")

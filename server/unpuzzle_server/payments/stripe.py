@@ -69,6 +69,12 @@ class Stripe:
     is_embedded: bool
 
     @cached_property
+    def _http(self) -> Any:
+        import stripe
+
+        return stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
+
+    @cached_property
     def _api(self) -> Any:
         """Made late: the library takes a third of a second to import."""
         import stripe
@@ -78,9 +84,13 @@ class Stripe:
             stripe_version=API_VERSION,
             base_addresses={"api": self.api_base} if self.api_base else None,
             max_network_retries=RETRIES,
-            http_client=stripe.HTTPXClient(timeout=TIMEOUT_SECONDS),
+            http_client=self._http,
         )
         return client.v1
+
+    async def close(self) -> None:
+        if "_http" in vars(self):
+            await self._http.close_async()
 
     async def create_intent(self, payment: str, amount_minor: int, currency: str, description: str) -> Intent:
         """Once for each payment, however often it is asked for within a day."""
