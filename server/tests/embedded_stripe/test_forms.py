@@ -58,4 +58,5 @@ def test_an_address_that_is_wrong_is_refused(embedded: Embedded, path: str, stat
 
 
 def test_a_form_that_is_too_large_is_refused(embedded: Embedded) -> None:
-    assert embedded.send("POST", "/v1/customers", content=b"a" * 300_000).status_code == 413
+    for path in ("/v1/customers", "/authenticate/anything"):
+        assert embedded.send("POST", path, content=b"a" * 300_000).status_code == 413

@@ -15,7 +15,7 @@ from unpuzzle_server.embedded_stripe.cycles import advance, period_end
 from unpuzzle_server.embedded_stripe.subscriptions import share
 from unpuzzle_server.kernel.database import Database
 
-from .test_payments import refused
+from .test_payments import VENDORS_WARNING, refused
 
 DAY = 86400
 
@@ -359,6 +359,24 @@ def test_time_is_caught_up_with_by_a_worker(shop: Shop) -> None:
     first, second = asyncio.run(work())
     assert (first > 0, second) == (True, 0)
     assert len(shop.client.v1.invoices.list({"subscription": subscription.id}).data) == 2
+
+
+@VENDORS_WARNING
+def test_twenty_who_look_at_once_see_one_renewal(shop: Shop) -> None:
+    subscription = shop.subscribe(shop.customer(), shop.price(1000))
+    shop.pass_until(item_of(subscription).current_period_end)
+    seen = shop.embedded.at_once(20, lambda client: client.v1.subscriptions.retrieve_async(subscription.id))
+    assert len({found.latest_invoice for found in seen}) == 1
+    assert len(shop.client.v1.invoices.list({"subscription": subscription.id}).data) == 2
+
+
+def test_what_an_invoice_is_paid_by_is_the_invoices(shop: Shop) -> None:
+    subscription = shop.subscribe(shop.customer(), shop.price(1000), payment_behavior="default_incomplete")
+    intent, intents = shop.intent(subscription), shop.client.v1.payment_intents
+    assert refused(lambda: intents.cancel(intent)).code == "payment_intent_unexpected_state"
+    assert refused(lambda: intents.update(intent, {"amount": 100})).error.param == "amount"
+    shop.client.v1.invoices.void_invoice(subscription.latest_invoice.id)
+    assert intents.retrieve(intent).status == "canceled"
 
 
 @pytest.mark.parametrize(

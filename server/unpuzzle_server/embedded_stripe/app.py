@@ -27,7 +27,7 @@ from unpuzzle_server.embedded_stripe import (
     subscriptions,
 )
 from unpuzzle_server.embedded_stripe.errors import Declined, StripeError, missing, unauthorized
-from unpuzzle_server.embedded_stripe.forms import Form, parse
+from unpuzzle_server.embedded_stripe.forms import Form, parse, read
 from unpuzzle_server.embedded_stripe.idempotency import Answer
 from unpuzzle_server.embedded_stripe.pages import Pages
 from unpuzzle_server.embedded_stripe.store import API_VERSION, Object, Store, new_id, shown
@@ -35,7 +35,6 @@ from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database, asks_to_retry, pause
 
 PREFIX = "/embedded-stripe"
-LARGEST_FORM = 256 * 1024
 TRIES = 5
 RESOURCES = (
     charges, customers, events, invoices, payment_intents, payment_methods, prices, products, refunds, subscriptions,
@@ -65,7 +64,10 @@ class EmbeddedStripe:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.router(scope, receive, send)
+        try:
+            await self.router(scope, receive, send)
+        except StripeError as refused:
+            await self._answered(Answer(refused.status, refused.body), {})(scope, receive, send)
 
     def _route(self, route: str, operation: Operation) -> Route:
         method, path = route.split(" ")
@@ -82,7 +84,7 @@ class EmbeddedStripe:
             if "\0" in request.url.path:
                 raise StripeError("Invalid string: null characters are not allowed.")
             public = self._authenticate(operation, request)
-            fields = parse(await _body(request) if request.method == "POST" else request.url.query)
+            fields = parse(await read(request) if request.method == "POST" else request.url.query)
             if public and operation is not payment_methods.create and "client_secret" not in fields:
                 raise missing("client_secret")
             answer = await self._patiently(operation, request, fields, about)
@@ -154,12 +156,3 @@ def _key(request: Request) -> str:
         return b64decode(given, validate=True).decode().partition(":")[0]
     except ValueError:
         return ""
-
-
-async def _body(request: Request) -> str:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            raise StripeError("The request is too large.", status=413)
-    return body.decode(errors="replace")

@@ -36,11 +36,16 @@ async def advance(database: Database, base_url: str) -> int:
 async def current(store: Store, object_id: str, *, lock: bool = False) -> Object:
     """A subscription as it is by now."""
     subscription = await store.get("subscription", object_id, lock=lock)
-    while subscription["_due"] and subscription["_due"] <= store.now:
+    while _is_due(store, subscription):
         subscription = await store.get("subscription", object_id, lock=True)
-        await step(store, subscription)
-        subscription = await store.get("subscription", object_id)
+        if _is_due(store, subscription):  # still, now that nobody else is at it
+            await step(store, subscription)
+            subscription = await store.get("subscription", object_id)
     return subscription
+
+
+def _is_due(store: Store, subscription: Object) -> bool:
+    return subscription["_due"] is not None and subscription["_due"] <= store.now
 
 
 async def catch_up(store: Store) -> None:

@@ -4,14 +4,26 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+
 from unpuzzle_server.embedded_stripe.errors import StripeError, missing
 
 Nested = dict[str, Any]
 DEEPEST = 8
 MOST_FIELDS = 1000
 LARGEST = 10**15
+LARGEST_FORM = 256 * 1024
 METADATA_KEYS, METADATA_KEY, METADATA_VALUE = 50, 40, 500
 TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+async def read(request: Request) -> str:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise StripeError("The request is too large.", status=413)
+    return body.decode(errors="replace")
 
 
 def parse(body: str) -> Nested:

@@ -153,7 +153,7 @@ async def usual_method(store: Store, invoice: Object) -> Object | None:
     """What the subscription is paid with, or else what its customer pays with."""
     subscription = await store.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
     customer = await store.get("customer", invoice["customer"])
-    method_id = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+    method_id = subscription["default_payment_method"] or customer.get("invoice_settings", {}).get("default_payment_method")
     method = await store.find(method_id) if method_id else None
     return method if method and method["customer"] else None
 

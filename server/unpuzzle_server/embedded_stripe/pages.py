@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from unpuzzle_server.embedded_stripe import payment_intents
 from unpuzzle_server.embedded_stripe.currencies import money
+from unpuzzle_server.embedded_stripe.forms import read
 from unpuzzle_server.embedded_stripe.store import Object, Store, moment
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
@@ -46,7 +47,7 @@ class Pages:
         return page("authenticate.html", 200, amount=_amount(intent), card=method["card"], what=intent["description"])
 
     async def answer(self, request: Request) -> Response:
-        success = dict(parse_qsl((await request.body()).decode(errors="replace"))).get("answer") == "complete"
+        success = "answer=complete" in (await read(request)).split("&")
         async with self.database.transaction(None) as tx:
             store = Store(tx, self.base_url)
             intent = await _waiting(store, request, lock=True)

@@ -55,6 +55,8 @@ async def update(store: Store, form: Form, object_id: str) -> Object:
         raise _unexpected(
             intent, f"{message} {intent['status']}. You may only update the fields of a PaymentIntent that is open."
         )
+    if "_invoice" in intent and (fixed := [name for name in ("amount", "currency", "customer") if name in form]):
+        raise StripeError(f"The {fixed[0]} of a PaymentIntent that an invoice has made can't be changed.", param=fixed[0])
     await _apply(store, form, intent)
     return await store.save(intent)
 
@@ -82,6 +84,8 @@ async def cancel(store: Store, form: Form, object_id: str) -> Object:
         )
         statuses = ", ".join(CONFIRMABLE)
         raise _unexpected(intent, f"{message} of the following statuses may be canceled: {statuses}.")
+    if "_invoice" in intent:
+        raise _unexpected(intent, "A PaymentIntent that an invoice has made is not canceled: void the invoice.")
     return await void(store, intent, reason)
 
 
@@ -241,8 +245,8 @@ async def _apply(store: Store, form: Form, intent: Object) -> None:
     """The fields that creating, updating and confirming have in common."""
     if "currency" in form:
         intent["currency"] = currencies.currency(form)
-    if "amount" in form or "currency" in form:
-        intent["amount"] = currencies.amount(form, intent["currency"]) if "amount" in form else intent["amount"]
+    if "amount" in form:
+        intent["amount"] = currencies.amount(form, intent["currency"])
     for name in ("description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"):
         intent[name] = form.text(name) if name in form else intent[name]
     if "setup_future_usage" in form:
