@@ -4,10 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from postman import Postman
 from stripes import WEBHOOK, as_json, event, sign
 
 from harness import Api, Person
+from postman import Postman
 
 INTENTS, HISTORY, COUPONS = "/api/v1/payments/intents/", "/api/v1/payments/history/", "/api/v1/payments/coupons/"
 VISA = {"payment_method_id": "pm_card_visa"}
@@ -31,7 +31,9 @@ def confirm(person: Person, payment: dict[str, Any], **body: Any) -> httpx.Respo
 
 
 def coupon(person: Person, **fields: Any) -> dict[str, Any]:
-    answer = person.post(COUPONS, json={"code": f"C{uuid4().hex[:10]}", **({} if "amount" in fields else {"percentage": 20}), **fields})
+    answer = person.post(
+        COUPONS, json={"code": f"C{uuid4().hex[:10]}", **({} if "amount" in fields else {"percentage": 20}), **fields}
+    )
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made

@@ -22,8 +22,7 @@ def embedded_key(secret_key: str) -> bytes:
 def client(server: Server) -> Any:
     """The vendor's library at the server's own Stripe, as its owner would use the dashboard."""
     key = keys.secret_key(embedded_key(server.settings.secret_key))
-    base = {"api": server.base_url + PREFIX}
-    return stripe.StripeClient(key, base_addresses=base, http_client=stripe.HTTPXClient(allow_sync_methods=True)).v1
+    return stripe.StripeClient(key, base_addresses={"api": server.base_url + PREFIX}, http_client=stripe.RequestsClient()).v1
 
 
 def as_json(body: Any) -> bytes:

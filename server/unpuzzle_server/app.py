@@ -63,10 +63,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         try:
             yield
         finally:
-            await accounts.close()
-            await kernel.gateways["stripe"].close()
-            await kernel.limiter.counters.close()
-            await kernel.database.close()
+            await kernel.close()
 
     api = ConnexionMiddleware(
         nothing_behind,

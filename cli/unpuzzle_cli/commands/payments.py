@@ -421,7 +421,7 @@ def list_coupons_command(
 @app.command(
     "create-coupon",
     cls=Command,
-    epilog="Example: unpuzzle payments create-coupon --code SAVE20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID.",
+    epilog="Example: unpuzzle payments create-coupon --code SAVE20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID, COUPON_INVALID.",
 )
 def create_coupon_command(
     context: typer.Context,

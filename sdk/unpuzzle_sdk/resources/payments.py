@@ -409,6 +409,7 @@ class Payments:
             errors.CourseNotFound: `COURSE_NOT_FOUND`.
             errors.PriceInvalid: `PRICE_INVALID`.
             errors.RangeInvalid: `RANGE_INVALID`.
+            errors.CouponInvalid: `COUPON_INVALID`.
         """
         return self._client.call(
             payments_create_coupon.OPERATION,
@@ -962,6 +963,7 @@ class AsyncPayments:
             errors.CourseNotFound: `COURSE_NOT_FOUND`.
             errors.PriceInvalid: `PRICE_INVALID`.
             errors.RangeInvalid: `RANGE_INVALID`.
+            errors.CouponInvalid: `COUPON_INVALID`.
         """
         return await self._client.call(
             payments_create_coupon.OPERATION,

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from postman import Postman
 from shop import HISTORY, INTENTS, VISA, charges, confirm, enroll, enrolled, intent, tell
 from stripes import client
 
 from harness import Api, Person, code_of, in_parallel, running_server
+from postman import Postman
 
 
 @pytest.fixture

@@ -53,6 +53,13 @@ class Kernel:
     gateways: dict[str, Any]
     """The domains' own services, by name."""
 
+    async def close(self) -> None:
+        """Ends every connection that was opened on the way."""
+        for gateway in ("accounts", "stripe"):
+            await self.gateways[gateway].close()
+        await self.limiter.counters.close()
+        await self.database.close()
+
 
 @dataclass(frozen=True)
 class Context:

@@ -188,7 +188,9 @@ def _told() -> Any:
     try:
         yield
     except stripe.CardError as error:
-        raise Declined(error.user_message or "Your card was declined.", getattr(error.error, "decline_code", None) or error.code) from None
+        raise Declined(
+            error.user_message or "Your card was declined.", getattr(error.error, "decline_code", None) or error.code
+        ) from None
     except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
         raise _unavailable(error) from None
     except stripe.InvalidRequestError as error:

@@ -119,8 +119,8 @@ BEGIN
     RETURN QUERY SELECT c.id, c.code, c.percentage,
         least(sold.price_minor, coalesce(c.amount_minor, round(sold.price_minor * c.percentage / 100.0)::bigint)),
         CASE
-            WHEN c.id IS NULL OR NOT c.is_active OR NOT (c.everywhere OR c.course_id = of_course
-                    OR c.course_id IS NULL AND c.user_id = sold.instructor_id)
+            WHEN (c.is_active AND (c.everywhere OR c.course_id = of_course
+                    OR c.course_id IS NULL AND c.user_id = sold.instructor_id)) IS NOT TRUE
                 THEN 'There is no such coupon for this course.'
             WHEN c.currency <> sold.currency THEN format('This coupon is for prices in %%s.', c.currency)
             WHEN c.starts_at > app.now() THEN 'This coupon does not hold yet.'
