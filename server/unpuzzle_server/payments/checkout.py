@@ -15,6 +15,7 @@ from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.payments import queries
+from unpuzzle_server.payments.money import minor_units
 from unpuzzle_server.payments.stripe import AlreadyDone, Declined, Intent, Stripe
 
 SOON, IN_A_DAY = timedelta(minutes=2), timedelta(hours=23)
@@ -39,6 +40,17 @@ def by(payment_id: str) -> dict[str, Any]:
 
 def public_id(payment: UUID) -> str:
     return f"pay_{payment.hex}"
+
+
+async def check_amount(tx: Transaction, offer: Row[Any], body: dict[str, Any]) -> None:
+    """What a client says that a course costs is never believed, but it must have shown the right price."""
+    amount, currency = body.get("amount"), body.get("currency", offer.currency)
+    try:
+        same = amount is None or await minor_units(tx, amount, offer.currency) == offer.price_minor
+    except Problem:
+        same = False
+    if not same or currency != offer.currency:
+        raise Problem("AMOUNT_MISMATCH", f"This course costs {offer.price} {offer.currency}.")
 
 
 async def begin(ctx: Context, course: UUID, code: str | None, metadata: dict[str, str]) -> Row[Any]:

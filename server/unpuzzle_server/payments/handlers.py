@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any, cast
-from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import Row
 
@@ -15,8 +14,7 @@ from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.operations import Context, Outside
 from unpuzzle_server.kernel.pagination import Page, window
 from unpuzzle_server.payments import checkout, coupons, queries, refunds
-from unpuzzle_server.payments.money import minor_units
-from unpuzzle_server.payments.stripe import AlreadyDone, Intent
+from unpuzzle_server.payments.stripe import Intent
 
 Body = dict[str, Any]
 NEEDING_A_METHOD = {"requires_payment_method", "failed"}
@@ -36,22 +34,11 @@ async def create_intent(ctx: Context, body: Body) -> Body:
             raise Problem("ENROLLMENT_EXISTS", "You are already enrolled in this course.")
         if offer.price == 0:
             raise Problem("CONFLICT", "This course is free: enrol in it.")
-        await _check_amount(tx, offer, body)
+        await checkout.check_amount(tx, offer, body)
     payment = await checkout.begin(ctx, offer.id, body.get("coupon_code"), body.get("metadata", {}))
     if payment.status not in checkout.OPEN and payment.amount_minor:
         raise Problem("CONFLICT", "You have paid for this course: enrol in it.")
     return _shown(payment, await checkout.at_stripe(ctx, payment))
-
-
-async def _check_amount(tx: Transaction, offer: Row[Any], body: Body) -> None:
-    """What a client says that a course costs is never believed, but it must have shown the right price."""
-    amount, currency = body.get("amount"), body.get("currency", offer.currency)
-    try:
-        same = amount is None or await minor_units(tx, amount, offer.currency) == offer.price_minor
-    except Problem:
-        same = False
-    if not same or currency != offer.currency:
-        raise Problem("AMOUNT_MISMATCH", f"This course costs {offer.price} {offer.currency}.")
 
 
 async def get_intent(ctx: Context, payment_id: str) -> Body:
@@ -131,32 +118,7 @@ async def get_receipt(tx: Transaction, payment_id: str) -> Body:
 
 
 async def refund(tx: Transaction, payment_id: str, body: Body) -> Result:
-    raise Outside(partial(_refund, payment_id=payment_id, body=body))
-
-
-async def _refund(ctx: Context, payment_id: str, body: Body) -> Any:
-    """Under a key the refund has the same id again: what a crash has cut short goes on."""
-    key = ctx.exchange.headers.get("idempotency-key")
-    refund_id = uuid5(ctx.user.user_id, f"{payment_id} {key}") if key else uuid4()
-    reserved = await refunds.reserve(ctx, refund_id, payment_id, body)
-    try:
-        at_stripe = await refunds.carry_out(ctx, reserved)
-    except AlreadyDone:
-        raise Problem("REFUND_TOO_LARGE", "This payment was refunded at Stripe.") from None
-    return partial(_refunded, refund_id=refund_id, at_stripe=at_stripe)
-
-
-async def _refunded(tx: Transaction, refund_id: UUID, at_stripe: str) -> Body:
-    found = cast("Row[Any]", await tx.row(queries.FIND_REFUND, refund=refund_id))
-    payment = cast("Row[Any]", await tx.row(queries.FIND, payment=found.payment, intent=None))
-    return {
-        "refund_id": at_stripe,
-        "payment_id": checkout.public_id(found.payment),
-        "amount": found.amount,
-        "currency": found.currency,
-        "status": found.status,
-        "payment_status": payment.status,
-    }
+    raise Outside(partial(refunds.give_back, payment_id=payment_id, body=body))
 
 
 async def validate_coupon(tx: Transaction, body: Body) -> Body:

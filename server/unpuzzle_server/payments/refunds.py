@@ -1,8 +1,10 @@
 """Giving money back, for a course of one's own."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import Row
 
@@ -14,6 +16,31 @@ from unpuzzle_server.payments.money import minor_units
 from unpuzzle_server.payments.stripe import AlreadyDone
 
 SOON = timedelta(minutes=2)
+
+
+async def give_back(ctx: Context, payment_id: str, body: dict[str, Any]) -> Callable[[Transaction], Awaitable[dict[str, Any]]]:
+    """Under a key the refund has the same id again: what a crash has cut short goes on."""
+    key = ctx.exchange.headers.get("idempotency-key")
+    refund_id = uuid5(ctx.user.user_id, f"{payment_id} {key}") if key else uuid4()
+    reserved = await reserve(ctx, refund_id, payment_id, body)
+    try:
+        at_stripe = await carry_out(ctx, reserved)
+    except AlreadyDone:
+        raise Problem("REFUND_TOO_LARGE", "This payment was refunded at Stripe.") from None
+    return partial(_refunded, refund_id=refund_id, at_stripe=at_stripe)
+
+
+async def _refunded(tx: Transaction, refund_id: UUID, at_stripe: str) -> dict[str, Any]:
+    found = cast("Row[Any]", await tx.row(queries.FIND_REFUND, refund=refund_id))
+    payment = cast("Row[Any]", await tx.row(queries.FIND, payment=found.payment, intent=None))
+    return {
+        "refund_id": at_stripe,
+        "payment_id": checkout.public_id(found.payment),
+        "amount": found.amount,
+        "currency": found.currency,
+        "status": found.status,
+        "payment_status": payment.status,
+    }
 
 
 async def reserve(ctx: Context, refund: UUID, payment_id: str, body: dict[str, Any]) -> Row[Any]:

@@ -272,10 +272,11 @@ CREATE FUNCTION app.take_stripe_event(event text, of_type text, of_intent text) 
     SELECT EXISTS (SELECT FROM taken)
 $$;
 
--- Who paid is nobody any more; that something was paid is kept, as the books must.
+-- Who paid is nobody any more; that something was paid is kept, as books must be.
 CREATE FUNCTION app.forget_payments(account uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-    UPDATE payments SET metadata = '{}', receipt_url = NULL WHERE user_id = account
+    DELETE FROM coupons WHERE user_id = account;
+    UPDATE payments SET metadata = '{}', receipt_url = NULL WHERE user_id = account;
 $$;
 """
 
