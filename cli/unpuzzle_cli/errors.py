@@ -13,6 +13,9 @@ NEXT_STEPS = {
     "AUTH_INVALID_CREDENTIALS": "Try again: unpuzzle auth login",
     "COURSE_NOT_FOUND": "Find it: unpuzzle courses list --search WORDS",
     "COURSE_NOT_READY": "See what is missing: unpuzzle courses check-readiness COURSE_ID",
+    "PAYMENT_FAILED": "Try another card: unpuzzle payments confirm-intent PAYMENT_ID --payment-method-id pm_…",
+    "PAYMENT_INSUFFICIENT_FUNDS": "Try another card: unpuzzle payments confirm-intent PAYMENT_ID --payment-method-id pm_…",
+    "PAYMENT_REQUIRED": "Pay: unpuzzle enrollments enroll COURSE --payment-method-id pm_…",
     "PRECONDITION_FAILED": "Read it again, and send its new ETag",
 }
 """What to type after an error of the API, by its code."""

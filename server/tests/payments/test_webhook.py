@@ -1,16 +1,20 @@
 """Stripe's webhook: its own word and no other, kept before it is answered."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from shop import VISA, enrolled, intent
 from stripes import WEBHOOK, as_json, client, event, sign
 
 from harness import Api, Person, code_of, running_server
 from postman import Postman
+from unpuzzle_server import deadletters, reconciling
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.payments import tasks
+from unpuzzle_server.serving import ServeError
 from workplace import Workplace
 
 JSON = {"Content-Type": "application/json"}
@@ -76,3 +80,34 @@ def test_the_configuration_says_that_stripe_is_embedded(api: Api) -> None:
     told = api.get("/api/v1/payments/config/stripe/").json()
     assert (told["is_embedded"], told["publishable_key"][:8]) == (True, "pk_test_")
     assert told["api_base_url"] == f"{api.server.base_url}/embedded-stripe"
+
+
+def test_an_event_that_was_given_up_is_listed_and_followed_again(api: Api, instructor: Person, learner: Person) -> None:
+    place, course = Workplace(api.server), instructor.published_course(price=30)
+    made = intent(learner, course)
+    client(api.server).payment_intents.confirm(made["payment_intent_id"], {"payment_method": "pm_card_visa"})
+    event_id = f"evt_{uuid4().hex}"
+    body = as_json(event("payment_intent.succeeded", {"id": made["payment_intent_id"]}, event_id))
+    api.post(WEBHOOK, content=body, headers={**JSON, "Stripe-Signature": sign(api.server.settings.secret_key, body)})
+    api.server.sql("UPDATE tasks SET attempts = 9 WHERE args->>'event_id' = %s", event_id)
+    Postman(api.server).deliver(event_id, stripe_api_base="http://127.0.0.1:9")
+    assert event_id in deadletters.listed(place.home, place.owner_settings, deadletters.EVENTS)
+    for wanted in (event_id, event_id):
+        assert deadletters.replay(place.home, place.owner_settings, wanted) == "1 event will be followed by the workers."
+    Postman(api.server).deliver(event_id)
+    assert enrolled(learner, course)
+    assert event_id not in deadletters.listed(place.home, place.owner_settings, deadletters.EVENTS)
+    assert deadletters.replay(place.home, place.owner_settings, None) == "0 events will be followed by the workers."
+    with pytest.raises(ServeError, match="no event evt_none"):
+        deadletters.replay(place.home, place.owner_settings, "evt_none")
+
+
+def test_the_books_are_held_against_stripes_by_a_command(api: Api, instructor: Person, learner: Person) -> None:
+    place, course = Workplace(api.server), instructor.published_course(price=30)
+    made = intent(learner, course)
+    client(api.server).payment_intents.confirm(made["payment_intent_id"], {"payment_method": "pm_card_visa"})
+    assert "were mended" in reconciling.reconcile(place.home, api.server.settings, 1)
+    assert enrolled(learner, course)
+    away = replace(api.server.settings, stripe_api_base="http://127.0.0.1:9")
+    with pytest.raises(ServeError, match="STRIPE_API_BASE says where"):
+        reconciling.reconcile(place.home, away, 1)

@@ -118,7 +118,7 @@ async def delete(tx: Transaction, course_id: str, if_match: str | None) -> None:
     try:
         await tx.execute(queries.DELETE, course=course_id)
     except IntegrityError:
-        raise Problem("CONFLICT", "Learners are enrolled in this course: archive it instead.") from None
+        raise Problem("CONFLICT", "Learners have taken this course or paid for it: archive it instead.") from None
 
 
 async def publish(tx: Transaction, course_id: str, if_match: str | None) -> Row[Any]:
