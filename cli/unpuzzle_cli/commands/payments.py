@@ -467,7 +467,7 @@ def create_coupon_command(
         str | None,
         typer.Option(
             "--starts-at",
-            help="From when it holds; null from now. `null` for none.",
+            help="From when it holds, in UTC; null from now. `null` for none.",
             show_default=False,
             metavar="TIME",
         ),
@@ -476,7 +476,7 @@ def create_coupon_command(
         str | None,
         typer.Option(
             "--ends-at",
-            help="Until when it holds; null without end. `null` for none.",
+            help="Until when it holds, in UTC; null without end. `null` for none.",
             show_default=False,
             metavar="TIME",
         ),
@@ -585,7 +585,7 @@ def update_coupon_command(
         str | None,
         typer.Option(
             "--starts-at",
-            help="From when it holds; null from now. `null` for none.",
+            help="From when it holds, in UTC; null from now. `null` for none.",
             show_default=False,
             metavar="TIME",
         ),
@@ -594,7 +594,7 @@ def update_coupon_command(
         str | None,
         typer.Option(
             "--ends-at",
-            help="Until when it holds; null without end. `null` for none.",
+            help="Until when it holds, in UTC; null without end. `null` for none.",
             show_default=False,
             metavar="TIME",
         ),

@@ -25,8 +25,8 @@ class Coupon(Model):
         amount: How much off in units of the currency; null for a percentage.
         currency: Of the amount; it holds for courses in this currency only.
         course_id: The only course it holds for; null for all of its maker, or all there are for an admin.
-        starts_at: From when it holds; null from now.
-        ends_at: Until when it holds; null without end.
+        starts_at: From when it holds, in UTC; null from now.
+        ends_at: Until when it holds, in UTC; null without end.
         max_redemptions: How often it can be used in all; null without limit.
         max_redemptions_per_user: How often one learner can use it; null without limit.
         is_active: Whether it can be used.

@@ -19,8 +19,8 @@ class CouponUpdate(Model):
     """What to change of a coupon.
 
     Attributes:
-        starts_at: From when it holds; null from now.
-        ends_at: Until when it holds; null without end.
+        starts_at: From when it holds, in UTC; null from now.
+        ends_at: Until when it holds, in UTC; null without end.
         max_redemptions: How often it can be used in all; null without limit.
         max_redemptions_per_user: How often one learner can use it; null without limit.
         is_active: Whether it can be used.

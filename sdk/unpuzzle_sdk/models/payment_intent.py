@@ -23,7 +23,7 @@ class PaymentIntent(Model):
         payment_id: The id of the payment.
         payment_intent_id: The id at Stripe; null where there is nothing to pay.
         client_secret: For Stripe's library in a page or an app; null when there is nothing left to do.
-        amount: What is charged in units of the currency.
+        amount: What is charged in units of the currency: the list price, less what a coupon takes off.
         currency: An ISO 4217 currency. Later versions may add currencies.
         discount: What a coupon takes off.
         status: How a payment stands. `failed`: the last attempt was declined, another one may be made. Later

@@ -396,8 +396,8 @@ class Payments:
             amount: How much off in units of the currency.
             currency: Of the amount.
             course_id: The only course it holds for; null for all of yours.
-            starts_at: From when it holds; null from now.
-            ends_at: Until when it holds; null without end.
+            starts_at: From when it holds, in UTC; null from now.
+            ends_at: Until when it holds, in UTC; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
             is_active: Whether it can be used.
@@ -513,8 +513,8 @@ class Payments:
 
         Args:
             coupon_id: The id of the coupon.
-            starts_at: From when it holds; null from now.
-            ends_at: Until when it holds; null without end.
+            starts_at: From when it holds, in UTC; null from now.
+            ends_at: Until when it holds, in UTC; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
             is_active: Whether it can be used.
@@ -950,8 +950,8 @@ class AsyncPayments:
             amount: How much off in units of the currency.
             currency: Of the amount.
             course_id: The only course it holds for; null for all of yours.
-            starts_at: From when it holds; null from now.
-            ends_at: Until when it holds; null without end.
+            starts_at: From when it holds, in UTC; null from now.
+            ends_at: Until when it holds, in UTC; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
             is_active: Whether it can be used.
@@ -1067,8 +1067,8 @@ class AsyncPayments:
 
         Args:
             coupon_id: The id of the coupon.
-            starts_at: From when it holds; null from now.
-            ends_at: Until when it holds; null without end.
+            starts_at: From when it holds, in UTC; null from now.
+            ends_at: Until when it holds, in UTC; null without end.
             max_redemptions: How often it can be used in all; null without limit.
             max_redemptions_per_user: How often one learner can use it; null without limit.
             is_active: Whether it can be used.

@@ -1,6 +1,6 @@
 """Coupons: an instructor's for their courses, an admin's for all."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Row
@@ -89,7 +89,7 @@ def _with_moments(values: Body) -> Body:
     """RFC 3339 knows moments that Python and PostgreSQL do not."""
     try:
         moments = {name: datetime.fromisoformat(values[name]) for name in ("starts_at", "ends_at") if values.get(name)}
-        return {**values, **{name: moment.isoformat() for name, moment in moments.items()}}
+        return {**values, **{name: moment.astimezone(UTC) for name, moment in moments.items()}}
     except (ValueError, OverflowError):
         raise Problem("RANGE_INVALID", "There is no such moment.") from None
 

@@ -1,5 +1,6 @@
 """Tasks of the tag `payments`: what follows an event, and whatever a crash has left half-done."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,8 @@ from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import GiveUp, task
 from unpuzzle_server.payments import checkout, queries, refunds
 from unpuzzle_server.payments.stripe import AlreadyDone, Intent
+
+log = logging.getLogger(__name__)
 
 WINDOW = timedelta(days=2)
 """How far back missed webhooks are looked for."""
@@ -70,7 +73,11 @@ async def finish_refund(ctx: TaskContext, refund_id: str) -> None:
 
 @task("payments.reconcile", every=timedelta(minutes=15))
 async def reconcile_lately(ctx: TaskContext) -> None:
-    await reconcile(ctx, WINDOW)
+    """Where Stripe is away, the next time will do."""
+    try:
+        await reconcile(ctx, WINDOW)
+    except Problem as problem:
+        log.warning("payments were not reconciled", extra={"problem": problem.code})
 
 
 async def reconcile(ctx: Any, window: timedelta) -> dict[str, int]:
