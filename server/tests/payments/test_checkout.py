@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from shop import HISTORY, INTENTS, VISA, charges, confirm, enroll, enrolled, intent, tell
+from shop import HISTORY, INTENTS, VISA, charges, confirm, coupon, enroll, enrolled, intent, tell
 from stripes import client
 
 from harness import Api, Person, code_of, in_parallel, running_server
@@ -178,6 +178,13 @@ def test_what_is_paid_is_not_cancelled(learner: Person, course: dict[str, Any]) 
     assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
     refused = learner.post(INTENTS, json={"course_id": course["id"]})
     assert (refused.status_code, code_of(refused)) == (409, "ENROLLMENT_EXISTS")
+
+
+def test_what_a_coupon_has_paid_is_not_cancelled(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
+    made = intent(learner, course, coupon_code=coupon(instructor, percentage=100)["code"])
+    refused = learner.post(f"{INTENTS}{made['payment_id']}/cancel/")
+    assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
+    assert enrolled(learner, course)
 
 
 def test_whoever_left_comes_back_without_paying_again(api: Api, learner: Person, course: dict[str, Any]) -> None:

@@ -118,19 +118,22 @@ def declined_problem(payment: UUID, declined: Declined) -> Problem:
 
 async def cancel(ctx: Any, payment: Row[Any]) -> None:
     """Gives up what is not paid; raises CONFLICT for what is."""
-    if payment.amount_minor == 0:
-        await _record(ctx, payment.id, "canceled")
-        return
-    stripe = stripe_of(ctx)
+    stands: str | None = payment.status
+    if stands in OPEN and payment.amount_minor == 0:
+        stands = await _record(ctx, payment.id, "canceled")
+    elif stands in OPEN:
+        stands = await settle(ctx, payment.id, await _canceled(stripe_of(ctx), payment))
+    if stands != "canceled":
+        raise Problem("CONFLICT", "This payment has succeeded, or is about to: it can be refunded instead.")
+
+
+async def _canceled(stripe: Stripe, payment: Row[Any]) -> Intent:
+    """How the intent stands after that; one that a crash has kept from us is found by its key."""
     intent = await _intent_of(stripe, payment)
     try:
-        if intent.status != "canceled":
-            intent = await stripe.cancel(intent.id)
+        return intent if intent.status == "canceled" else await stripe.cancel(intent.id)
     except AlreadyDone:
-        intent = await stripe.get_intent(intent.id)
-    await settle(ctx, payment.id, intent)
-    if intent.status != "canceled":
-        raise Problem("CONFLICT", "This payment has succeeded, or is about to: it can be refunded instead.")
+        return await stripe.get_intent(intent.id)
 
 
 async def settle(ctx: Any, payment: UUID, intent: Intent | None) -> str | None:

@@ -49,8 +49,7 @@ async def get_intent(ctx: Context, payment_id: str) -> Body:
 
 async def cancel_intent(ctx: Context, payment_id: str) -> Body:
     payment = await checkout.find_mine(ctx, payment_id)
-    if payment.status != "canceled":
-        await checkout.cancel(ctx, payment)
+    await checkout.cancel(ctx, payment)
     return _shown(await checkout.find_mine(ctx, payment_id), None)
 
 

@@ -52,7 +52,7 @@ async def reserve(ctx: Context, refund: UUID, payment_id: str, body: dict[str, A
         if found is None:
             raise not_found("payment")
         if found.problem == "unpaid":
-            raise Problem("CONFLICT", "This payment has not succeeded.")
+            raise Problem("CONFLICT", "Nothing was paid that Stripe could give back.")
         if found.problem:
             raise Problem("REFUND_TOO_LARGE", f"{found.remains} {found.currency} of this payment can be refunded.")
         await tx.enqueue_in(SOON, "payments.finish_refund", refund_id=str(refund))
@@ -71,8 +71,6 @@ async def _amount(tx: Transaction, payment_id: str, amount: float | None) -> int
 async def carry_out(ctx: Any, found: Row[Any]) -> str:
     """Has Stripe give it back, once however often it is asked; how the refund stands."""
     stripe = checkout.stripe_of(ctx)
-    if found.intent is None:
-        raise Problem("CONFLICT", "Nothing was paid for this course.")
     try:
         made = await stripe.refund(str(found.refund), found.intent, found.amount_minor, found.reason)
     except AlreadyDone:
