@@ -13,9 +13,6 @@ NEXT_STEPS = {
     "AUTH_INVALID_CREDENTIALS": "Try again: unpuzzle auth login",
     "COURSE_NOT_FOUND": "Find it: unpuzzle courses list --search WORDS",
     "COURSE_NOT_READY": "See what is missing: unpuzzle courses check-readiness COURSE_ID",
-    "PAYMENT_FAILED": "Try another card: unpuzzle payments confirm-intent PAYMENT_ID --payment-method-id pm_…",
-    "PAYMENT_INSUFFICIENT_FUNDS": "Try another card: unpuzzle payments confirm-intent PAYMENT_ID --payment-method-id pm_…",
-    "PAYMENT_REQUIRED": "Pay: unpuzzle enrollments enroll COURSE --payment-method-id pm_…",
     "PRECONDITION_FAILED": "Read it again, and send its new ETag",
 }
 """What to type after an error of the API, by its code."""
@@ -117,6 +114,8 @@ def _next_step(error: Any) -> str:
     if error.status_code == 401:
         given = "The token in UNPUZZLE_TOKEN is not good: set another one, or unset it and sign in"
         return given if os.environ.get("UNPUZZLE_TOKEN") else "Sign in: unpuzzle auth login"
+    if error.status_code == 402:
+        return f"Pay: unpuzzle payments confirm-intent {error.payment_id or 'ID'} --payment-method-id pm_…"
     if error.status_code == 403:
         teach = error.code == "PERMISSION_DENIED" and "instructor" in error.message
         return "Become an instructor: unpuzzle auth apply-as-instructor" if teach else "See who you are: unpuzzle auth status"

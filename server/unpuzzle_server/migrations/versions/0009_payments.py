@@ -242,7 +242,8 @@ BEGIN
         SELECT p.amount_minor - greatest(p.refunded_minor, coalesce(sum(r.amount_minor), 0)) INTO remains FROM refunds r
          WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled');
         asked := coalesce(wanted, remains);
-        trouble := CASE WHEN p.paid_at IS NULL OR p.intent IS NULL THEN 'unpaid' WHEN asked > remains OR remains = 0 THEN 'too large' END;
+        trouble := CASE WHEN p.paid_at IS NULL OR p.intent IS NULL THEN 'unpaid'
+                        WHEN asked > remains OR remains = 0 THEN 'too large' END;
         IF trouble IS NULL THEN
             INSERT INTO refunds (id, payment_id, amount_minor, reason) VALUES (new_id, p.id, asked, because);
         END IF;
