@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import stripes
 from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
 
@@ -18,11 +19,13 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
-FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll"}
+FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon"}
 """What the owner, who is an admin and teaches the course, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
+OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
+"""What needs a payment of its own kind."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -48,6 +51,8 @@ def as_json(body: Any) -> bytes:
 
 def signature(operation: Operation, body: Any) -> dict[str, str]:
     """The headers by which the server knows who has sent a body."""
+    if operation.id == "payments.receive_webhook":
+        return {"Stripe-Signature": stripes.sign(TEST_SETTINGS.secret_key, as_json(body))}
     if operation.id != "auth.receive_webhook":
         return {}
     sent_at, message_id = datetime.now(UTC), uuid4().hex
@@ -195,6 +200,45 @@ class World:
         return application
 
     @cached_property
+    def _sold(self) -> str:
+        """A course of the owner's with a price."""
+        course: str = self.owner.published_course(price=49.99)["id"]
+        return course
+
+    def _begun(self, buyer: Person, course: str) -> str:
+        payment: str = buyer.post("/api/v1/payments/intents/", json={"course_id": course}).json()["payment_id"]
+        return payment
+
+    def _paid(self, buyer: Person, course: str) -> str:
+        payment = self._begun(buyer, course)
+        buyer.post(f"/api/v1/payments/intents/{payment}/confirm/", json={"payment_method_id": "pm_card_visa"})
+        return payment
+
+    @cached_property
+    def payment_id(self) -> str:
+        """The owner's own, still open."""
+        return self._begun(self.owner, self.api.sign_up_instructor().published_course(price=49.99)["id"])
+
+    @cached_property
+    def _paid_payment(self) -> str:
+        return self._paid(self.owner, self.api.sign_up_instructor().published_course(price=49.99)["id"])
+
+    @cached_property
+    def _refundable_payment(self) -> str:
+        """Somebody's for a course of the owner's."""
+        return self._paid(self.api.sign_up(), self._sold)
+
+    @cached_property
+    def coupon_id(self) -> str:
+        return self._coupon["id"]
+
+    @cached_property
+    def _coupon(self) -> dict[str, str]:
+        body = {"code": f"C{uuid4().hex[:10]}", "percentage": 20}
+        made: dict[str, str] = self.owner.post("/api/v1/payments/coupons/", json=body).json()
+        return made
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -227,6 +271,9 @@ class World:
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
+        if operation.id in OF_PAYMENTS:
+            payment: str = getattr(self, OF_PAYMENTS[operation.id])
+            return payment
         taken = self._taken if operation.id in FOR_LEARNERS else {}
         found: str = taken.get(name.removesuffix("_id")) or getattr(self, name)
         return found
@@ -272,6 +319,12 @@ class World:
                 return {"password": PASSWORD}
             case "auth.change_password":
                 return {"current_password": PASSWORD}
+            case "payments.create_coupon":
+                return {"code": f"C{uuid4().hex[:10]}"}
+            case "payments.create_intent" | "payments.validate_coupon":
+                return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
+            case "payments.receive_webhook":
+                return {"id": f"evt_{uuid4().hex}"}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:

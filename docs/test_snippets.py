@@ -18,6 +18,7 @@ from unpuzzle_server.kernel.settings import OAUTH_VARIABLE
 from unpuzzle_server.kernel.spec import statuses
 from unpuzzle_server.seed import loader
 
+PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
@@ -49,6 +50,16 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", PAYMENTS)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    declined, paid, *history = outcome.stdout.splitlines()
+    assert declined.endswith(" generic_decline")
+    assert paid == "succeeded Payment successful. You are now enrolled in the course."
+    assert history == ["Course: Introduction to Python Programming 49.99 USD"]
 
 
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:

@@ -114,6 +114,8 @@ def _next_step(error: Any) -> str:
     if error.status_code == 401:
         given = "The token in UNPUZZLE_TOKEN is not good: set another one, or unset it and sign in"
         return given if os.environ.get("UNPUZZLE_TOKEN") else "Sign in: unpuzzle auth login"
+    if error.status_code == 402:
+        return f"Pay: unpuzzle payments confirm-intent {error.payment_id or 'ID'} --payment-method-id pm_…"
     if error.status_code == 403:
         teach = error.code == "PERMISSION_DENIED" and "instructor" in error.message
         return "Become an instructor: unpuzzle auth apply-as-instructor" if teach else "See who you are: unpuzzle auth status"

@@ -12,7 +12,17 @@ REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "openapi" / "unpuzzle.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 Node = dict[str, Any]
-SECRETS = {"password", "current_password", "new_password", "token", "key", "access_token", "refresh_token", "code_verifier"}
+SECRETS = {
+    "password",
+    "current_password",
+    "new_password",
+    "token",
+    "key",
+    "access_token",
+    "refresh_token",
+    "code_verifier",
+    "client_secret",
+}
 
 
 class StrictLoader(yaml.CSafeLoader):

@@ -30,7 +30,10 @@ STORED = [operation for operation in OPERATIONS if operation.has("Idempotency-Ke
 
 
 def path_of(operation: Operation, value: str = NOBODYS) -> str:
-    return operation.path.format(**dict.fromkeys(in_path(operation), value))
+    ids = dict.fromkeys(in_path(operation), value)
+    if "payment_id" in ids and value != "~":
+        ids["payment_id"] = f"pay_{value.replace('-', '')}"
+    return operation.path.format(**ids)
 
 
 def takes_anything(operation: Operation) -> set[str]:

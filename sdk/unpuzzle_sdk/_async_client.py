@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .resources.enrollments import AsyncEnrollments, AsyncRawEnrollments
     from .resources.learning import AsyncLearning, AsyncRawLearning
     from .resources.notifications import AsyncNotifications, AsyncRawNotifications
+    from .resources.payments import AsyncPayments, AsyncRawPayments
     from .resources.reflections import AsyncRawReflections, AsyncReflections
     from .resources.system import AsyncRawSystem, AsyncSystem
 
@@ -69,6 +70,13 @@ class AsyncUnpuzzle(AsyncClient):
         from .resources.learning import AsyncLearning
 
         return AsyncLearning(self)
+
+    @property
+    def payments(self) -> AsyncPayments:
+        """Buying courses, coupons, refunds and Stripe's webhooks."""
+        from .resources.payments import AsyncPayments
+
+        return AsyncPayments(self)
 
     @property
     def notifications(self) -> AsyncNotifications:
@@ -129,6 +137,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.learning import AsyncRawLearning
 
         return AsyncRawLearning(self)
+
+    @property
+    def payments(self) -> AsyncRawPayments:
+        """Buying courses, coupons, refunds and Stripe's webhooks."""
+        from .resources.payments import AsyncRawPayments
+
+        return AsyncRawPayments(self)
 
     @property
     def notifications(self) -> AsyncRawNotifications:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .resources.enrollments import Enrollments, RawEnrollments
     from .resources.learning import Learning, RawLearning
     from .resources.notifications import Notifications, RawNotifications
+    from .resources.payments import Payments, RawPayments
     from .resources.reflections import RawReflections, Reflections
     from .resources.system import RawSystem, System
 
@@ -69,6 +70,13 @@ class Unpuzzle(SyncClient):
         from .resources.learning import Learning
 
         return Learning(self)
+
+    @property
+    def payments(self) -> Payments:
+        """Buying courses, coupons, refunds and Stripe's webhooks."""
+        from .resources.payments import Payments
+
+        return Payments(self)
 
     @property
     def notifications(self) -> Notifications:
@@ -129,6 +137,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.learning import RawLearning
 
         return RawLearning(self)
+
+    @property
+    def payments(self) -> RawPayments:
+        """Buying courses, coupons, refunds and Stripe's webhooks."""
+        from .resources.payments import RawPayments
+
+        return RawPayments(self)
 
     @property
     def notifications(self) -> RawNotifications:

@@ -21,12 +21,14 @@ from ._core.errors import (
 
 __all__ = [
     "AccountSuspended",
+    "AmountMismatch",
     "AuthInvalidCredentials",
     "AuthInvalidToken",
     "AuthRequired",
     "AuthUserNotFound",
     "CategoryUnknown",
     "Conflict",
+    "CouponInvalid",
     "CourseNotFound",
     "CourseNotPublished",
     "CourseNotReady",
@@ -45,6 +47,8 @@ __all__ = [
     "NotFound",
     "OauthFailed",
     "PayloadTooLarge",
+    "PaymentFailed",
+    "PaymentInsufficientFunds",
     "PaymentRequired",
     "PermissionDenied",
     "PreconditionFailed",
@@ -53,6 +57,7 @@ __all__ = [
     "RateLimitExceeded",
     "ReauthenticationRequired",
     "RedirectNotAllowed",
+    "RefundTooLarge",
     "ServiceUnavailable",
     "TimezoneUnknown",
     "TokenInvalid",
@@ -65,6 +70,10 @@ __all__ = [
 
 class AccountSuspended(PermissionDeniedError):
     """The API answered 403 `ACCOUNT_SUSPENDED`."""
+
+
+class AmountMismatch(UnprocessableEntityError):
+    """The API answered 422 `AMOUNT_MISMATCH`."""
 
 
 class AuthInvalidCredentials(AuthenticationError):
@@ -89,6 +98,10 @@ class CategoryUnknown(UnprocessableEntityError):
 
 class Conflict(ConflictError):
     """The API answered 409 `CONFLICT`."""
+
+
+class CouponInvalid(UnprocessableEntityError):
+    """The API answered 422 `COUPON_INVALID`."""
 
 
 class CourseNotFound(NotFoundError):
@@ -163,6 +176,14 @@ class PayloadTooLarge(PayloadTooLargeError):
     """The API answered 413 `PAYLOAD_TOO_LARGE`."""
 
 
+class PaymentFailed(PaymentRequiredError):
+    """The API answered 402 `PAYMENT_FAILED`."""
+
+
+class PaymentInsufficientFunds(PaymentRequiredError):
+    """The API answered 402 `PAYMENT_INSUFFICIENT_FUNDS`."""
+
+
 class PaymentRequired(PaymentRequiredError):
     """The API answered 402 `PAYMENT_REQUIRED`."""
 
@@ -195,6 +216,10 @@ class RedirectNotAllowed(UnprocessableEntityError):
     """The API answered 422 `REDIRECT_NOT_ALLOWED`."""
 
 
+class RefundTooLarge(UnprocessableEntityError):
+    """The API answered 422 `REFUND_TOO_LARGE`."""
+
+
 class ServiceUnavailable(ServiceUnavailableError):
     """The API answered 503 `SERVICE_UNAVAILABLE`."""
 
@@ -225,12 +250,14 @@ class WeakPassword(UnprocessableEntityError):
 
 BY_CODE: dict[str, type[APIStatusError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspended,
+    "AMOUNT_MISMATCH": AmountMismatch,
     "AUTH_INVALID_CREDENTIALS": AuthInvalidCredentials,
     "AUTH_INVALID_TOKEN": AuthInvalidToken,
     "AUTH_REQUIRED": AuthRequired,
     "AUTH_USER_NOT_FOUND": AuthUserNotFound,
     "CATEGORY_UNKNOWN": CategoryUnknown,
     "CONFLICT": Conflict,
+    "COUPON_INVALID": CouponInvalid,
     "COURSE_NOT_FOUND": CourseNotFound,
     "COURSE_NOT_PUBLISHED": CourseNotPublished,
     "COURSE_NOT_READY": CourseNotReady,
@@ -249,6 +276,8 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "NOT_FOUND": NotFound,
     "OAUTH_FAILED": OauthFailed,
     "PAYLOAD_TOO_LARGE": PayloadTooLarge,
+    "PAYMENT_FAILED": PaymentFailed,
+    "PAYMENT_INSUFFICIENT_FUNDS": PaymentInsufficientFunds,
     "PAYMENT_REQUIRED": PaymentRequired,
     "PERMISSION_DENIED": PermissionDenied,
     "PRECONDITION_FAILED": PreconditionFailed,
@@ -257,6 +286,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
     "REAUTHENTICATION_REQUIRED": ReauthenticationRequired,
     "REDIRECT_NOT_ALLOWED": RedirectNotAllowed,
+    "REFUND_TOO_LARGE": RefundTooLarge,
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
     "TOKEN_INVALID": TokenInvalid,

@@ -83,7 +83,9 @@ class Deployment:
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **settings}
         )
         assert self.process.stdout
-        assert json.loads(self.process.stdout.readline())["pid"] == self.process.pid
+        ready = json.loads(self.process.stdout.readline())
+        assert ready["pid"] == self.process.pid
+        self.base_url = ready["base_url"]
         self.sql(sample_tasks.NOTES)
         wait_for(lambda: self.family("unpuzzle_server.worker"), PATIENCE_SECONDS)
 

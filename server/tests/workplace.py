@@ -84,7 +84,7 @@ class Workplace:
             try:
                 return await act(kernel)
             finally:
-                await kernel.database.close()
+                await kernel.close()
 
         return asyncio.run(acting())
 

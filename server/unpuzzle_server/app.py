@@ -17,6 +17,7 @@ from unpuzzle_server.auth.passwords import Passwords
 from unpuzzle_server.auth.recovery import Recovery
 from unpuzzle_server.auth.service import Accounts
 from unpuzzle_server.auth.tokens import Cookies, TokenIssuer, derived_key
+from unpuzzle_server.embedded_stripe import app as embedded_stripe
 from unpuzzle_server.kernel import logs, spec, tasks
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
@@ -29,6 +30,7 @@ from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.mail.gateway import mailer
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
+from unpuzzle_server.payments.stripe import Stripe
 from unpuzzle_server.system.reference import Reference
 
 CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -40,6 +42,8 @@ CORS_EXPOSED = [
     "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", "X-Request-ID", "ETag",
     "Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied", "Deprecation", "Sunset", "Link",
 ]  # fmt: skip
+
+STRIPE = "https://api.stripe.com"
 
 # Connexion holds the contract against OpenAPI's own schema at each start, for half a second; a test has done so before.
 OpenAPISpecification.openapi_schema = {}
@@ -59,9 +63,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         try:
             yield
         finally:
-            await accounts.close()
-            await kernel.limiter.counters.close()
-            await kernel.database.close()
+            await kernel.close()
 
     api = ConnexionMiddleware(
         nothing_behind,
@@ -95,7 +97,11 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
     passwords = Passwords(settings)
     accounts = Accounts(database, passwords, issuer, Cookies(settings.public_url), settings.confirm_email)
     signing_in = at_supabase if settings.auth_backend == "supabase" else here
-    gateways = {**signing_in(accounts, settings, clock), "mailer": mailer(settings, database)}
+    gateways = {
+        **signing_in(accounts, settings, clock),
+        **taking_payments(settings, database, clock),
+        "mailer": mailer(settings, database),
+    }
     return Kernel(
         settings=settings,
         clock=clock,
@@ -124,14 +130,31 @@ def at_supabase(plain: Accounts, settings: Settings, clock: Clock) -> dict[str, 
     return {"accounts": users, "oauth": oauth, "recovery": recovery}
 
 
+def taking_payments(settings: Settings, database: Database, clock: Clock) -> dict[str, Any]:
+    """Stripe, or where there is no account there the embedded one, reached by the same client over the same HTTP."""
+    if settings.stripe_api_key:
+        base, secrets = settings.stripe_api_base, settings.stripe_webhook_secrets
+        publishable = settings.stripe_publishable_key or None
+        return {"stripe": Stripe(settings.stripe_api_key, base, publishable, base or STRIPE, secrets, is_embedded=False)}
+    public_base = settings.public_url + embedded_stripe.PREFIX
+    base = settings.stripe_api_base or public_base
+    webhook = base.removesuffix(embedded_stripe.PREFIX) + "/api/v1/payments/webhooks/stripe/"
+    key = derived_key(settings.secret_key, "embedded-stripe")
+    played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
+    client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
+    return {"stripe": client, "embedded_stripe": played}
+
+
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:
     """The API, with what else the settings have this server play."""
-    settings = kernel.settings
-    if not settings.oauth_sandbox:
-        return api
-    key = derived_key(settings.secret_key, "oauth-sandbox")
-    sandbox = oauth_sandbox.Sandbox(settings.public_url + oauth_sandbox.PREFIX, key, kernel.database, kernel.clock)
-    return Beside({oauth_sandbox.PREFIX: sandbox}, api)
+    settings, apps = kernel.settings, {}
+    if played := kernel.gateways.get("embedded_stripe"):
+        apps[embedded_stripe.PREFIX] = played
+    if settings.oauth_sandbox:
+        key = derived_key(settings.secret_key, "oauth-sandbox")
+        url = settings.public_url + oauth_sandbox.PREFIX
+        apps[oauth_sandbox.PREFIX] = oauth_sandbox.Sandbox(url, key, kernel.database, kernel.clock)
+    return Beside(apps, api) if apps else api
 
 
 def registered(settings: Settings) -> dict[str, Registration]:

@@ -1,4 +1,4 @@
-"""The tasks that were given up: what the commands `tasks failed` and `tasks retry` do."""
+"""The tasks that were given up: what the commands `tasks failed|retry` and `webhooks failed|replay` do."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +14,26 @@ from unpuzzle_server.kernel.database import sqlalchemy_url
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.serving import ServeError
 
-LIST = text("SELECT id, name, attempts, failed_at, error, args FROM failed_tasks ORDER BY failed_at DESC, id")
+EVENTS = "payments.apply_event"
+LIST = text("""
+    SELECT id, name, attempts, failed_at, error, args FROM failed_tasks WHERE name = :name OR :name = ''
+     ORDER BY failed_at DESC, id
+""")
 # The dispatcher of a worker sends them; their attempts count anew.
 RETRY = text("""
     WITH again AS (DELETE FROM failed_tasks WHERE id = :id OR CAST(:id AS uuid) IS NULL RETURNING *)
     INSERT INTO tasks (id, name, args, state, due_at, sends, error, created_at)
     SELECT id, name, args, 'waiting', clock_timestamp(), 0, error, created_at FROM again
+""")
+# An event is followed by a new task, whether an earlier one was given up or has done it.
+REPLAY = text("""
+    WITH given_up AS (
+        DELETE FROM failed_tasks f USING stripe_events e
+         WHERE f.name = :name AND f.args->>'event_id' = e.id AND (e.id = :event OR CAST(:event AS text) IS NULL) RETURNING e.id
+    ), wanted AS (SELECT id FROM given_up UNION SELECT id FROM stripe_events WHERE id = :event)
+    INSERT INTO tasks (id, name, args, state, due_at, sends, created_at)
+    SELECT gen_random_uuid(), :name, jsonb_build_object('event_id', id), 'waiting', clock_timestamp(), 0, clock_timestamp()
+      FROM wanted
 """)
 
 
@@ -34,10 +48,11 @@ def connection(data_dir: Path, settings: Settings) -> Iterator[Connection]:
             engine.dispose()
 
 
-def listed(data_dir: Path, settings: Settings) -> str:
+def listed(data_dir: Path, settings: Settings, name: str = "") -> str:
+    """All of them, or those of one name."""
     with connection(data_dir, settings) as owner:
-        rows = owner.execute(LIST).all()
-    return _table(rows) if rows else "No task was given up."
+        rows = owner.execute(LIST, {"name": name}).all()
+    return _table(rows) if rows else "No event was given up." if name else "No task was given up."
 
 
 def retry(data_dir: Path, settings: Settings, task_id: str | None) -> str:
@@ -48,6 +63,15 @@ def retry(data_dir: Path, settings: Settings, task_id: str | None) -> str:
     if wanted and not count:
         raise ServeError(f"No task {wanted} was given up: see `unpuzzle-server tasks failed`.")
     return f"{count} task{'' if count == 1 else 's'} will be done by the workers."
+
+
+def replay(data_dir: Path, settings: Settings, event_id: str | None) -> str:
+    """Has one event followed again, or all that were given up; answers a sentence on what was done."""
+    with connection(data_dir, settings) as owner:
+        count = owner.execute(REPLAY, {"name": EVENTS, "event": event_id}).rowcount
+    if event_id and not count:
+        raise ServeError(f"Stripe has sent no event {event_id}.")
+    return f"{count} event{'' if count == 1 else 's'} will be followed by the workers."
 
 
 def _id(written: str) -> UUID:

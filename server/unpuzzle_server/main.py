@@ -18,6 +18,10 @@ app.add_typer(admin_app, name="admin")
 outbox_app = typer.Typer(help="Mail that is kept because no SMTP_URL is set.", no_args_is_help=True)
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(tasks_app, name="tasks")
+payments_app = typer.Typer(help="Payments, held against Stripe's books.", no_args_is_help=True)
+app.add_typer(payments_app, name="payments")
+webhooks_app = typer.Typer(help="Stripe's events that could not be followed.", no_args_is_help=True)
+app.add_typer(webhooks_app, name="webhooks")
 
 DataDir = Annotated[
     Path,
@@ -163,6 +167,47 @@ def retry_tasks(
     settings = _settings(database_url)
     with PlainErrors():
         print(deadletters.retry(data_dir.expanduser().resolve(), settings, task_id or None))
+
+
+@payments_app.command("reconcile")
+def reconcile_payments(
+    days: Annotated[int, typer.Option(help="How far back to look.", min=1)] = 2,
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Ask Stripe how every payment stands, and mend what a missed webhook has left; workers do so by themselves."""
+    from unpuzzle_server import reconciling
+
+    settings = _settings(database_url)
+    with PlainErrors():
+        print(reconciling.reconcile(data_dir.expanduser().resolve(), settings, days))
+
+
+@webhooks_app.command("failed")
+def failed_events(data_dir: DataDir = default_data_dir(), database_url: DatabaseUrl = "") -> None:  # noqa: B008 - as above
+    """List the events that were given up, the latest first."""
+    from unpuzzle_server import deadletters
+
+    settings = _settings(database_url)
+    with PlainErrors():
+        print(deadletters.listed(data_dir.expanduser().resolve(), settings, deadletters.EVENTS))
+
+
+@webhooks_app.command("replay")
+def replay_events(
+    event_id: Annotated[str, typer.Argument(metavar="ID", help="The id at Stripe, evt_….", show_default=False)] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every event that was given up.")] = False,
+    data_dir: DataDir = default_data_dir(),  # noqa: B008 - as above
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Have the workers follow an event again, given up or not, or all that were given up."""
+    from unpuzzle_server import deadletters
+
+    if bool(event_id) == every:
+        raise typer.BadParameter("give the id of an event, or --all", param_hint="ID")
+    settings = _settings(database_url)
+    with PlainErrors():
+        print(deadletters.replay(data_dir.expanduser().resolve(), settings, event_id or None))
 
 
 def _settings(database_url: str):  # type: ignore[no-untyped-def]  # imported late: --help needs none of it

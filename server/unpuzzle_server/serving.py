@@ -24,6 +24,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from unpuzzle_server.app import create_app
 from unpuzzle_server.auth.oauth.providers import registrations
 from unpuzzle_server.companion import Companion
+from unpuzzle_server.embedded_stripe.app import PREFIX as EMBEDDED_STRIPE
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, end_with, running_url
 from unpuzzle_server.kernel.protocol import EnvelopedHTTP
@@ -66,7 +67,7 @@ def serve(options: Options, settings: Settings) -> None:
     listener = listen(options.host, options.port)
     with database(options, settings) as ready:
         public_url = ready.public_url if "PUBLIC_URL" in os.environ else _url(options.host, listener)
-        _hand_to_web_processes(replace(ready, public_url=public_url))
+        _hand_to_web_processes(replace(ready, public_url=public_url), _url(options.host, listener))
         companion = Companion(ready)
         threading.Thread(target=_attend, args=(options, companion, _url(options.host, listener)), daemon=True).start()
         try:
@@ -178,7 +179,7 @@ def kept_secret(data_dir: Path) -> str:
         raise ServeError(f"Can't keep the signing key in {path}: {error.strerror}. Choose another --data-dir.") from None
 
 
-def _hand_to_web_processes(settings: Settings) -> None:
+def _hand_to_web_processes(settings: Settings, listens_at: str) -> None:
     """Each web process reads its settings from the environment, as it would on a machine of its own."""
     os.environ |= {
         "DATABASE_APP_URL": settings.database_app_url,
@@ -188,6 +189,8 @@ def _hand_to_web_processes(settings: Settings) -> None:
         "OAUTH_SANDBOX": str(settings.oauth_sandbox).lower(),
         SUPERVISOR: str(os.getpid()),
     }
+    if not settings.stripe_api_key and not settings.stripe_api_base:  # this machine may not reach itself by its public name
+        os.environ["STRIPE_API_BASE"] = listens_at + EMBEDDED_STRIPE
     for name in ("DATABASE_URL", "DATABASE_WORKER_URL"):
         os.environ.pop(name, None)  # the owner's role and the workers' are not theirs
 

@@ -127,7 +127,7 @@ class Worker:
     async def _end(self, care: asyncio.Task[None]) -> None:
         care.cancel()
         await asyncio.wait([care])
-        await self.kernel.database.close()
+        await self.kernel.close()
 
     def _await(self, act: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(act, self.loop).result()

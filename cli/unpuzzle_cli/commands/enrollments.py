@@ -14,7 +14,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "enroll",
     cls=Command,
-    epilog="Example: unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, NOT_CONFIGURED, CONFLICT.",
+    epilog="Example: unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS, COUPON_INVALID, CONFLICT.",
 )
 def enroll_command(
     context: typer.Context,
@@ -45,7 +45,9 @@ def enroll_command(
     """Enrol in a course.
 
     Enrols the caller in a published course. Free courses need no body; a course with a price needs a payment
-    method. However often and from however many places it is sent at once, one enrolment comes of it.
+    method, unless a coupon pays all of it. However often and from however many places it is sent at once, one
+    enrolment comes of it, and one charge. Without a method, or when the holder of the card has to authenticate,
+    the error carries the `payment_id` and the `client_secret` to go on with.
     """
     call(
         context,

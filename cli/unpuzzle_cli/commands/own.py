@@ -1,5 +1,6 @@
 """Commands and aliases that are not operations of the contract, and the operations written by hand; all stand here."""
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -175,9 +176,50 @@ def completion(
     console.say(get_completion_script(prog_name="unpuzzle", complete_var="_UNPUZZLE_COMPLETE", shell=shell))
 
 
+FOLLOWED_SECONDS = 2
+AT_ITS_END = {"succeeded", "partially_refunded", "refunded", "failed", "canceled"}
+"""How a payment ends."""
+
+
+def watch(
+    context: typer.Context,
+    payment_id: Annotated[str, typer.Argument(help="The payment, pay_… or pi_….", show_default=False)],
+    timeout: Annotated[int, typer.Option(help="Seconds to wait at most.", min=1)] = 600,
+) -> None:
+    """Follow a payment to its end, a line for each change.
+
+    It ends with 0 when the payment has succeeded, with 1 when it has failed, was cancelled, or takes too long.
+    """
+    until, told = time.monotonic() + timeout, ""
+    with Choice.of(context).client() as client:
+        while True:
+            payment = client.payments.get_intent(payment_id)
+            if payment.status != told:
+                told = payment.status
+                console.say(f"{payment.payment_id}\t{told}\t{show.cell(payment.amount, people=False)} {payment.currency}")
+                if payment.next_action_url:
+                    console.talk(f"The holder of the card authenticates here: {payment.next_action_url}")
+            if told in AT_ITS_END:
+                break
+            if time.monotonic() > until:
+                raise CommandError(f"The payment is still {told}.", f"Go on: unpuzzle payments watch {payment_id}")
+            time.sleep(FOLLOWED_SECONDS)
+    if told == "failed":
+        hint = f"Try another card: unpuzzle payments confirm-intent {payment_id} --payment-method-id pm_…"
+        raise CommandError(f"The payment has failed: {payment.decline_code or 'no reason was given'}.", hint)
+    if told == "canceled":
+        raise CommandError("The payment was cancelled.", "Begin anew: unpuzzle payments create-intent")
+
+
 CONTRACT: dict[str, Callable[..., None]] = {"auth.sign_in": sign_in, "auth.sign_out": sign_out}
 """Operations whose commands are written here, since they keep or forget the session."""
-EXTRAS: dict[str, Callable[..., None]] = {"auth.login": sign_in, "auth.logout": sign_out, "auth.status": status, "auth.token": token}
+EXTRAS: dict[str, Callable[..., None]] = {
+    "auth.login": sign_in,
+    "auth.logout": sign_out,
+    "auth.status": status,
+    "auth.token": token,
+    "payments.watch": watch,
+}
 """Aliases, and commands that are not operations."""
 
 

@@ -7,6 +7,7 @@ TAGS = {
     "content": "Sections and lessons of a course, for its instructor.",
     "enrollments": "Taking a course, and leaving it.",
     "learning": "What a learner does in a course, and how far they are.",
+    "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
     "notifications": "What has happened that concerns you.",
     "reflections": "A learner's own notes on the moments where they got stuck.",
 }

@@ -1,6 +1,7 @@
 """What was sent is what is there: a change answers the fields that it was given."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from string import whitespace
 from typing import Any
 
@@ -12,6 +13,8 @@ NORMALISED = {
     "in safe HTML": lambda sent, answered: answered == safe_html(sent),
     "in lower case": lambda sent, answered: answered == sent.lower(),
     "each is kept once": lambda sent, answered: answered == [*dict.fromkeys(sent)],
+    "in UTC": lambda sent, answered: datetime.fromisoformat(answered) == datetime.fromisoformat(sent),
+    "less what a coupon takes off": lambda sent, answered: 0 <= answered <= sent,
     "a place past the end is the end": lambda sent, answered: 1 <= answered <= sent,
 }
 """Words in the contract's description of a field, and what they let the server make of it."""

@@ -11,9 +11,19 @@ NUMBERS = {"integer", "number"}
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 FORMATS = {"_at": "date-time", "_timestamp": "date-time", "_url": "uri", "_next": "uri", "_previous": "uri", "_id": "uuid"}
 # Made by Stripe or by the caller.
-OPAQUE = {"payment_id", "payment_method_id", "request_id", "AuthEvent.id"}
+OPAQUE = {
+    "payment_id",
+    "payment_intent_id",
+    "payment_method_id",
+    "refund_id",
+    "request_id",
+    "AuthEvent.id",
+    "StripeEvent.id",
+    "StripeEvent.data.object.id",
+}
 # These alone may be missing from an answer.
-SOMETIMES = {"Error.details", "Error.retry_after"}
+OF_A_PAYMENT = {f"Error.{name}" for name in ("payment_id", "client_secret", "status", "decline_code", "next_action_url")}
+SOMETIMES = {"Error.details", "Error.retry_after", *OF_A_PAYMENT}
 # The error envelope is ours for good; other answers may grow.
 CLOSED = {"ErrorEnvelope", "Error", "ErrorDetail"}
 # The contract describes itself only this far.

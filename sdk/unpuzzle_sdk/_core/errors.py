@@ -184,7 +184,40 @@ class AuthenticationError(APIStatusError):
 
 
 class PaymentRequiredError(APIStatusError):
-    """402: something has to be paid first, or the payment failed."""
+    """402: something has to be paid first, or the payment failed.
+
+    What to go on with is None where the API did not say it. `str` and `repr` leave the `client_secret` out.
+    """
+
+    @property
+    def payment_id(self) -> str | None:
+        """The payment, for `client.payments.confirm_intent`."""
+        return self._told("payment_id")
+
+    @property
+    def client_secret(self) -> str | None:
+        """What Stripe's own library takes in a page or an app."""
+        return self._told("client_secret")
+
+    @property
+    def payment_status(self) -> str | None:
+        """How the payment stands, such as `requires_action`."""
+        return self._told("status")
+
+    @property
+    def next_action_url(self) -> str | None:
+        """Where the holder of the card authenticates."""
+        return self._told("next_action_url")
+
+    @property
+    def decline_code(self) -> str | None:
+        """Why a card was declined, such as `insufficient_funds`."""
+        return self._told("decline_code")
+
+    def _told(self, name: str) -> str | None:
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        found = error.get(name) if isinstance(error, dict) else None
+        return found if isinstance(found, str) else None
 
 
 class PermissionDeniedError(APIStatusError):

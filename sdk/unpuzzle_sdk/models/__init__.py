@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .coupon import Coupon
+    from .coupon_create import CouponCreate
+    from .coupon_page import CouponPage
+    from .coupon_quote import CouponQuote
+    from .coupon_update import CouponUpdate
+    from .coupon_validate import CouponValidate
     from .course import Course
     from .course_category import CourseCategory
     from .course_create import CourseCreate
@@ -50,6 +56,7 @@ if TYPE_CHECKING:
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
+    from .discount import Discount
     from .email_address import EmailAddress
     from .email_change import EmailChange
     from .enroll_request import EnrollRequest
@@ -113,8 +120,20 @@ if TYPE_CHECKING:
     from .own_course_result import OwnCourseResult
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
+    from .paid_course import PaidCourse
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
+    from .payment import Payment
+    from .payment_config import PaymentConfig
+    from .payment_confirm import PaymentConfirm
+    from .payment_confirmation import PaymentConfirmation
+    from .payment_confirmation_enrollment import PaymentConfirmationEnrollment
+    from .payment_intent import PaymentIntent
+    from .payment_intent_create import PaymentIntentCreate
+    from .payment_intent_create_metadata import PaymentIntentCreateMetadata
+    from .payment_intent_create_payment_method import PaymentIntentCreatePaymentMethod
+    from .payment_page import PaymentPage
+    from .payment_status import PaymentStatus
     from .plan import Plan
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
@@ -124,6 +143,7 @@ if TYPE_CHECKING:
     from .progress_status import ProgressStatus
     from .readiness import Readiness
     from .readiness_problem import ReadinessProblem
+    from .receipt import Receipt
     from .reflection import Reflection
     from .reflection_create import ReflectionCreate
     from .reflection_create_type import ReflectionCreateType
@@ -137,6 +157,10 @@ if TYPE_CHECKING:
     from .reflection_update_visibility import ReflectionUpdateVisibility
     from .reflection_visibility import ReflectionVisibility
     from .refresh_request import RefreshRequest
+    from .refund import Refund
+    from .refund_create import RefundCreate
+    from .refund_create_reason import RefundCreateReason
+    from .refund_status import RefundStatus
     from .review import Review
     from .review_create import ReviewCreate
     from .review_page import ReviewPage
@@ -160,6 +184,11 @@ if TYPE_CHECKING:
     from .sign_up import SignUp
     from .sign_up_metadata import SignUpMetadata
     from .sort_order import SortOrder
+    from .spent import Spent
+    from .stripe_event import StripeEvent
+    from .stripe_event_data import StripeEventData
+    from .stripe_event_data_object import StripeEventDataObject
+    from .stripe_event_received import StripeEventReceived
     from .student_course import StudentCourse
     from .student_course_course import StudentCourseCourse
     from .student_course_page import StudentCoursePage
@@ -196,6 +225,12 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "Coupon": ".coupon",
+    "CouponCreate": ".coupon_create",
+    "CouponPage": ".coupon_page",
+    "CouponQuote": ".coupon_quote",
+    "CouponUpdate": ".coupon_update",
+    "CouponValidate": ".coupon_validate",
     "Course": ".course",
     "CourseCategory": ".course_category",
     "CourseCreate": ".course_create",
@@ -216,6 +251,7 @@ _MODULES = {
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
+    "Discount": ".discount",
     "EmailAddress": ".email_address",
     "EmailChange": ".email_change",
     "EnrollRequest": ".enroll_request",
@@ -279,8 +315,20 @@ _MODULES = {
     "OwnCourseResult": ".own_course_result",
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
+    "PaidCourse": ".paid_course",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
+    "Payment": ".payment",
+    "PaymentConfig": ".payment_config",
+    "PaymentConfirm": ".payment_confirm",
+    "PaymentConfirmation": ".payment_confirmation",
+    "PaymentConfirmationEnrollment": ".payment_confirmation_enrollment",
+    "PaymentIntent": ".payment_intent",
+    "PaymentIntentCreate": ".payment_intent_create",
+    "PaymentIntentCreateMetadata": ".payment_intent_create_metadata",
+    "PaymentIntentCreatePaymentMethod": ".payment_intent_create_payment_method",
+    "PaymentPage": ".payment_page",
+    "PaymentStatus": ".payment_status",
     "Plan": ".plan",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
@@ -290,6 +338,7 @@ _MODULES = {
     "ProgressStatus": ".progress_status",
     "Readiness": ".readiness",
     "ReadinessProblem": ".readiness_problem",
+    "Receipt": ".receipt",
     "Reflection": ".reflection",
     "ReflectionCreate": ".reflection_create",
     "ReflectionCreateType": ".reflection_create_type",
@@ -303,6 +352,10 @@ _MODULES = {
     "ReflectionUpdateVisibility": ".reflection_update_visibility",
     "ReflectionVisibility": ".reflection_visibility",
     "RefreshRequest": ".refresh_request",
+    "Refund": ".refund",
+    "RefundCreate": ".refund_create",
+    "RefundCreateReason": ".refund_create_reason",
+    "RefundStatus": ".refund_status",
     "Review": ".review",
     "ReviewCreate": ".review_create",
     "ReviewPage": ".review_page",
@@ -326,6 +379,11 @@ _MODULES = {
     "SignUp": ".sign_up",
     "SignUpMetadata": ".sign_up_metadata",
     "SortOrder": ".sort_order",
+    "Spent": ".spent",
+    "StripeEvent": ".stripe_event",
+    "StripeEventData": ".stripe_event_data",
+    "StripeEventDataObject": ".stripe_event_data_object",
+    "StripeEventReceived": ".stripe_event_received",
     "StudentCourse": ".student_course",
     "StudentCourseCourse": ".student_course_course",
     "StudentCoursePage": ".student_course_page",
@@ -363,6 +421,12 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "Coupon",
+    "CouponCreate",
+    "CouponPage",
+    "CouponQuote",
+    "CouponUpdate",
+    "CouponValidate",
     "Course",
     "CourseCategory",
     "CourseCreate",
@@ -383,6 +447,7 @@ __all__ = [
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
+    "Discount",
     "EmailAddress",
     "EmailChange",
     "EnrollRequest",
@@ -446,8 +511,20 @@ __all__ = [
     "OwnCourseResult",
     "OwnCourseSort",
     "OwnCourseSummary",
+    "PaidCourse",
     "PasswordChange",
     "PasswordReset",
+    "Payment",
+    "PaymentConfig",
+    "PaymentConfirm",
+    "PaymentConfirmation",
+    "PaymentConfirmationEnrollment",
+    "PaymentIntent",
+    "PaymentIntentCreate",
+    "PaymentIntentCreateMetadata",
+    "PaymentIntentCreatePaymentMethod",
+    "PaymentPage",
+    "PaymentStatus",
     "Plan",
     "Preferences",
     "PreferencesUpdate",
@@ -457,6 +534,7 @@ __all__ = [
     "ProgressStatus",
     "Readiness",
     "ReadinessProblem",
+    "Receipt",
     "Reflection",
     "ReflectionCreate",
     "ReflectionCreateType",
@@ -470,6 +548,10 @@ __all__ = [
     "ReflectionUpdateVisibility",
     "ReflectionVisibility",
     "RefreshRequest",
+    "Refund",
+    "RefundCreate",
+    "RefundCreateReason",
+    "RefundStatus",
     "Review",
     "ReviewCreate",
     "ReviewPage",
@@ -493,6 +575,11 @@ __all__ = [
     "SignUp",
     "SignUpMetadata",
     "SortOrder",
+    "Spent",
+    "StripeEvent",
+    "StripeEventData",
+    "StripeEventDataObject",
+    "StripeEventReceived",
     "StudentCourse",
     "StudentCourseCourse",
     "StudentCoursePage",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .. import models
 from .._core import codec
@@ -24,12 +24,22 @@ class Error(Model):
         message: What went wrong, for people.
         details: Every problem, where there may be several.
         retry_after: In how many seconds to try again, with 429 and 503.
+        payment_id: The payment to go on with, with 402.
+        client_secret: For Stripe's library in a page or an app, with 402.
+        status: How the payment stands, with 402.
+        decline_code: Why a card was declined, with 402.
+        next_action_url: Where the person authenticates, with 402.
     """
 
     code: models.ErrorCode
     message: str
     details: list[models.ErrorDetail] | Unset = UNSET
     retry_after: int | Unset = UNSET
+    payment_id: str | Unset = UNSET
+    client_secret: str | Unset = field(default=UNSET, repr=False)
+    status: str | Unset = UNSET
+    decline_code: str | Unset = UNSET
+    next_action_url: str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""
@@ -40,6 +50,11 @@ class Error(Model):
                 "message": self.message,
                 "details": self.details,
                 "retry_after": self.retry_after,
+                "payment_id": self.payment_id,
+                "client_secret": self.client_secret,
+                "status": self.status,
+                "decline_code": self.decline_code,
+                "next_action_url": self.next_action_url,
             }
         )
 
@@ -52,6 +67,11 @@ class Error(Model):
             message=fields.pop("message"),
             details=codec.maybe(codec.list_of(models.ErrorDetail.from_dict), fields.pop("details", UNSET)),
             retry_after=fields.pop("retry_after", UNSET),
+            payment_id=fields.pop("payment_id", UNSET),
+            client_secret=fields.pop("client_secret", UNSET),
+            status=fields.pop("status", UNSET),
+            decline_code=fields.pop("decline_code", UNSET),
+            next_action_url=fields.pop("next_action_url", UNSET),
         )
         result.additional_properties = fields
         return result

@@ -33,7 +33,9 @@ class Enrollments:
         """Enrol in a course.
 
         Enrols the caller in a published course. Free courses need no body; a course with a price needs a payment
-        method. However often and from however many places it is sent at once, one enrolment comes of it.
+        method, unless a coupon pays all of it. However often and from however many places it is sent at once, one
+        enrolment comes of it, and one charge. Without a method, or when the holder of the card has to authenticate,
+        the error carries the `payment_id` and the `client_secret` to go on with.
 
         Args:
             course_id: The id of the course, or its slug.
@@ -47,7 +49,9 @@ class Enrollments:
             errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
             errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.PaymentFailed: `PAYMENT_FAILED`.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.CouponInvalid: `COUPON_INVALID`.
             errors.Conflict: `CONFLICT`.
         """
         return self._client.call(
@@ -187,7 +191,9 @@ class AsyncEnrollments:
         """Enrol in a course.
 
         Enrols the caller in a published course. Free courses need no body; a course with a price needs a payment
-        method. However often and from however many places it is sent at once, one enrolment comes of it.
+        method, unless a coupon pays all of it. However often and from however many places it is sent at once, one
+        enrolment comes of it, and one charge. Without a method, or when the holder of the card has to authenticate,
+        the error carries the `payment_id` and the `client_secret` to go on with.
 
         Args:
             course_id: The id of the course, or its slug.
@@ -201,7 +207,9 @@ class AsyncEnrollments:
             errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
             errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.PaymentFailed: `PAYMENT_FAILED`.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.CouponInvalid: `COUPON_INVALID`.
             errors.Conflict: `CONFLICT`.
         """
         return await self._client.call(

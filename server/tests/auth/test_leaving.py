@@ -45,6 +45,9 @@ class Life:
         post(f"/api/v1/courses/{self.course['id']}/enroll/")
         put(f"/api/v1/student/lessons/{lesson['id']}/progress/", json={"watched": [{"start": 0, "end": 100}]})
         post(f"/api/v1/student/courses/{self.course['id']}/review/", json={"rating": 5, "comment": self.word})
+        priced = teacher.published_course(price=20)
+        post("/api/v1/payments/intents/", json={"course_id": priced["id"], "metadata": {"note": self.word}})
+        self.server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", self.person.id, self.word)
         body = {"lesson_id": lesson["id"], "content": self.word, "tags": [self.word]}
         post("/api/v1/reflections/", json=body, headers={"Idempotency-Key": self.word})
         api.post("/api/v1/auth/password/reset/", json={"email": self.person.email})

@@ -43,6 +43,10 @@ PERSONAL_TABLES = """
      WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
 """
 BE = "SELECT set_config('app.user_id', %s, true), set_config('app.roles', %s, true)"
+PAID = """
+    INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
+    SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
+"""
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -90,6 +94,8 @@ def world(server: Server) -> Iterator[World]:
         link = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at) VALUES ('x', %s, 'email', 'x', now())"
         server.sql(link, owner.id)
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
+        server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
+        server.sql(PAID, owner.id, course["id"])
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}

@@ -114,6 +114,8 @@ def test_secrets_are_not_shown() -> None:
         "SUPABASE_JWT_SECRET",
         "AUTH_WEBHOOK_SECRETS",
         "OAUTH_PROVIDERS",
+        "STRIPE_API_KEY",
+        "STRIPE_WEBHOOK_SECRETS",
     }
     assert {item.name.upper() for item in fields(Settings) if not item.repr} == secret
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))

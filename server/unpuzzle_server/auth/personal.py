@@ -18,6 +18,8 @@ EXPORTED = {
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
+    "payments": "SELECT * FROM payments WHERE user_id = :user",
+    "coupons": "SELECT * FROM coupons WHERE user_id = :user",
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
     "notifications": "SELECT * FROM notifications WHERE user_id = :user",
@@ -33,6 +35,7 @@ NOT_EXPORTED = {
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
+    "refunds": "what was given back stands with each payment",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
 
@@ -40,10 +43,11 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
+        "coupons",
         "tasks", "failed_tasks", "rate_limits",
     ],
-    "without a name": ["users", "reviews"],
-    "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts"],
+    "without a name": ["users", "reviews", "payments"],
+    "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts", "refunds"],
 }  # fmt: skip
 
 NOBODYS = {
@@ -54,6 +58,7 @@ NOBODYS = {
     "oauth_sandbox_grants": "what was typed into the sandbox, for ten minutes",
     "supabase_gone": "ids that mean nothing any more",
     "auth_webhook_events": "ids of events, for a month",
+    "stripe_events": "ids of events and of payments",
     "oauth_attempts": "digests, for ten minutes",
     "periodic_tasks": "when something comes round",
     "task_message": "how a message to a worker looks",

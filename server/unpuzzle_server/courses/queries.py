@@ -195,3 +195,10 @@ def named(id_or_slug: str) -> dict[str, Any]:
     """The values by which a statement finds a course, by its id or its slug."""
     course_id = as_uuid(id_or_slug)
     return {"course": course_id, "slug": None if course_id else id_or_slug}
+
+
+OFFER = text("""
+    SELECT o.*, CAST(o.price * power(10::numeric, app.decimals(o.currency)) AS bigint) AS price_minor
+      FROM app.find_offer(:course, :slug) o
+""")
+TAKES = text("SELECT app.takes_course(:course)")

@@ -118,7 +118,7 @@ async def delete(tx: Transaction, course_id: str, if_match: str | None) -> None:
     try:
         await tx.execute(queries.DELETE, course=course_id)
     except IntegrityError:
-        raise Problem("CONFLICT", "Learners are enrolled in this course: archive it instead.") from None
+        raise Problem("CONFLICT", "Learners have taken this course or paid for it: archive it instead.") from None
 
 
 async def publish(tx: Transaction, course_id: str, if_match: str | None) -> Row[Any]:
@@ -222,6 +222,18 @@ async def _minor_units(tx: Transaction, price: float | None, currency: str) -> i
     if scaled != scaled.to_integral_value(ROUND_DOWN):
         raise Problem("PRICE_INVALID", f"A price in {currency} has at most {decimals} decimals.")
     return int(scaled)
+
+
+async def find_offer(tx: Transaction, id_or_slug: str) -> Row[Any]:
+    """A published course that the caller could take."""
+    offer = await tx.row(queries.OFFER, **queries.named(id_or_slug))
+    if offer is None:
+        raise course_not_found()
+    if offer.status != "published":
+        raise Problem("COURSE_NOT_PUBLISHED", "This course is not published.")
+    if offer.instructor_id == tx.user.user_id:
+        raise Problem("CONFLICT", "This is your own course.")
+    return offer
 
 
 def _refusal(error: IntegrityError) -> Exception:

@@ -4,22 +4,13 @@ from typing import Any
 
 from unpuzzle_server.enrollments import service
 from unpuzzle_server.kernel.answers import Result
-from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
 
 
 async def enroll(tx: Transaction, course_id: str, body: dict[str, Any]) -> Result:
-    enrollment = await service.enroll(tx, course_id, body)
-    answer = {
-        "enrollment_id": str(enrollment.id),
-        "course_id": str(enrollment.course_id),
-        "user_id": str(enrollment.user_id),
-        "enrolled_at": rfc3339(enrollment.enrolled_at),
-        "payment": None,
-        "message": "Successfully enrolled in course",
-    }
-    return Result(answer, location=f"/api/v1/enrollments/{enrollment.id}/")
+    taken = await service.enroll(tx, course_id, body)
+    return service.created(taken.id, taken.course_id, taken.user_id, taken.enrolled_at, None)
 
 
 async def unenroll(tx: Transaction, course_id: str, if_match: str | None) -> Result:

@@ -4,8 +4,10 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
-OFFER = text("SELECT * FROM app.find_offer(:course, :slug)")
-TAKES = text("SELECT app.takes_course(:course)")
+PAID = text("""
+    SELECT EXISTS (SELECT FROM payments WHERE user_id = :user AND course_id = :course
+                                              AND status IN ('succeeded', 'partially_refunded'))
+""")
 # The unique key decides between two enrolments at once; whoever left may come back, and goes on where they stopped.
 ENROLL = text("""
     INSERT INTO enrollments AS e (user_id, course_id) VALUES (:user, :course)

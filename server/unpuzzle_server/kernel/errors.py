@@ -26,13 +26,16 @@ class Problem(Exception):
         details: Sequence[Mapping[str, str]] = (),
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
+        """`about` is what else the error carries, by the names of the spec's `Error`."""
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.status = statuses()[code]
         self.details = details
         self.retry_after = retry_after
+        self.about = dict(about or {})
         self.headers = dict(headers or {})
         if self.status == 401:
             self.headers.setdefault("WWW-Authenticate", 'Bearer realm="unpuzzle"')
@@ -46,7 +49,7 @@ class Problem(Exception):
             error["details"] = list(self.details)
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after
-        return error
+        return error | self.about
 
 
 def not_found(what: str) -> Problem:

@@ -57,5 +57,5 @@ def configure(settings: Settings) -> None:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     handler.setFormatter(JSONLines() if as_json else Text("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    for talkative in ("connexion", "alembic", "celery", "kombu", "pgmq", "uvicorn"):
+    for talkative in ("connexion", "alembic", "celery", "httpx", "httpx2", "kombu", "pgmq", "stripe", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -52,6 +53,13 @@ class Kernel:
     gateways: dict[str, Any]
     """The domains' own services, by name."""
 
+    async def close(self) -> None:
+        """Ends every connection that was opened on the way."""
+        for gateway in ("accounts", "stripe"):
+            await self.gateways[gateway].close()
+        await self.limiter.counters.close()
+        await self.database.close()
+
 
 @dataclass(frozen=True)
 class Context:
@@ -68,6 +76,18 @@ class Context:
 
     def transaction(self) -> Any:
         return self.kernel.database.transaction(self.exchange.identity)
+
+
+class Outside(Exception):
+    """Raised by a handler that runs in `tx` where it can't go on within: something slow comes first.
+
+    Its transaction is rolled back, `step` is done outside of any, and what it returns is the handler's last transaction. An
+    `Idempotency-Key` stands for that one.
+    """
+
+    def __init__(self, step: Callable[[Context], Awaitable[Callable[[Transaction], Awaitable[Returned]]]]) -> None:
+        super().__init__()
+        self.step = step
 
 
 class ContractBroken(Exception):
@@ -130,32 +150,39 @@ class BoundOperation:
         try:
             if self.runs_in == "ctx":
                 return self._answer(exchange, arguments, await self.handler(Context(exchange, self.kernel), **arguments))
-            return await self._retried(exchange, arguments)
+            return await self._with_steps_outside(exchange, arguments)
         except Problem as problem:
             self._check_declared(problem)
             raise
 
-    async def _retried(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+    async def _with_steps_outside(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+        try:
+            return await self._retried(exchange, arguments, partial(self.handler, **arguments))
+        except Outside as outside:
+            last = await outside.step(Context(exchange, self.kernel))
+        return await self._retried(exchange, arguments, last)
+
+    async def _retried(self, exchange: Exchange, arguments: dict[str, Any], work: Handler) -> Answer:
         """Runs the handler's transaction, again where PostgreSQL asks for that."""
         for attempt in range(1, ATTEMPTS):
             try:
-                return await self._in_transaction(exchange, arguments)
+                return await self._in_transaction(exchange, arguments, work)
             except DBAPIError as error:
                 if not database.asks_to_retry(error):
                     raise
                 await database.pause(attempt)
-        return await self._in_transaction(exchange, arguments)
+        return await self._in_transaction(exchange, arguments, work)
 
-    async def _in_transaction(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+    async def _in_transaction(self, exchange: Exchange, arguments: dict[str, Any], work: Handler) -> Answer:
         key = exchange.headers.get("idempotency-key") if self.stored else None
         async with self._transaction(exchange) as tx:
             if key is None:
-                return self._answer(exchange, arguments, await self.handler(tx, **arguments))
+                return self._answer(exchange, arguments, await work(tx))
             mark = idempotency.fingerprint({**arguments, **exchange.path_params})
             stored = await idempotency.recall(tx, self.operation.id, key, mark)
             if stored is not None:
                 return stored
-            answer = self._answer(exchange, arguments, await self.handler(tx, **arguments))
+            answer = self._answer(exchange, arguments, await work(tx))
             await idempotency.remember(tx, self.operation.id, key, mark, answer)
             return answer
 

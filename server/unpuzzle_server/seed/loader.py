@@ -66,6 +66,12 @@ STATEMENTS = {
     "enrollments": f"""INSERT INTO enrollments (id, user_id, course_id, enrolled_at, updated_at, last_accessed_at)
         SELECT :id, :user_id, :course_id, :enrolled_at, :enrolled_at, CAST(:last_accessed_at AS timestamptz)
          WHERE {SINCE.format("enrolled_at")}""",
+    # Paid before there was a Stripe to say so: they stand in the history, and can't be refunded.
+    "payments": """INSERT INTO payments (id, user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at,
+            created_at, updated_at)
+        SELECT :id, :user_id, c.id, c.instructor_id, c.title, c.price_minor, c.currency, 'succeeded', :paid_at,
+               :paid_at, :paid_at
+          FROM courses c WHERE c.id = :course_id""",
     "completions": f"""UPDATE enrollments SET status = 'completed', completed_at = :completed_at
          WHERE id = :id AND {SINCE.format("completed_at")}""",
     "added_lessons": LESSON,
@@ -224,6 +230,8 @@ def _add_learner(tables: dict[str, Rows], course: Row, learner: int, published: 
     study = Study.of(learner, len(tables["courses"]), lessons, enrolled, now, reviewed=reviewed)
     row = {"id": demo_id("enrollment", f"{course_id}:{learner}"), "user_id": user_id, "course_id": course_id}
     tables["enrollments"].append({**row, "enrolled_at": enrolled, "last_accessed_at": study.last_accessed_at})
+    if Decimal(course["price"]):
+        tables["payments"].append({**row, "id": demo_id("payment", f"{course_id}:{learner}"), "paid_at": enrolled})
     tables["lesson_progress"] += [{**progress, "user_id": user_id} for progress in study.progress()]
     if study.is_completed:
         tables["completions"].append({"id": row["id"], "completed_at": study.last_accessed_at})

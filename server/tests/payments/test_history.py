@@ -1,0 +1,65 @@
+"""What was paid: the list, its sums, and receipts."""
+
+from shop import HISTORY, VISA, confirm, coupon, enroll, intent
+
+from harness import Api, Person, code_of
+
+
+def test_the_history_is_ones_own_and_newest_first(api: Api, instructor: Person, learner: Person) -> None:
+    courses = [instructor.published_course(price=price) for price in (10, 20.5)]
+    for course in courses:
+        enroll(learner, course, **VISA)
+    enroll(api.sign_up(), courses[0], **VISA)
+    page = learner.get(HISTORY).json()
+    assert (page["count"], page["total_spent"], page["total_spent_by_currency"]) == (
+        2,
+        30.5,
+        [{"currency": "USD", "amount": 30.5}],
+    )
+    newest = page["results"][0]
+    assert (newest["amount"], newest["description"]) == (20.5, f"Course: {courses[1]['title']}")
+    assert newest["course"] == {"id": courses[1]["id"], "title": courses[1]["title"], "instructor": "Ada Lovelace"}
+    assert newest["receipt_url"].startswith(api.server.base_url)
+
+
+def test_a_sum_over_several_currencies_is_none(instructor: Person, learner: Person) -> None:
+    for currency, price in (("USD", 10), ("JPY", 500)):
+        enroll(learner, instructor.published_course(price=price, currency=currency), **VISA)
+    page = learner.get(HISTORY).json()
+    assert page["total_spent"] is None
+    assert page["total_spent_by_currency"] == [{"currency": "JPY", "amount": 500}, {"currency": "USD", "amount": 10}]
+
+
+def test_the_history_is_filtered_by_day_and_status(api: Api, instructor: Person, learner: Person) -> None:
+    old, new, declined, untried = (instructor.published_course(price=price) for price in (10, 20, 30, 40))
+    for course in (old, new):
+        enroll(learner, course, **VISA)
+    enroll(learner, declined, payment_method_id="pm_card_chargeDeclined")
+    intent(learner, untried)
+    api.server.sql("UPDATE payments SET created_at = '2025-01-10T23:59:59Z' WHERE course_id = %s", old["id"])
+
+    def titles(**filters: str) -> set[str]:
+        return {item["course"]["title"] for item in learner.get(HISTORY, params=filters).json()["results"]}
+
+    assert titles() == {old["title"], new["title"], declined["title"]}
+    assert titles(end_date="2025-01-10") == titles(start_date="2025-01-10", end_date="2025-01-10") == {old["title"]}
+    assert titles(start_date="2025-01-11") == {new["title"], declined["title"]}
+    assert titles(status="failed") == {declined["title"]}
+    assert titles(status="succeeded") == {old["title"], new["title"]}
+    assert titles(status="requires_payment_method") == {untried["title"]}
+    assert learner.get(HISTORY, params={"status": "failed"}).json()["total_spent"] == 0
+    assert learner.get(HISTORY, params={"end_date": "2025-01-10"}).json()["total_spent"] == 10
+
+
+def test_a_receipt_shows_what_was_paid(api: Api, instructor: Person, learner: Person) -> None:
+    course = instructor.published_course(price=49.99)
+    made = intent(learner, course, coupon_code=coupon(instructor, percentage=20)["code"])
+    path = f"{HISTORY}{made['payment_id']}/receipt/"
+    assert code_of(learner.get(path)) == "NOT_FOUND"
+    confirm(learner, made, **VISA)
+    receipt = learner.get(path).json()
+    assert (receipt["list_price"], receipt["discount"]["discount_amount"], receipt["amount"]) == (49.99, 10, 39.99)
+    assert (receipt["buyer"], receipt["course"]["instructor"]) == ("Ada Lovelace", "Ada Lovelace")
+    assert code_of(api.sign_up().get(path)) == "NOT_FOUND"
+    assert code_of(instructor.get(path)) == "NOT_FOUND"
+    assert code_of(api.get(path)) == "AUTH_REQUIRED"

@@ -1,0 +1,1 @@
+"""Buying courses: checkouts, coupons, refunds, and what Stripe says of them."""

@@ -1,0 +1,213 @@
+"""Stripe: its accounts' own, or the embedded one, by the same calls. The only file that imports `stripe`."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from unpuzzle_server.kernel.errors import Problem
+
+API_VERSION = "2026-10-28.endive"
+TIMEOUT_SECONDS = 20
+RETRIES = 2
+"""Of what failed on its way; each call that changes something has a key, so that it is done once."""
+TOLERANCE = timedelta(minutes=5)
+AGAIN_SECONDS = 5
+TOO_LITTLE_OR_MUCH = {"amount_too_small", "amount_too_large"}
+SECRET = re.compile(r"\b(sk|rk|whsec|pi|seti)_\w*(_secret_\w+|\w{8})")
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A payment intent, as far as it matters here."""
+
+    id: str
+    status: str
+    """As in `PaymentStatus`."""
+    payment: str | None
+    """Which payment of ours it is of."""
+    client_secret: str = field(repr=False)
+    next_action_url: str | None
+    decline_code: str | None
+    receipt_url: str | None
+    refunded_minor: int
+
+
+@dataclass(frozen=True)
+class Refunded:
+    id: str
+    status: str
+
+
+class Declined(Exception):
+    """A card was refused, for now or for good."""
+
+    def __init__(self, message: str, decline_code: str | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.decline_code = decline_code
+
+
+class AlreadyDone(Exception):
+    """The payment intent is not in a state for this any more: somebody else was faster."""
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """The client of one deployment. Every call raises SERVICE_UNAVAILABLE when Stripe can't be reached."""
+
+    api_key: str = field(repr=False)
+    api_base: str
+    """Empty for Stripe's own."""
+    publishable_key: str | None
+    public_base: str
+    """Where clients reach the same API."""
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    is_embedded: bool
+
+    @cached_property
+    def _http(self) -> Any:
+        import stripe
+
+        return stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
+
+    @cached_property
+    def _api(self) -> Any:
+        """Made late: the library takes a third of a second to import."""
+        import stripe
+
+        client = stripe.StripeClient(
+            self.api_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": self.api_base} if self.api_base else None,
+            max_network_retries=RETRIES,
+            http_client=self._http,
+        )
+        return client.v1
+
+    async def close(self) -> None:
+        if "_http" in vars(self):
+            await self._http.close_async()
+
+    async def create_intent(self, payment: str, amount_minor: int, currency: str, description: str) -> Intent:
+        """Once for each payment, however often it is asked for within a day."""
+        params = {
+            "amount": amount_minor,
+            "currency": currency.lower(),
+            "description": description,
+            "metadata": {"payment_id": payment},
+            "payment_method_types": ["card"],
+        }
+        with _told():
+            made = await self._api.payment_intents.create_async(params, {"idempotency_key": f"intent-{payment}"})
+        return _intent(made)
+
+    async def get_intent(self, intent_id: str) -> Intent:
+        with _told():
+            return _intent(await self._api.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
+
+    async def confirm(self, intent_id: str, method: str, return_url: str | None, attempt: str) -> Intent:
+        """Raises Declined, or AlreadyDone."""
+        params = {"payment_method": method, "expand": ["latest_charge"], **({"return_url": return_url} if return_url else {})}
+        with _told():
+            confirmed = await self._api.payment_intents.confirm_async(intent_id, params, {"idempotency_key": attempt})
+        return _intent(confirmed)
+
+    async def cancel(self, intent_id: str) -> Intent:
+        """Raises AlreadyDone."""
+        with _told():
+            canceled = await self._api.payment_intents.cancel_async(
+                intent_id, {"expand": ["latest_charge"]}, {"idempotency_key": f"cancel-{intent_id}"}
+            )
+        return _intent(canceled)
+
+    async def refund(self, refund: str, intent_id: str, amount_minor: int, reason: str | None) -> Refunded:
+        """Once for each refund of ours."""
+        params = {
+            "payment_intent": intent_id,
+            "amount": amount_minor,
+            "metadata": {"refund_id": refund},
+            **({"reason": reason} if reason else {}),
+        }
+        with _told():
+            made = await self._api.refunds.create_async(params, {"idempotency_key": f"refund-{refund}"})
+        return Refunded(made.id, made.status or "pending")
+
+    async def intents_since(self, since: datetime) -> AsyncIterator[Intent]:
+        """The payment intents that were made since then, the newest first."""
+        params = {"created": {"gte": int(since.timestamp())}, "limit": 100, "expand": ["data.latest_charge"]}
+        with _told():
+            page = await self._api.payment_intents.list_async(params)
+            async for found in page.auto_paging_iter():
+                yield _intent(found)
+
+    def check_signature(self, payload: bytes, header: str, now: datetime) -> None:
+        """Raises INVALID_SIGNATURE unless one of the secrets has signed the payload within five minutes."""
+        from stripe import SignatureVerificationError, WebhookSignature
+
+        sent = re.search(r"(?:^|,)t=([0-9]{1,12})(?:,|$)", header)
+        if sent and abs(now.timestamp() - int(sent[1])) <= TOLERANCE.total_seconds():
+            for secret in self.webhook_secrets:
+                try:
+                    if WebhookSignature.verify_header(payload.decode(), header, secret, None):
+                        return
+                except (SignatureVerificationError, UnicodeDecodeError):
+                    continue
+        raise Problem("INVALID_SIGNATURE", "The signature is missing, wrong, or too old.")
+
+
+def _intent(found: Any) -> Intent:
+    charge = found.latest_charge if not isinstance(found.latest_charge, str) else None
+    error, action = found.last_payment_error, found.next_action
+    redirect = getattr(action, "redirect_to_url", None) if action else None
+    declined = error and found.status == "requires_payment_method"
+    return Intent(
+        id=found.id,
+        status="failed" if declined else _status(found.status),
+        payment=found.metadata.to_dict().get("payment_id"),
+        client_secret=found.client_secret,
+        next_action_url=redirect.url if redirect else None,
+        decline_code=(getattr(error, "decline_code", None) or error.code) if declined else None,
+        receipt_url=charge.receipt_url if charge and found.status == "succeeded" else None,
+        refunded_minor=charge.amount_refunded if charge else 0,
+    )
+
+
+def _status(told: str) -> str:
+    return "requires_payment_method" if told == "requires_confirmation" else told
+
+
+@contextmanager
+def _told() -> Any:
+    """What Stripe refuses, in words of ours; what is a fault of ours stays one."""
+    import stripe
+
+    try:
+        yield
+    except stripe.CardError as error:
+        raise Declined(
+            error.user_message or "Your card was declined.", getattr(error.error, "decline_code", None) or error.code
+        ) from None
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise _unavailable(error) from None
+    except stripe.InvalidRequestError as error:
+        raise _refusal(error) from None
+    except stripe.APIError as error:
+        raise _unavailable(error) from None
+
+
+def _unavailable(error: Exception) -> Problem:
+    return Problem("SERVICE_UNAVAILABLE", "Payments are not available now.", retry_after=AGAIN_SECONDS)
+
+
+def _refusal(error: Any) -> Exception:
+    if error.code in ("payment_intent_unexpected_state", "charge_already_refunded"):
+        return AlreadyDone(error.code)
+    if error.code in TOO_LITTLE_OR_MUCH:
+        return Problem("CONFLICT", "Stripe charges no amount that is so small or so large.")
+    if error.param in ("payment_method", "return_url") or (error.code or "").startswith("payment_method"):
+        return Declined(SECRET.sub("…", error.user_message or "This payment method can't be used."), error.code)
+    return error  # type: ignore[no-any-return]
