@@ -47,6 +47,19 @@ PAID = """
     INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
     SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
 """
+SUBSCRIBED = """
+    WITH known AS (INSERT INTO stripe_customers (user_id, customer) VALUES (%s, 'cus_' || gen_random_uuid())),
+         given AS (INSERT INTO plan_grants (user_id, plan) VALUES (%s, 'premium')),
+         made AS (INSERT INTO subscriptions (user_id, plan, "interval", amount_minor, currency)
+                  VALUES (%s, 'premium', 'month', 1900, 'USD') RETURNING id)
+    INSERT INTO invoices (id, subscription_id, user_id, status, plan, "interval", total_minor, paid_minor, currency, period_start,
+                          period_end, created_at)
+    SELECT 'in_' || id, id, %s, 'paid', 'premium', 'month', 1900, 1900, 'USD', now(), now(), now() FROM made
+"""
+SOLD = """
+    INSERT INTO earnings (user_id, payment_id, course_id, kind, amount_minor, currency)
+    SELECT %s, id, course_id, 'sale', 500, 'USD' FROM payments WHERE user_id = %s
+"""
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -96,6 +109,8 @@ def world(server: Server) -> Iterator[World]:
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
         server.sql(PAID, owner.id, course["id"])
+        server.sql(SUBSCRIBED, *[owner.id] * 4)
+        server.sql(SOLD, owner.id, owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
