@@ -20,7 +20,8 @@ from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
 FOR_SOMEBODY_ELSE = {
-    "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon", "subscriptions.create",
+    "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon",
+    "subscriptions.create",
 }  # fmt: skip
 """What the owner, who is an admin, teaches the course and has a subscription, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
