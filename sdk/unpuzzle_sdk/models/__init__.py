@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .csrf_token import CsrfToken
     from .currency import Currency
     from .current_subscription import CurrentSubscription
-    from .current_subscription_payment_method import CurrentSubscriptionPaymentMethod
+    from .current_subscription_card import CurrentSubscriptionCard
     from .current_subscription_price import CurrentSubscriptionPrice
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
@@ -272,7 +272,7 @@ _MODULES = {
     "CsrfToken": ".csrf_token",
     "Currency": ".currency",
     "CurrentSubscription": ".current_subscription",
-    "CurrentSubscriptionPaymentMethod": ".current_subscription_payment_method",
+    "CurrentSubscriptionCard": ".current_subscription_card",
     "CurrentSubscriptionPrice": ".current_subscription_price",
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
@@ -490,7 +490,7 @@ __all__ = [
     "CsrfToken",
     "Currency",
     "CurrentSubscription",
-    "CurrentSubscriptionPaymentMethod",
+    "CurrentSubscriptionCard",
     "CurrentSubscriptionPrice",
     "Curriculum",
     "CurriculumSection",
