@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .completed_metadata import CompletedMetadata
+    from .completed_upload import CompletedUpload
     from .coupon import Coupon
     from .coupon_create import CouponCreate
     from .coupon_page import CouponPage
@@ -97,6 +99,12 @@ if TYPE_CHECKING:
     from .lesson_progress import LessonProgress
     from .lesson_type import LessonType
     from .lesson_update import LessonUpdate
+    from .media import Media
+    from .media_assigned_to import MediaAssignedTo
+    from .media_kind import MediaKind
+    from .media_page import MediaPage
+    from .media_sort import MediaSort
+    from .media_update import MediaUpdate
     from .message import Message
     from .notification import Notification
     from .notification_page import NotificationPage
@@ -137,6 +145,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
+    from .processing_status import ProcessingStatus
     from .profile_update import ProfileUpdate
     from .profile_updated import ProfileUpdated
     from .progress_record import ProgressRecord
@@ -197,6 +206,19 @@ if TYPE_CHECKING:
     from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .upload import Upload
+    from .upload_completion import UploadCompletion
+    from .upload_create import UploadCreate
+    from .upload_create_content_type import UploadCreateContentType
+    from .upload_headers import UploadHeaders
+    from .upload_metadata import UploadMetadata
+    from .upload_part import UploadPart
+    from .upload_part_target import UploadPartTarget
+    from .upload_part_target_headers import UploadPartTargetHeaders
+    from .upload_part_target_method import UploadPartTargetMethod
+    from .upload_status import UploadStatus
+    from .upload_target import UploadTarget
+    from .upload_target_upload_method import UploadTargetUploadMethod
     from .user import User
     from .watched_range import WatchedRange
     from .webhook_received import WebhookReceived
@@ -225,6 +247,8 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "CompletedMetadata": ".completed_metadata",
+    "CompletedUpload": ".completed_upload",
     "Coupon": ".coupon",
     "CouponCreate": ".coupon_create",
     "CouponPage": ".coupon_page",
@@ -292,6 +316,12 @@ _MODULES = {
     "LessonProgress": ".lesson_progress",
     "LessonType": ".lesson_type",
     "LessonUpdate": ".lesson_update",
+    "Media": ".media",
+    "MediaAssignedTo": ".media_assigned_to",
+    "MediaKind": ".media_kind",
+    "MediaPage": ".media_page",
+    "MediaSort": ".media_sort",
+    "MediaUpdate": ".media_update",
     "Message": ".message",
     "Notification": ".notification",
     "NotificationPage": ".notification_page",
@@ -332,6 +362,7 @@ _MODULES = {
     "Plan": ".plan",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
+    "ProcessingStatus": ".processing_status",
     "ProfileUpdate": ".profile_update",
     "ProfileUpdated": ".profile_updated",
     "ProgressRecord": ".progress_record",
@@ -392,6 +423,19 @@ _MODULES = {
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "Upload": ".upload",
+    "UploadCompletion": ".upload_completion",
+    "UploadCreate": ".upload_create",
+    "UploadCreateContentType": ".upload_create_content_type",
+    "UploadHeaders": ".upload_headers",
+    "UploadMetadata": ".upload_metadata",
+    "UploadPart": ".upload_part",
+    "UploadPartTarget": ".upload_part_target",
+    "UploadPartTargetHeaders": ".upload_part_target_headers",
+    "UploadPartTargetMethod": ".upload_part_target_method",
+    "UploadStatus": ".upload_status",
+    "UploadTarget": ".upload_target",
+    "UploadTargetUploadMethod": ".upload_target_upload_method",
     "User": ".user",
     "WatchedRange": ".watched_range",
     "WebhookReceived": ".webhook_received",
@@ -421,6 +465,8 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "CompletedMetadata",
+    "CompletedUpload",
     "Coupon",
     "CouponCreate",
     "CouponPage",
@@ -488,6 +534,12 @@ __all__ = [
     "LessonProgress",
     "LessonType",
     "LessonUpdate",
+    "Media",
+    "MediaAssignedTo",
+    "MediaKind",
+    "MediaPage",
+    "MediaSort",
+    "MediaUpdate",
     "Message",
     "Notification",
     "NotificationPage",
@@ -528,6 +580,7 @@ __all__ = [
     "Plan",
     "Preferences",
     "PreferencesUpdate",
+    "ProcessingStatus",
     "ProfileUpdate",
     "ProfileUpdated",
     "ProgressRecord",
@@ -588,6 +641,19 @@ __all__ = [
     "TimeRange",
     "Tokens",
     "TokensTokenType",
+    "Upload",
+    "UploadCompletion",
+    "UploadCreate",
+    "UploadCreateContentType",
+    "UploadHeaders",
+    "UploadMetadata",
+    "UploadPart",
+    "UploadPartTarget",
+    "UploadPartTargetHeaders",
+    "UploadPartTargetMethod",
+    "UploadStatus",
+    "UploadTarget",
+    "UploadTargetUploadMethod",
     "User",
     "WatchedRange",
     "WebhookReceived",
