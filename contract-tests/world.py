@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import files
 import stripes
 from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
@@ -19,6 +20,7 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
+OCTETS = "application/octet-stream"
 FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon"}
 """What the owner, who is an admin and teaches the course, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
@@ -26,6 +28,9 @@ FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations i
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
+SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
+"""What is called by a link that was signed."""
+PICTURE = files.made(300, "image/png")
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -41,7 +46,7 @@ def in_path(operation: Operation) -> list[str]:
 
 def carried_as(operation: Operation) -> str:
     """How httpx is told the body of an operation."""
-    return "data" if operation.body_type == FORM else "json"
+    return {FORM: "data", OCTETS: "content"}.get(operation.body_type, "json")
 
 
 def as_json(body: Any) -> bytes:
@@ -51,6 +56,8 @@ def as_json(body: Any) -> bytes:
 
 def signature(operation: Operation, body: Any) -> dict[str, str]:
     """The headers by which the server knows who has sent a body."""
+    if operation.body_type == OCTETS:
+        return {"Content-Type": OCTETS}
     if operation.id == "payments.receive_webhook":
         return {"Stripe-Signature": stripes.sign(TEST_SETTINGS.secret_key, as_json(body))}
     if operation.id != "auth.receive_webhook":
@@ -239,6 +246,28 @@ class World:
         return made
 
     @cached_property
+    def _upload(self) -> dict[str, Any]:
+        """Of a picture, all of which has come."""
+        target = files.begin(self.owner, len(PICTURE), "image/png", filename="me.png")
+        files.send_all(self.api, target, PICTURE)
+        return target
+
+    @property
+    def upload_id(self) -> str:
+        upload: str = self._upload["upload_id"]
+        return upload
+
+    @cached_property
+    def media_id(self) -> str:
+        """A video; in a lesson, so that it has a place to show."""
+        media: str = files.uploaded(self.owner, files.made(100))["media_id"]
+        return media
+
+    @property
+    def filename(self) -> str:
+        return files.FILENAME
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -287,10 +316,12 @@ class World:
             assert self.review_by_somebody
         return self
 
-    def body(self, operation: Operation) -> dict[str, Any] | None:
+    def body(self, operation: Operation) -> Any:
         """The contract's own example, with ids that exist and what must be new or known."""
         if operation.body is None:
             return None
+        if operation.body_type == OCTETS:
+            return PICTURE
         filled: dict[str, Any] = self._filled(spec.resolve(operation.body)["example"])
         return filled | self._particular(operation)
 
@@ -325,6 +356,8 @@ class World:
                 return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
             case "payments.receive_webhook":
                 return {"id": f"evt_{uuid4().hex}"}
+            case "media.complete_upload":
+                return {"file_id": self._upload["file_id"], "cdn_url": self._upload["cdn_url"]}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:
@@ -350,14 +383,22 @@ class World:
         if operation.id == "auth.oauth_redirect":
             issuer = f"{self.api.server.base_url}/oauth-sandbox/google"
             return {"state": self.begun(PKCE.new())["state"], "code": "c0ffee", "iss": issuer}
-        if operation.id != "auth.download_export":
+        if operation.id not in SIGNED:
             return {}
-        link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
+        match operation.id:
+            case "media.upload_content":
+                link = self._upload["upload_url"]
+            case "media.download":
+                link = self.owner.get(f"/api/v1/media/library/{self.media_id}/").json()["cdn_url"]
+            case _:
+                link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
         return dict(parse_qsl(urlsplit(link).query))
 
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """The keyword arguments of the operation's method in the SDK."""
         body = self.body(operation)
+        if operation.body_type == OCTETS:
+            return {**self.ids(operation), **self.query(operation), "content": body}
         headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
         return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
 
