@@ -100,12 +100,14 @@ class Transport:
         self._closed = False
         self._lock = threading.Lock()
 
-    def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
-        """Send a request once."""
+    def send(
+        self, request: Request, timeout: Timeout, at_most: float | None = None, *, origin: str | None = None
+    ) -> Answer:
+        """Send a request once; to the API, unless another origin is given."""
         try:
             response = self._pool().request(
                 request.method,
-                self._base_url + request.target,
+                (self._base_url if origin is None else origin) + request.target,
                 headers=dict(request.headers),
                 content=request.content,
                 timeout=_timeout(timeout, at_most),
@@ -148,12 +150,14 @@ class AsyncTransport:
         self._closed = False
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
-    async def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
-        """Send a request once."""
+    async def send(
+        self, request: Request, timeout: Timeout, at_most: float | None = None, *, origin: str | None = None
+    ) -> Answer:
+        """Send a request once; to the API, unless another origin is given."""
         try:
             response = await self._pool().request(
                 request.method,
-                self._base_url + request.target,
+                (self._base_url if origin is None else origin) + request.target,
                 headers=dict(request.headers),
                 content=request.content,
                 timeout=_timeout(timeout, at_most),

@@ -25,9 +25,10 @@ from ..api.media import (
     media_update,
     media_upload_content,
 )
+from ..uploads import AsyncUploads, Uploads
 
 
-class Media:
+class Media(Uploads):
     """The files that courses are made of, and how they are uploaded."""
 
     def __init__(self, client: Caller) -> None:
@@ -520,7 +521,7 @@ class Media:
         )
 
 
-class AsyncMedia:
+class AsyncMedia(AsyncUploads):
     """The files that courses are made of, and how they are uploaded."""
 
     def __init__(self, client: AsyncCaller) -> None:
