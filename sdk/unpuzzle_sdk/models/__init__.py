@@ -197,6 +197,12 @@ if TYPE_CHECKING:
     from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .transcript import Transcript
+    from .transcript_format import TranscriptFormat
+    from .transcript_segment import TranscriptSegment
+    from .transcript_segment_upload import TranscriptSegmentUpload
+    from .transcript_source import TranscriptSource
+    from .transcript_upload import TranscriptUpload
     from .user import User
     from .watched_range import WatchedRange
     from .webhook_received import WebhookReceived
@@ -392,6 +398,12 @@ _MODULES = {
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "Transcript": ".transcript",
+    "TranscriptFormat": ".transcript_format",
+    "TranscriptSegment": ".transcript_segment",
+    "TranscriptSegmentUpload": ".transcript_segment_upload",
+    "TranscriptSource": ".transcript_source",
+    "TranscriptUpload": ".transcript_upload",
     "User": ".user",
     "WatchedRange": ".watched_range",
     "WebhookReceived": ".webhook_received",
@@ -588,6 +600,12 @@ __all__ = [
     "TimeRange",
     "Tokens",
     "TokensTokenType",
+    "Transcript",
+    "TranscriptFormat",
+    "TranscriptSegment",
+    "TranscriptSegmentUpload",
+    "TranscriptSource",
+    "TranscriptUpload",
     "User",
     "WatchedRange",
     "WebhookReceived",
