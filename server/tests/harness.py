@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +66,11 @@ class Server:
 @contextmanager
 def running_server(owner_url: str, **changes: Any) -> Iterator[Server]:
     """A server of its own settings on a free port."""
+    with TemporaryDirectory(prefix="unpuzzle-media-") as media_dir:
+        yield from _running_server(owner_url, {"media_dir": media_dir, **changes})
+
+
+def _running_server(owner_url: str, changes: dict[str, Any]) -> Iterator[Server]:
     settings = replace(TEST_SETTINGS, **changes)
     roles = schema.prepare(owner_url, settings.secret_key)
     listener = serving.listen("127.0.0.1", 0)

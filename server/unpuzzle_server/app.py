@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from connexion import ConnexionMiddleware
@@ -28,6 +29,9 @@ from unpuzzle_server.kernel.routing import Routing
 from unpuzzle_server.kernel.security import Gate, security_map
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.mail.gateway import mailer
+from unpuzzle_server.media.embedded_store import EmbeddedStore
+from unpuzzle_server.media.gateway import Media
+from unpuzzle_server.media.storage import Storage
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.payments.stripe import Stripe
@@ -101,6 +105,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **signing_in(accounts, settings, clock),
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
+        "media": keeping_files(settings),
     }
     return Kernel(
         settings=settings,
@@ -143,6 +148,26 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
     played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
     client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
     return {"stripe": client, "embedded_stripe": played}
+
+
+def keeping_files(settings: Settings) -> Media:
+    """Files at Backblaze B2, or where there is no key for it on this machine's disk."""
+    key = derived_key(settings.secret_key, "media")
+    if settings.b2_key_id:
+        return Media(at_backblaze(settings), key, settings.public_url, settings.public_url)
+    return Media(
+        EmbeddedStore(Path(settings.media_dir or "media")),
+        key,
+        settings.public_url,
+        settings.media_cdn_url or settings.public_url,
+    )
+
+
+def at_backblaze(settings: Settings) -> Storage:
+    """Imported late, for its client takes a quarter of a second."""
+    from unpuzzle_server.media.b2 import B2
+
+    return B2.of(settings)
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

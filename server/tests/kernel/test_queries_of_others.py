@@ -47,6 +47,12 @@ PAID = """
     INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
     SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
 """
+FILES = (
+    """INSERT INTO media (id, user_id, filename, title, content_type, kind, file_size, storage_key, storage_id)
+       VALUES (gen_random_uuid(), %s, 'mine.mp4', 'Mine', 'video/mp4', 'video', 9, gen_random_uuid()::text, 'x')""",
+    """INSERT INTO uploads (user_id, filename, title, content_type, kind, file_size, chunk_size, storage_key, expires_at)
+       VALUES (%s, 'mine.mp4', 'Mine', 'video/mp4', 'video', 9, 9, gen_random_uuid()::text, now() + interval '1 day')""",
+)
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -96,6 +102,8 @@ def world(server: Server) -> Iterator[World]:
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
         server.sql(PAID, owner.id, course["id"])
+        for statement in FILES:
+            server.sql(statement, owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}

@@ -5,11 +5,11 @@ import io
 import time
 from pathlib import Path
 
-import films
 import httpx
 import pytest
 from PIL import Image
 
+import films
 from harness import Server
 from unpuzzle_server.media import processing
 from unpuzzle_server.media.processing import Found, Unreadable

@@ -27,6 +27,8 @@ EXPORTED = {
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
     "notifications": "SELECT * FROM notifications WHERE user_id = :user",
+    "media": "SELECT * FROM media WHERE user_id = :user",
+    "uploads": "SELECT * FROM uploads WHERE user_id = :user",
     "exports": "SELECT id, created_at, ready_at, expires_at FROM exports WHERE user_id = :user",
 }
 """The files of an export, each with the rows that it shows; `:user` is whose they are."""
@@ -48,10 +50,10 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons",
+        "coupons", "uploads",
         "tasks", "failed_tasks", "rate_limits",
     ],
-    "without a name": ["users", "reviews", "payments"],
+    "without a name": ["users", "reviews", "payments", "media"],
     "kept, as nothing in it is personal": [
         "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "refunds",
     ],
