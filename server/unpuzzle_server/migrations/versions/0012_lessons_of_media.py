@@ -1,6 +1,7 @@
-"""What is said in lessons, in segments with their times and a full-text index; with grants and row level security.
+"""Lessons that show a file, and what is said in them, in segments with their times; with grants and row level security.
 
-A transcript is paid for as the text of its lesson is: whoever may read the one may read the other.
+A file and a transcript are paid for as the text of a lesson is: whoever may read the one may have the others.
+(`%%` is one `%`: the driver reads single ones as parameters.)
 """
 
 from alembic import context, op
@@ -57,6 +58,55 @@ BEGIN
 END $$;
 """
 
+MEDIA = """
+-- A lesson shows a file of whoever teaches its course: to know a file's id is not to have it.
+CREATE FUNCTION app.check_media_owner() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM media m JOIN courses c ON c.instructor_id = m.user_id
+                    WHERE m.id = NEW.media_id AND c.id = NEW.course_id) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'a lesson shows a file of whoever teaches its course';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER check_media_owner BEFORE INSERT OR UPDATE OF media_id, course_id ON lessons FOR EACH ROW
+    WHEN (NEW.media_id IS NOT NULL) EXECUTE FUNCTION app.check_media_owner();
+
+-- What a lesson plays, for whoever may read it.
+CREATE FUNCTION app.find_playback(lesson uuid)
+    RETURNS TABLE (lesson_id uuid, media_id uuid, filename text, kind text, content_type text, duration_seconds numeric,
+                   processing_status text, has_transcript boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT l.id, m.id, m.filename, m.kind, m.content_type, m.duration_seconds, m.processing_status,
+           EXISTS (SELECT FROM transcripts t WHERE t.lesson_id = l.id)
+      FROM lessons l LEFT JOIN media m ON m.id = l.media_id WHERE l.id = lesson AND app.may_read(lesson)
+$$;
+
+-- How long a lesson is, its file knows best, which may be looked into after it was assigned.
+CREATE FUNCTION app.follow_media() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    UPDATE lessons SET duration_seconds = ceil(NEW.duration_seconds)
+     WHERE media_id = NEW.id AND duration_seconds <> ceil(NEW.duration_seconds);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER follow_media AFTER UPDATE OF duration_seconds ON media FOR EACH ROW
+    WHEN (NEW.duration_seconds IS NOT NULL) EXECUTE FUNCTION app.follow_media();
+
+CREATE FUNCTION app.notify_of_media() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    INSERT INTO notifications (user_id, type, title, message, action_url, icon)
+    SELECT NEW.user_id, 'course', event.title, event.message, format('/instructor/media/%%s', NEW.id), 'media'
+      FROM (VALUES ('ready', 'Your file is ready', format('''%%s'' can be used now', NEW.title)),
+                   ('failed', 'Your file can''t be used', format('''%%s'': %%s', NEW.title, NEW.processing_error))
+           ) AS event (status, title, message)
+     WHERE event.status = NEW.processing_status AND OLD.processing_status <> NEW.processing_status;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER notify AFTER UPDATE OF processing_status ON media FOR EACH ROW EXECUTE FUNCTION app.notify_of_media();
+"""
+
 SECURE = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
@@ -74,7 +124,7 @@ CREATE POLICY taught ON transcript_segments TO {app} USING (
 
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.segments_of, app.put_transcript TO {app};
+GRANT EXECUTE ON FUNCTION app.segments_of, app.put_transcript, app.find_playback TO {app};
 GRANT SELECT, DELETE ON transcripts TO {app};
 GRANT SELECT ON transcript_segments TO {app};
 """
@@ -83,5 +133,5 @@ GRANT SELECT ON transcript_segments TO {app};
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
     secured = (SECURE.format(table=table) for table in ("transcripts", "transcript_segments"))
-    for statement in [TABLES, *secured, POLICIES.format(app=app), GRANTS.format(app=app)]:
+    for statement in [TABLES, MEDIA, *secured, POLICIES.format(app=app), GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
