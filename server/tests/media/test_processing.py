@@ -34,11 +34,11 @@ def told(owner: Person) -> list[tuple[str, str]]:
 def test_a_film_becomes_ready_with_what_was_found_and_its_owner_hears_of_it(
     library: Library, instructor: Person, tmp_path: Path
 ) -> None:
-    media_id = library.add(instructor, films.film(tmp_path / "a.mp4", 2.5).read_bytes(), ready=False)
+    media_id = library.add(instructor, films.film(tmp_path / "a.mp4", 2).read_bytes(), ready=False)
     assert shown(library, media_id)[0] == "pending"
     library.process(media_id)
     found = shown(library, media_id)
-    assert found == ("ready", None, 2.5, 320, 180, "h264", None, f"thumbnails/{media_id}.jpg")
+    assert found == ("ready", None, 2, 320, 180, "h264", None, f"thumbnails/{media_id}.jpg")
     assert library.storage("read", found[-1], 1_000_000).startswith(b"\xff\xd8\xff")
     assert told(instructor) == [("Your file is ready", "'A lecture' can be used now")]
 
