@@ -70,6 +70,7 @@ NOBODYS = {
     "stripe_events": "ids of events and of payments",
     "oauth_attempts": "digests, for ten minutes",
     "periodic_tasks": "when something comes round",
+    "transcriptions": "which lessons are being transcribed",
     "task_message": "how a message to a worker looks",
 }
 """Tables that hold nobody."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unpuzzle_server.content import service, transcripts
+from unpuzzle_server.content import assigning, service, transcripts
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
@@ -79,3 +79,15 @@ async def put_transcript(tx: Transaction, lesson_id: str, body: Body, if_match: 
 
 async def delete_transcript(tx: Transaction, lesson_id: str, if_match: str | None) -> None:
     await transcripts.delete(tx, lesson_id, if_match)
+
+
+async def transcribe(tx: Transaction, lesson_id: str) -> Body:
+    return await transcripts.request(tx, lesson_id)
+
+
+async def assign_media(tx: Transaction, section_id: str, body: Body) -> Body:
+    return await assigning.assign(tx, section_id, body)
+
+
+async def unassign_media(tx: Transaction, media_id: str) -> Body:
+    return await assigning.unassign(tx, media_id)

@@ -1,7 +1,7 @@
 """The rules of transcripts: one for a lesson, replaced as a whole, and read by whoever may read the lesson."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row
 
@@ -56,3 +56,20 @@ async def delete(tx: Transaction, lesson_id: str, if_match: str | None) -> None:
         raise not_found("transcript")
     check_version(if_match, version)
     await tx.execute(queries.DELETE_TRANSCRIPT, lesson=lesson_id)
+
+
+async def request(tx: Transaction, lesson_id: str) -> Body:
+    """Asks for a transcript by whoever can hear; once, while it is being made."""
+    await find_lesson(tx, lesson_id, lock=True)
+    if not tx.settings.openai_api_key:
+        raise Problem("NOT_CONFIGURED", "This server has nobody who transcribes: upload a transcript.")
+    file = cast("Row[Any]", await tx.row(queries.LESSON_MEDIA, lesson=lesson_id))
+    if file.kind not in ("video", "audio") or file.processing_status != "ready":
+        raise Problem("CONFLICT", "This lesson shows nothing that can be heard, or not yet.")
+    requested_at = await tx.value(queries.REQUEST_TRANSCRIPTION, lesson=lesson_id, media=file.media_id)
+    if requested_at is not None:
+        await tx.enqueue("content.transcribe", lesson_id=lesson_id, user_id=str(tx.user.user_id))
+    else:
+        requested_at = await tx.value(queries.REQUESTED_TRANSCRIPTION, lesson=lesson_id)
+    said = {"message": "The lesson will be transcribed", "lesson_id": lesson_id, "media_id": str(file.media_id)}
+    return {**said, "requested_at": requested_at}

@@ -1,22 +1,30 @@
 """Looks into one file that somebody has uploaded. A program of its own, since the file may be made to break whoever reads it.
 
-    python -I inspection.py <kind> <content type> <path>
+    python -I inspection.py <kind> <content type> <path>             what it is
+    python -I inspection.py pieces <content type> <path> <folder>    its sound, in pieces, as files in a folder
 
 It answers on stdout in JSON: what was found, or `refused` with the reason in words. It imports nothing of the server, is given
-none of its settings, and limits itself before it opens the file: memory, processor time, and no file may be written.
+none of its settings, and limits itself before it opens the file: memory, processor time, and what it may write.
 """
 
 import base64
 import io
+import itertools
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 PROCESSOR_SECONDS = 60
+PIECES_PROCESSOR_SECONDS = 1800
+PIECE_SECONDS, PIECE_BITRATE, SAMPLES_A_SECOND = 1200, 32_000, 16_000
+PIECE_BYTES = 25_000_000
+"""What may be written of one piece, and what audio APIs take at once.
+
+At this bitrate a piece has a fifth of it."""
 OPEN_FILES = 32
 MOST_PIXELS = 64_000_000
 THUMBNAIL = (640, 360)
@@ -50,12 +58,12 @@ class RefusedError(Exception):
     """The file is not what it should be; the message says why."""
 
 
-def limit() -> None:
+def limit(seconds: int = PROCESSOR_SECONDS, written_bytes: int = 0) -> None:
     """From here on this process can do no more than this, whatever it is made to do."""
     limits = {
         resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: PROCESSOR_SECONDS,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: written_bytes,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
@@ -215,14 +223,63 @@ def document(file: BinaryIO, content_type: str) -> Found:
     return {"page_count": pages}
 
 
-READERS = {"video": video, "audio": audio, "image": image, "document": document}
+def pieces(file: BinaryIO, content_type: str, folder: str) -> Found:
+    """The sound alone, small and in pieces, each as long as who listens to it takes at once."""
+    import av
+
+    with _opened(file, content_type) as container:
+        if not container.streams.audio:
+            raise RefusedError("There is no sound in it.")
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        found: list[dict[str, Any]] = []
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLES_A_SECOND)
+        decoded = itertools.chain(container.decode(stream), [None])  # None has the resampler give what it still holds
+        heard = (piece for frame in decoded for piece in resampler.resample(frame))
+        for number, frames in enumerate(_cut(heard)):
+            name = f"{number:04}.mp3"
+            found.append({"name": name, "start_seconds": number * PIECE_SECONDS})
+            _write(f"{folder}/{name}", frames)
+        return {"pieces": found}
 
 
-def main(kind: str, content_type: str, path: str) -> None:
-    limit()
+def _cut(frames: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """Frames in groups of as many seconds, as near as frames are long."""
+    samples = 0
+
+    def number_of(frame: Any) -> int:
+        nonlocal samples
+        samples += frame.samples
+        return (samples - 1) // (PIECE_SECONDS * SAMPLES_A_SECOND)
+
+    return (group for _, group in itertools.groupby(frames, number_of))
+
+
+def _write(path: str, frames: Iterator[Any]) -> None:
+    import av
+
+    with av.open(path, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=SAMPLES_A_SECOND, layout="mono", bit_rate=PIECE_BITRATE)
+        for frame in frames:
+            frame.pts = None
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+READERS: dict[str, Callable[..., Found]] = {
+    "video": video,
+    "audio": audio,
+    "image": image,
+    "document": document,
+    "pieces": pieces,
+}
+
+
+def main(kind: str, content_type: str, path: str, *folder: str) -> None:
+    limit(*((PIECES_PROCESSOR_SECONDS, PIECE_BYTES) if folder else ()))
     try:
         with open(path, "rb") as file:
-            found = READERS[kind](file, content_type)
+            found = READERS[kind](file, content_type, *folder)
     except RefusedError as refused:
         found = {"refused": str(refused)}
     except MemoryError:

@@ -16,6 +16,7 @@ from typing import Any
 PROGRAM = Path(__file__).with_name("inspection.py")
 SECONDS = 180
 """On the clock; processor time and memory are limited by the program itself."""
+LISTENING_SECONDS = 3600
 ANSWER_BYTES = 4 * 1024 * 1024
 FILESYSTEM_ONLY = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 """Its whole environment: the server's holds secrets."""
@@ -34,21 +35,36 @@ class Found:
     thumbnail: bytes | None = None
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A part of a sound, as a file."""
+
+    path: Path
+    start_ms: int
+
+
 class Unreadable(Exception):
     """The file can't be used; the message says why, for whoever uploaded it."""
 
 
 async def inspect(path: Path, kind: str, content_type: str, seconds: float = SECONDS) -> Found:
     """Raises Unreadable."""
-    answer = json.loads(await run(PROGRAM, [kind, content_type, str(path)], seconds))
-    if "refused" in answer:
-        raise Unreadable(answer["refused"])
-    return _found(answer)
-
-
-def _found(answer: dict[str, Any]) -> Found:
+    answer = await _answer([kind, content_type, str(path)], seconds)
     thumbnail = answer.pop("thumbnail", None)
     return Found(**answer, thumbnail=None if thumbnail is None else base64.b64decode(thumbnail))
+
+
+async def cut_sound(path: Path, content_type: str, folder: Path) -> list[Piece]:
+    """The sound of a film or of a recording as small files in a folder, in order; raises Unreadable."""
+    answer = await _answer(["pieces", content_type, str(path), str(folder)], LISTENING_SECONDS)
+    return [Piece(folder / piece["name"], round(piece["start_seconds"] * 1000)) for piece in answer["pieces"]]
+
+
+async def _answer(arguments: list[str], seconds: float) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(await run(PROGRAM, arguments, seconds))
+    if "refused" in answer:
+        raise Unreadable(answer["refused"])
+    return answer
 
 
 async def run(program: Path, arguments: list[str], seconds: float) -> bytes:

@@ -11,7 +11,7 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-TABLES = """
+TRANSCRIPTS = """
 CREATE TABLE transcripts (
     lesson_id uuid PRIMARY KEY REFERENCES lessons ON DELETE CASCADE,
     language text NOT NULL DEFAULT 'en',
@@ -107,6 +107,27 @@ END $$;
 CREATE TRIGGER notify AFTER UPDATE OF processing_status ON media FOR EACH ROW EXECUTE FUNCTION app.notify_of_media();
 """
 
+TRANSCRIPTIONS = """
+-- What is being transcribed, so that nobody pays twice for one lesson.
+CREATE TABLE transcriptions (
+    lesson_id uuid PRIMARY KEY REFERENCES lessons ON DELETE CASCADE,
+    media_id uuid NOT NULL REFERENCES media ON DELETE CASCADE,
+    requested_at timestamptz NOT NULL DEFAULT app.now()
+);
+
+-- That it is done, or why not, is told to whoever teaches the course.
+CREATE FUNCTION app.end_transcription(lesson uuid, reason text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    WITH ended AS (DELETE FROM transcriptions WHERE lesson_id = lesson RETURNING lesson_id)
+    INSERT INTO notifications (user_id, type, title, message, action_url, icon)
+    SELECT c.instructor_id, 'course', CASE WHEN reason IS NULL THEN 'Transcript ready' ELSE 'No transcript' END,
+           CASE WHEN reason IS NULL THEN format('''%%s'' can be read along', l.title)
+                                    ELSE format('''%%s'' was not transcribed. %%s', l.title, reason) END,
+           format('/instructor/lessons/%%s', l.id), 'transcript'
+      FROM ended JOIN lessons l ON l.id = ended.lesson_id JOIN courses c ON c.id = l.course_id
+$$;
+"""
+
 SECURE = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
@@ -117,9 +138,16 @@ POLICIES = """
 CREATE POLICY readable ON transcripts FOR SELECT TO {app} USING (app.may_read(lesson_id));
 CREATE POLICY taught ON transcripts TO {app} USING (
     EXISTS (SELECT FROM lessons l WHERE l.id = lesson_id AND app.teaches_course(l.course_id)) OR (SELECT app.is_admin()));
+CREATE POLICY taught ON transcriptions TO {app} USING (
+    EXISTS (SELECT FROM lessons l WHERE l.id = lesson_id AND app.teaches_course(l.course_id)) OR (SELECT app.is_admin()));
 CREATE POLICY readable ON transcript_segments FOR SELECT TO {app} USING (app.may_read(lesson_id));
 CREATE POLICY taught ON transcript_segments TO {app} USING (
     EXISTS (SELECT FROM lessons l WHERE l.id = lesson_id AND app.teaches_course(l.course_id)) OR (SELECT app.is_admin()));
+"""
+
+WORKER = """
+CREATE POLICY worker ON transcriptions FOR SELECT TO {worker} USING (true);
+GRANT EXECUTE ON FUNCTION app.end_transcription TO {worker};
 """
 
 GRANTS = """
@@ -127,11 +155,13 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.segments_of, app.put_transcript, app.find_playback TO {app};
 GRANT SELECT, DELETE ON transcripts TO {app};
 GRANT SELECT ON transcript_segments TO {app};
+GRANT SELECT, INSERT (lesson_id, media_id), UPDATE (media_id, requested_at) ON transcriptions TO {app};
 """
 
 
 def upgrade() -> None:
-    app = context.config.attributes["app_role"]
-    secured = (SECURE.format(table=table) for table in ("transcripts", "transcript_segments"))
-    for statement in [TABLES, MEDIA, *secured, POLICIES.format(app=app), GRANTS.format(app=app)]:
+    roles = {"app": context.config.attributes["app_role"], "worker": context.config.attributes["worker_role"]}
+    secured = (SECURE.format(table=table) for table in ("transcripts", "transcript_segments", "transcriptions"))
+    rights = (statement.format(**roles) for statement in (POLICIES, GRANTS, WORKER))
+    for statement in [TRANSCRIPTS, MEDIA, TRANSCRIPTIONS, *secured, *rights]:
         op.get_bind().exec_driver_sql(statement)
