@@ -22,6 +22,7 @@ SECRETS = {
     "refresh_token",
     "code_verifier",
     "client_secret",
+    "upload_url",
 }
 
 

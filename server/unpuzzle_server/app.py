@@ -30,7 +30,7 @@ from unpuzzle_server.kernel.security import Gate, security_map
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.mail.gateway import mailer
 from unpuzzle_server.media.embedded_store import EmbeddedStore
-from unpuzzle_server.media.gateway import Media
+from unpuzzle_server.media.gateway import Addresses, Media
 from unpuzzle_server.media.storage import Storage
 from unpuzzle_server.media.transcription import Transcriber
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
@@ -154,15 +154,8 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
 
 def keeping_files(settings: Settings) -> Media:
     """Files at Backblaze B2, or where there is no key for it on this machine's disk."""
-    key = derived_key(settings.secret_key, "media")
-    if settings.b2_key_id:
-        return Media(at_backblaze(settings), key, settings.public_url, settings.public_url)
-    return Media(
-        EmbeddedStore(Path(settings.media_dir or "media")),
-        key,
-        settings.public_url,
-        settings.media_cdn_url or settings.public_url,
-    )
+    storage = at_backblaze(settings) if settings.b2_key_id else EmbeddedStore(Path(settings.media_dir or "media"))
+    return Media(storage, Addresses.of(settings))
 
 
 def hearing(settings: Settings) -> Transcriber | None:

@@ -776,3 +776,164 @@ def delete_transcript_command(
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "transcribe",
+    cls=Command,
+    epilog="Example: unpuzzle content transcribe 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, NOT_CONFIGURED.",
+)
+def transcribe_command(
+    context: typer.Context,
+    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Have a lesson transcribed.
+
+    Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
+    when they are there, of which a notification tells. To ask again while it is being done changes nothing.
+    """
+    call(
+        context,
+        "content.transcribe",
+        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "list-section-media",
+    cls=Command,
+    epilog="Example: unpuzzle content list-section-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
+def list_section_media_command(
+    context: typer.Context,
+    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List the files of a section.
+
+    The files that the lessons of a section of your course show, in the order of the lessons.
+    """
+    walk(
+        context,
+        "content.list_section_media",
+        values.given(section_id=section_id),
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "assign-media",
+    cls=Command,
+    epilog="Example: unpuzzle content assign-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --media-ids f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, ORDER_INVALID.",
+)
+def assign_media_command(
+    context: typer.Context,
+    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    media_ids: Annotated[
+        list[str],
+        typer.Option(
+            "--media-ids",
+            help="Files of your library, in the order in which they go to the end. May be repeated; '' for an empty list.",
+            show_default=False,
+            metavar="ID",
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    order_mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--order-mapping",
+            help="The places of some of them in the section, from 1, by their ids; a place past the end is the end. May be repeated, or one JSON object.",
+            show_default=False,
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Make lessons of files.
+
+    Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
+    A file that this section shows already stays as it is, so that the same can be sent again. Either all are
+    assigned or, where one is shown in another section or can't be a lesson, none.
+    """
+    call(
+        context,
+        "content.assign_media",
+        values.given(
+            section_id=section_id,
+            idempotency_key=idempotency_key,
+            media_ids=values.strings(media_ids),
+            order_mapping=values.mapping(order_mapping, strings=()),
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "unassign-media",
+    cls=Command,
+    epilog="Example: unpuzzle content unassign-media f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
+)
+def unassign_media_command(
+    context: typer.Context,
+    media_id: Annotated[str, typer.Argument(help="The id of the file, which is that of its upload.")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Take a file out of its section.
+
+    Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
+    lesson shows it nothing changes. The last lesson of a published course stays.
+    """
+    call(
+        context,
+        "content.unassign_media",
+        values.given(media_id=media_id, idempotency_key=idempotency_key),
+        as_json=as_json,
+        fields=fields,
+    )

@@ -12,6 +12,7 @@ from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.content import (
+    content_assign_media,
     content_create_lesson,
     content_create_section,
     content_delete_lesson,
@@ -21,10 +22,13 @@ from ..api.content import (
     content_get_section,
     content_get_transcript,
     content_list_lessons,
+    content_list_section_media,
     content_list_sections,
     content_put_transcript,
     content_reorder_lessons,
     content_reorder_sections,
+    content_transcribe,
+    content_unassign_media,
     content_update_lesson,
     content_update_section,
 )
@@ -639,6 +643,152 @@ class Content:
             ),
         )
 
+    def transcribe(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Transcription:
+        """Have a lesson transcribed.
+
+        Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
+        when they are there, of which a notification tells. To ask again while it is being done changes nothing.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return self._client.call(
+            content_transcribe.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def list_section_media(
+        self,
+        section_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Media]:
+        """List the files of a section.
+
+        The files that the lessons of a section of your course show, in the order of the lessons.
+
+        Args:
+            section_id: The id of the section.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.page(
+            content_list_section_media.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def assign_media(
+        self,
+        section_id: str,
+        *,
+        media_ids: Sequence[str],
+        order_mapping: models.MediaAssignmentOrderMapping | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.AssignedMedia:
+        """Make lessons of files.
+
+        Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
+        A file that
+        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
+        where one
+        is shown in another section or can't be a lesson, none.
+
+        Args:
+            section_id: The id of the section.
+            media_ids: Files of your library, in the order in which they go to the end.
+            order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
+                is the end.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.OrderInvalid: `ORDER_INVALID`.
+        """
+        return self._client.call(
+            content_assign_media.OPERATION,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "media_ids": media_ids,
+                    "order_mapping": order_mapping,
+                },
+            ),
+        )
+
+    def unassign_media(
+        self,
+        media_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.UnassignedMedia:
+        """Take a file out of its section.
+
+        Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
+        lesson shows it nothing changes. The last lesson of a published course stays.
+
+        Args:
+            media_id: The id of the file, which is that of its upload.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotReady: `COURSE_NOT_READY`.
+        """
+        return self._client.call(
+            content_unassign_media.OPERATION,
+            Arguments(
+                path={
+                    "media_id": media_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class AsyncContent:
     """Sections and lessons of a course, for its instructor."""
@@ -1249,6 +1399,152 @@ class AsyncContent:
             ),
         )
 
+    async def transcribe(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Transcription:
+        """Have a lesson transcribed.
+
+        Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
+        when they are there, of which a notification tells. To ask again while it is being done changes nothing.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return await self._client.call(
+            content_transcribe.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def list_section_media(
+        self,
+        section_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Media]:
+        """List the files of a section.
+
+        The files that the lessons of a section of your course show, in the order of the lessons.
+
+        Args:
+            section_id: The id of the section.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.page(
+            content_list_section_media.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def assign_media(
+        self,
+        section_id: str,
+        *,
+        media_ids: Sequence[str],
+        order_mapping: models.MediaAssignmentOrderMapping | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.AssignedMedia:
+        """Make lessons of files.
+
+        Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
+        A file that
+        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
+        where one
+        is shown in another section or can't be a lesson, none.
+
+        Args:
+            section_id: The id of the section.
+            media_ids: Files of your library, in the order in which they go to the end.
+            order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
+                is the end.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.OrderInvalid: `ORDER_INVALID`.
+        """
+        return await self._client.call(
+            content_assign_media.OPERATION,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "media_ids": media_ids,
+                    "order_mapping": order_mapping,
+                },
+            ),
+        )
+
+    async def unassign_media(
+        self,
+        media_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.UnassignedMedia:
+        """Take a file out of its section.
+
+        Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
+        lesson shows it nothing changes. The last lesson of a published course stays.
+
+        Args:
+            media_id: The id of the file, which is that of its upload.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotReady: `COURSE_NOT_READY`.
+        """
+        return await self._client.call(
+            content_unassign_media.OPERATION,
+            Arguments(
+                path={
+                    "media_id": media_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class RawContent:
     """The methods of `Content`, answering a `RawResponse`."""
@@ -1316,6 +1612,22 @@ class RawContent:
     def delete_transcript(self) -> None:
         """See `Content.delete_transcript`."""
 
+    @raw(Content.transcribe)
+    def transcribe(self) -> None:
+        """See `Content.transcribe`."""
+
+    @raw(Content.list_section_media)
+    def list_section_media(self) -> None:
+        """See `Content.list_section_media`."""
+
+    @raw(Content.assign_media)
+    def assign_media(self) -> None:
+        """See `Content.assign_media`."""
+
+    @raw(Content.unassign_media)
+    def unassign_media(self) -> None:
+        """See `Content.unassign_media`."""
+
 
 class AsyncRawContent:
     """The methods of `AsyncContent`, answering a `RawResponse`."""
@@ -1382,3 +1694,19 @@ class AsyncRawContent:
     @async_raw(AsyncContent.delete_transcript)
     def delete_transcript(self) -> None:
         """See `AsyncContent.delete_transcript`."""
+
+    @async_raw(AsyncContent.transcribe)
+    def transcribe(self) -> None:
+        """See `AsyncContent.transcribe`."""
+
+    @async_raw(AsyncContent.list_section_media)
+    def list_section_media(self) -> None:
+        """See `AsyncContent.list_section_media`."""
+
+    @async_raw(AsyncContent.assign_media)
+    def assign_media(self) -> None:
+        """See `AsyncContent.assign_media`."""
+
+    @async_raw(AsyncContent.unassign_media)
+    def unassign_media(self) -> None:
+        """See `AsyncContent.unassign_media`."""

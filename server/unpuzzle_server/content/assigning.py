@@ -10,6 +10,8 @@ from unpuzzle_server.content import queries
 from unpuzzle_server.content.service import MOST_IN_ONE, delete_lesson, find_section
 from unpuzzle_server.kernel.database import Transaction, violates
 from unpuzzle_server.kernel.errors import Problem, not_found
+from unpuzzle_server.kernel.pagination import Page, window
+from unpuzzle_server.media import present
 
 Body = dict[str, Any]
 
@@ -71,6 +73,12 @@ async def _add(tx: Transaction, section_id: str, course_id: Any, new: list[str],
         order.insert(places[item] - 1, lessons[item])
     if places:
         await tx.execute(queries.arrange("lessons"), ids=order)
+
+
+async def list_of_section(tx: Transaction, section_id: str, page: int, page_size: int) -> Page:
+    await find_section(tx, section_id)
+    found = cast("Row[Any]", await tx.row(queries.SECTION_MEDIA, section=section_id, **window(page, page_size)))
+    return Page([present.media(tx, each) for each in found.results], found.total)
 
 
 async def unassign(tx: Transaction, media_id: str) -> Body:

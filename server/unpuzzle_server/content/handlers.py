@@ -89,5 +89,9 @@ async def assign_media(tx: Transaction, section_id: str, body: Body) -> Body:
     return await assigning.assign(tx, section_id, body)
 
 
+async def list_section_media(tx: Transaction, section_id: str, page: int, page_size: int) -> Page:
+    return await assigning.list_of_section(tx, section_id, page, page_size)
+
+
 async def unassign_media(tx: Transaction, media_id: str) -> Body:
     return await assigning.unassign(tx, media_id)

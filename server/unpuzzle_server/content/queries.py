@@ -2,6 +2,8 @@
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.media.queries import AROUND, MEDIA
+
 TAUGHT = "(c.instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()))"
 
 SECTION = """json_build_object(
@@ -66,6 +68,11 @@ ADD_LESSONS = text("""
 """)
 LESSONS_OF_MEDIA = text(f"""
     SELECT to_json(ARRAY(SELECT {LESSON} FROM {LESSONS} WHERE n.media_id = ANY (CAST(:ids AS uuid[])) ORDER BY n.position))
+""")
+SECTION_MEDIA = text(f"""
+    SELECT (SELECT count(*) FROM media m {AROUND} WHERE l.section_id = :section) AS total,
+           to_json(ARRAY(SELECT {MEDIA} FROM media m {AROUND} WHERE l.section_id = :section
+                          ORDER BY l.position LIMIT :limit OFFSET :offset)) AS results
 """)
 FIND_ASSIGNMENT = text("""
     SELECT m.id, l.id AS lesson_id, l.section_id FROM media m LEFT JOIN lessons l ON l.media_id = m.id

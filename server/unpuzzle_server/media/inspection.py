@@ -249,7 +249,7 @@ def _cut(frames: Iterator[Any]) -> Iterator[Iterator[Any]]:
 
     def number_of(frame: Any) -> int:
         nonlocal samples
-        samples += frame.samples
+        samples += int(frame.samples)
         return (samples - 1) // (PIECE_SECONDS * SAMPLES_A_SECOND)
 
     return (group for _, group in itertools.groupby(frames, number_of))

@@ -32,7 +32,7 @@ INSERT_MEDIA = text("""
     INSERT INTO media (id, user_id, course_id, filename, title, description, content_type, kind, file_size, sha1, storage_key,
                        storage_id, duration_seconds)
     SELECT u.id, u.user_id, u.course_id, u.filename, u.title, u.description, u.content_type, u.kind, u.file_size, :sha1,
-           u.storage_key, u.storage_id, u.duration_seconds FROM uploads u WHERE u.id = :upload AND u.user_id = :user
+           u.storage_key, :storage_id, u.duration_seconds FROM uploads u WHERE u.id = :upload AND u.user_id = :user
     ON CONFLICT DO NOTHING RETURNING id
 """)
 

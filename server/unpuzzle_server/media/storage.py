@@ -94,7 +94,7 @@ class Storage(Protocol):
         """Keeps a small file of the server's own, such as a thumbnail; one that is there is replaced."""
 
     async def read(self, key: str, count: int) -> bytes:
-        """The first bytes of a file."""
+        """The first bytes of a file, which has as many."""
 
     async def sha1(self, key: str) -> str:
         """Of a whole file, which is read for it."""
