@@ -12,6 +12,7 @@ from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
 
 from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
+from library import Library
 from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
@@ -24,7 +25,13 @@ FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
-OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
+OF_SOMETHING_MADE = {
+    "content.get_transcript": "_transcript",
+    "content.delete_transcript": "_transcript",
+    "content.transcribe": "_film_to_hear",
+    "learning.get_playback": "_film_to_play",
+}
+"""What needs more of an object than that it is there."""
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
@@ -85,9 +92,14 @@ class World:
         return self._written_by(self.owner, published=self.published)
 
     @cached_property
+    def _teacher(self) -> Person:
+        """Of the course that the owner takes."""
+        return self.api.sign_up_instructor()
+
+    @cached_property
     def _taken(self) -> dict[str, str]:
         """One that the owner takes."""
-        made = self._written_by(self.api.sign_up_instructor(), published=True)
+        made = self._written_by(self._teacher, published=True)
         enrolled = self.owner.post(f"/api/v1/courses/{made['course']}/enroll/").json()
         self.owner.put(f"/api/v1/student/lessons/{made['lesson']}/progress/", json={"watched": [{"start": 0, "end": 9.5}]})
         return {**made, "enrollment": enrolled["enrollment_id"]}
@@ -263,6 +275,25 @@ class World:
         return made
 
     @cached_property
+    def media_id(self) -> str:
+        """A film of the owner's that no lesson shows."""
+        return Library(self.api.server).add(self.owner)
+
+    @cached_property
+    def _film_to_play(self) -> str:
+        return self._shown_by(self._teacher, self._taken["lesson"])
+
+    @cached_property
+    def _film_to_hear(self) -> str:
+        return self._shown_by(self.owner, self.lesson_id)
+
+    def _shown_by(self, owner: Person, lesson_id: str) -> str:
+        """A lesson shows a film."""
+        media_id = Library(self.api.server).add(owner)
+        self.api.server.sql("UPDATE lessons SET media_id = %s WHERE id = %s", media_id, lesson_id)
+        return media_id
+
+    @cached_property
     def caller(self) -> Person:
         """A learner who has nothing yet."""
         return self.api.sign_up()
@@ -276,8 +307,8 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
-        if operation.id in OF_A_TRANSCRIPT:
-            assert self._transcript
+        if operation.id in OF_SOMETHING_MADE:
+            assert getattr(self, OF_SOMETHING_MADE[operation.id])
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
@@ -335,6 +366,8 @@ class World:
                 return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
             case "payments.receive_webhook":
                 return {"id": f"evt_{uuid4().hex}"}
+            case "content.assign_media":
+                return {"order_mapping": {self.media_id: 1}}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:

@@ -106,7 +106,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **signing_in(accounts, settings, clock),
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
-        "transcriber": hearing(settings),
+        "transcriber": Transcriber.of(settings),
         "media": keeping_files(settings),
     }
     return Kernel(
@@ -156,13 +156,6 @@ def keeping_files(settings: Settings) -> Media:
     """Files at Backblaze B2, or where there is no key for it on this machine's disk."""
     storage = at_backblaze(settings) if settings.b2_key_id else EmbeddedStore(Path(settings.media_dir or "media"))
     return Media(storage, Addresses.of(settings))
-
-
-def hearing(settings: Settings) -> Transcriber | None:
-    """Who hears what is said in lessons, if anybody."""
-    if not settings.openai_api_key:
-        return None
-    return Transcriber(settings.openai_api_key, settings.openai_base_url, settings.openai_transcription_model)
 
 
 def at_backblaze(settings: Settings) -> Storage:

@@ -11,7 +11,9 @@ import films
 from harness import Api, Person, Server, code_of, running_server
 from library import Library
 from listener import KEY, Listener, listening
+from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.media import inspection
+from unpuzzle_server.media.transcription import Transcriber
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture(scope="module")
 def hearing(postgres: str, listener: Listener) -> Iterator[Server]:
     """A server that has a key."""
-    with running_server(postgres, openai_api_key=KEY, openai_base_url=listener.base_url) as server:
+    with running_server(postgres, transcription_api_key="", openai_api_key=KEY, openai_base_url=listener.base_url) as server:
         yield server
 
 
@@ -146,24 +148,30 @@ def test_what_holds_no_sound_or_is_gone_is_told(hearing: Server, teacher: Person
         assert told(teacher)[0] == ("No transcript", f"'Hooks' was not transcribed. {reason}")
 
 
-def test_only_what_can_be_heard_is_transcribed_and_only_where_somebody_can(
-    hearing: Server, server: Server, teacher: Person, instructor: Person
-) -> None:
+def test_only_what_can_be_heard_is_transcribed(hearing: Server, teacher: Person, instructor: Person) -> None:
     library = Library(hearing)
     text = teacher.lesson(teacher.section(teacher.course()))
     document = lesson_of(library, teacher, films.pages(1), "application/pdf")
     for lesson in (text, document):
         refused = teacher.post(f"{path_of(lesson)}generate/")
         assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
-    own = instructor.lesson(instructor.section(instructor.course()))
-    refused = instructor.post(f"{path_of(own)}generate/")
-    assert (refused.status_code, code_of(refused)) == (409, "NOT_CONFIGURED")
     assert code_of(instructor.post(f"{path_of(text)}generate/")) == "NOT_FOUND"
 
 
-def test_the_key_is_shown_nowhere(hearing: Server) -> None:
-    from unpuzzle_server.app import hearing as wired
+def test_without_a_key_nobody_transcribes(postgres: str) -> None:
+    with running_server(postgres, transcription_api_key="") as deaf, Api(deaf) as api:
+        teacher = api.sign_up_instructor()
+        refused = teacher.post(f"{path_of(teacher.lesson(teacher.section(teacher.course())))}generate/")
+        assert (refused.status_code, code_of(refused)) == (409, "NOT_CONFIGURED")
 
-    settings = replace(hearing.settings)
-    assert KEY not in repr(settings)
-    assert KEY not in repr(wired(settings))
+
+def test_a_key_of_its_own_wins_and_none_is_shown() -> None:
+    of_openai = Settings(openai_api_key=KEY, openai_base_url="https://api.example.com/v1")
+    own = replace(of_openai, transcription_api_key="sk-own", transcription_base_url="https://whisper.example.com/v1")
+    found = [Transcriber.of(settings) for settings in (Settings(), of_openai, own)]
+    assert found == [
+        None,
+        Transcriber(KEY, "https://api.example.com/v1", "whisper-1"),
+        Transcriber("sk-own", "https://whisper.example.com/v1", "whisper-1"),
+    ]
+    assert not any(key in f"{found} {of_openai} {own}" for key in (KEY, "sk-own"))

@@ -11,6 +11,7 @@ from unpuzzle_server.content.service import find_lesson
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
+from unpuzzle_server.media.transcription import Transcriber
 
 ENGLISH = "en"
 
@@ -61,7 +62,7 @@ async def delete(tx: Transaction, lesson_id: str, if_match: str | None) -> None:
 async def request(tx: Transaction, lesson_id: str) -> Body:
     """Asks for a transcript by whoever can hear; once, while it is being made."""
     await find_lesson(tx, lesson_id, lock=True)
-    if not tx.settings.openai_api_key:
+    if Transcriber.of(tx.settings) is None:
         raise Problem("NOT_CONFIGURED", "This server has nobody who transcribes: upload a transcript.")
     file = cast("Row[Any]", await tx.row(queries.LESSON_MEDIA, lesson=lesson_id))
     if file.kind not in ("video", "audio") or file.processing_status != "ready":

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from unpuzzle_server.kernel.settings import Settings
+
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 600
@@ -45,6 +47,13 @@ class Transcriber:
     base_url: str
     """Empty for OpenAI's own."""
     model: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Transcriber | None":
+        """None where the settings have no key."""
+        key = settings.transcription_api_key or settings.openai_api_key
+        base_url = settings.transcription_base_url or settings.openai_base_url
+        return cls(key, base_url, settings.transcription_model) if key else None
 
     @cached_property
     def _api(self) -> Any:
