@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import files
 import stripes
 from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
@@ -20,20 +21,18 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
+OCTETS = "application/octet-stream"
 FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon"}
 """What the owner, who is an admin and teaches the course, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
-OF_SOMETHING_MADE = {
-    "content.get_transcript": "_transcript",
-    "content.delete_transcript": "_transcript",
-    "content.transcribe": "_film_to_hear",
-    "learning.get_playback": "_film_to_play",
-}
-"""What needs more of an object than that it is there."""
+OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
+SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
+"""What is called by a link that was signed."""
+PICTURE = files.made(300, "image/png")
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -49,7 +48,7 @@ def in_path(operation: Operation) -> list[str]:
 
 def carried_as(operation: Operation) -> str:
     """How httpx is told the body of an operation."""
-    return "data" if operation.body_type == FORM else "json"
+    return {FORM: "data", OCTETS: "content"}.get(operation.body_type, "json")
 
 
 def as_json(body: Any) -> bytes:
@@ -59,6 +58,8 @@ def as_json(body: Any) -> bytes:
 
 def signature(operation: Operation, body: Any) -> dict[str, str]:
     """The headers by which the server knows who has sent a body."""
+    if operation.body_type == OCTETS:
+        return {"Content-Type": OCTETS}
     if operation.id == "payments.receive_webhook":
         return {"Stripe-Signature": stripes.sign(TEST_SETTINGS.secret_key, as_json(body))}
     if operation.id != "auth.receive_webhook":
@@ -92,24 +93,21 @@ class World:
         return self._written_by(self.owner, published=self.published)
 
     @cached_property
-    def _teacher(self) -> Person:
-        """Of the course that the owner takes."""
-        return self.api.sign_up_instructor()
-
-    @cached_property
     def _taken(self) -> dict[str, str]:
         """One that the owner takes."""
-        made = self._written_by(self._teacher, published=True)
+        made = self._written_by(self.api.sign_up_instructor(), published=True)
         enrolled = self.owner.post(f"/api/v1/courses/{made['course']}/enroll/").json()
         self.owner.put(f"/api/v1/student/lessons/{made['lesson']}/progress/", json={"watched": [{"start": 0, "end": 9.5}]})
         return {**made, "enrollment": enrolled["enrollment_id"]}
 
     def _written_by(self, instructor: Person, *, published: bool) -> dict[str, str]:
-        """A course of one section with one lesson."""
+        """A course of one section with one lesson, which shows a film."""
         category = self.api.category()
         course = instructor.course(description="About it", price=0, category_id=category["id"], tags=["new"])
         section = instructor.section(course, is_published=True)
         lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
+        shown = "UPDATE lessons SET media_id = %s WHERE id = %s"
+        self.api.server.sql(shown, Library(self.api.server).add(instructor, None), lesson["id"])
         if published:
             instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
         return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
@@ -252,6 +250,28 @@ class World:
         return made
 
     @cached_property
+    def _upload(self) -> dict[str, Any]:
+        """Of a picture, all of which has come."""
+        target = files.begin(self.owner, len(PICTURE), "image/png", filename="me.png")
+        files.send_all(self.api, target, PICTURE)
+        return target
+
+    @property
+    def upload_id(self) -> str:
+        upload: str = self._upload["upload_id"]
+        return upload
+
+    @cached_property
+    def media_id(self) -> str:
+        """A video; in a lesson, so that it has a place to show."""
+        media: str = files.uploaded(self.owner, files.made(100))["media_id"]
+        return media
+
+    @property
+    def filename(self) -> str:
+        return files.FILENAME
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -275,25 +295,6 @@ class World:
         return made
 
     @cached_property
-    def media_id(self) -> str:
-        """A film of the owner's that no lesson shows."""
-        return Library(self.api.server).add(self.owner)
-
-    @cached_property
-    def _film_to_play(self) -> str:
-        return self._shown_by(self._teacher, self._taken["lesson"])
-
-    @cached_property
-    def _film_to_hear(self) -> str:
-        return self._shown_by(self.owner, self.lesson_id)
-
-    def _shown_by(self, owner: Person, lesson_id: str) -> str:
-        """A lesson shows a film."""
-        media_id = Library(self.api.server).add(owner)
-        self.api.server.sql("UPDATE lessons SET media_id = %s WHERE id = %s", media_id, lesson_id)
-        return media_id
-
-    @cached_property
     def caller(self) -> Person:
         """A learner who has nothing yet."""
         return self.api.sign_up()
@@ -307,8 +308,8 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
-        if operation.id in OF_SOMETHING_MADE:
-            assert getattr(self, OF_SOMETHING_MADE[operation.id])
+        if operation.id in OF_A_TRANSCRIPT:
+            assert self._transcript
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
@@ -328,10 +329,12 @@ class World:
             assert self.review_by_somebody
         return self
 
-    def body(self, operation: Operation) -> dict[str, Any] | None:
+    def body(self, operation: Operation) -> Any:
         """The contract's own example, with ids that exist and what must be new or known."""
         if operation.body is None:
             return None
+        if operation.body_type == OCTETS:
+            return PICTURE
         filled: dict[str, Any] = self._filled(spec.resolve(operation.body)["example"])
         return filled | self._particular(operation)
 
@@ -368,6 +371,8 @@ class World:
                 return {"id": f"evt_{uuid4().hex}"}
             case "content.assign_media":
                 return {"order_mapping": {self.media_id: 1}}
+            case "media.complete_upload":
+                return {"file_id": self._upload["file_id"], "cdn_url": self._upload["cdn_url"]}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:
@@ -393,14 +398,22 @@ class World:
         if operation.id == "auth.oauth_redirect":
             issuer = f"{self.api.server.base_url}/oauth-sandbox/google"
             return {"state": self.begun(PKCE.new())["state"], "code": "c0ffee", "iss": issuer}
-        if operation.id != "auth.download_export":
+        if operation.id not in SIGNED:
             return {}
-        link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
+        match operation.id:
+            case "media.upload_content":
+                link = self._upload["upload_url"]
+            case "media.download":
+                link = self.owner.get(f"/api/v1/media/library/{self.media_id}/").json()["cdn_url"]
+            case _:
+                link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
         return dict(parse_qsl(urlsplit(link).query))
 
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """The keyword arguments of the operation's method in the SDK."""
         body = self.body(operation)
+        if operation.body_type == OCTETS:
+            return {**self.ids(operation), **self.query(operation), "content": body}
         headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
         return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import b2_simulator
 
-from harness import Server, running_server
+from harness import PASSWORD, Person, Server, running_server
 from unpuzzle_server.kernel.runner import Runner
 from workplace import Workplace
 
@@ -20,6 +21,8 @@ class Engine:
     server: Server
     kept: Callable[[], list[str]]
     """What storage holds, whole or not."""
+    simulator: Any = None
+    """Of Backblaze, where files are there."""
     keys: dict[str, str] = field(default_factory=dict)
     """Those of uploads that were asked for before, as their rows go first."""
 
@@ -48,6 +51,12 @@ class Engine:
         self.do("media.expire_uploads")
 
 
+def signed_in_again(person: Person) -> Person:
+    """Tokens live for an hour."""
+    tokens = person.api.post("/api/v1/auth/signin/", json={"email": person.email, "password": PASSWORD}).json()
+    return Person(person.api, person.id, person.email, tokens)
+
+
 def engine_of(name: str, postgres: str, stack: ExitStack) -> Engine:
     settings = {"media_chunk_bytes": CHUNK, "media_max_bytes": 20 * CHUNK, "media_quota_bytes": 30 * CHUNK}
     settings |= {"media_student_quota_bytes": 3 * CHUNK}
@@ -55,7 +64,7 @@ def engine_of(name: str, postgres: str, stack: ExitStack) -> Engine:
         simulator = stack.enter_context(b2_simulator.running())
         at_b2 = {"b2_key_id": simulator.key_id, "b2_application_key": simulator.key, "b2_bucket": simulator.bucket}
         server = stack.enter_context(running_server(postgres, **settings, **at_b2, b2_realm=simulator.url))
-        return Engine(name, server, lambda: [name for name, _ in simulator.files])
+        return Engine(name, server, lambda: [name for name, _ in simulator.files], simulator)
     server = stack.enter_context(running_server(postgres, **settings))
     folder = Path(server.settings.media_dir)
     return Engine(name, server, lambda: [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()])

@@ -24,6 +24,7 @@ STARTS = {
     "image/webp": b"RIFF\x24\0\0\0WEBP",
     "application/pdf": b"%PDF-1.7",
 }
+FILENAME = "lesson-01.mp4"
 UPLOADS = "/api/v1/media/uploads/"
 LIBRARY = "/api/v1/media/library/"
 
@@ -39,7 +40,7 @@ def sha1(data: bytes) -> str:
 
 
 def initiate(person: Person, size: int, content_type: str = "video/mp4", **fields: Any) -> httpx.Response:
-    body = {"filename": "lesson-01.mp4", "file_size": size, "content_type": content_type, **fields}
+    body = {"filename": FILENAME, "file_size": size, "content_type": content_type, **fields}
     answer: httpx.Response = person.post("/api/v1/media/upload/initiate/", json=body)
     return answer
 

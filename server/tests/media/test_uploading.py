@@ -7,10 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from engines import CHUNK, Engine
+from engines import CHUNK, Engine, signed_in_again
 from files import UPLOADS, begin, chunk, complete, fetched, initiate, made, send, send_all, sha1, uploaded
 
-from harness import PASSWORD, Api, Person, code_of, fields_of, in_parallel
+from harness import Api, Person, code_of, fields_of, in_parallel
 
 
 def status(person: Person, target: dict[str, Any]) -> Any:
@@ -187,12 +187,6 @@ def test_what_is_given_up_is_gone(engine: Engine, api: Api, instructor: Person) 
         assert code_of(gone) == "NOT_FOUND"
     engine.do("media.discard")
     assert engine.kept_of(target["upload_id"]) == []
-
-
-def signed_in_again(person: Person) -> Person:
-    """Tokens live for an hour."""
-    tokens = person.api.post("/api/v1/auth/signin/", json={"email": person.email, "password": PASSWORD}).json()
-    return Person(person.api, person.id, person.email, tokens)
 
 
 def test_an_upload_ends_unless_it_is_renewed(engine: Engine, api: Api, instructor: Person) -> None:
