@@ -13,6 +13,7 @@ from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
 
 from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
+from library import Library
 from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
@@ -26,6 +27,7 @@ FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
+OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
 SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
@@ -99,11 +101,13 @@ class World:
         return {**made, "enrollment": enrolled["enrollment_id"]}
 
     def _written_by(self, instructor: Person, *, published: bool) -> dict[str, str]:
-        """A course of one section with one lesson."""
+        """A course of one section with one lesson, which shows a film."""
         category = self.api.category()
         course = instructor.course(description="About it", price=0, category_id=category["id"], tags=["new"])
         section = instructor.section(course, is_published=True)
         lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
+        shown = "UPDATE lessons SET media_id = %s WHERE id = %s"
+        self.api.server.sql(shown, Library(self.api.server).add(instructor, None), lesson["id"])
         if published:
             instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
         return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
@@ -284,6 +288,13 @@ class World:
         return review
 
     @cached_property
+    def _transcript(self) -> str:
+        """Of the owner's lesson."""
+        body = {"format": "segments", "segments": [{"start": 0, "end": 2.5, "text": "What is said"}]}
+        made: str = self.owner.put(f"/api/v1/content/lessons/{self.lesson_id}/transcript/", json=body).text
+        return made
+
+    @cached_property
     def caller(self) -> Person:
         """A learner who has nothing yet."""
         return self.api.sign_up()
@@ -297,6 +308,8 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
+        if operation.id in OF_A_TRANSCRIPT:
+            assert self._transcript
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
@@ -356,6 +369,8 @@ class World:
                 return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
             case "payments.receive_webhook":
                 return {"id": f"evt_{uuid4().hex}"}
+            case "content.assign_media":
+                return {"order_mapping": {self.media_id: 1}}
             case "media.complete_upload":
                 return {"file_id": self._upload["file_id"], "cdn_url": self._upload["cdn_url"]}
             case "courses.create_category":

@@ -23,6 +23,7 @@ SECRETS = {
     "code_verifier",
     "client_secret",
     "upload_url",
+    "playback_url",
 }
 
 

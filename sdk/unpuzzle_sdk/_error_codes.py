@@ -49,6 +49,7 @@ __all__ = [
     "NotConfigured",
     "NotFound",
     "OauthFailed",
+    "OrderInvalid",
     "PayloadTooLarge",
     "PaymentFailed",
     "PaymentInsufficientFunds",
@@ -66,6 +67,7 @@ __all__ = [
     "ServiceUnavailable",
     "TimezoneUnknown",
     "TokenInvalid",
+    "TranscriptInvalid",
     "UnsupportedMediaType",
     "UnsupportedVersion",
     "ValidationError",
@@ -189,6 +191,10 @@ class OauthFailed(BadRequestError):
     """The API answered 400 `OAUTH_FAILED`."""
 
 
+class OrderInvalid(UnprocessableEntityError):
+    """The API answered 422 `ORDER_INVALID`."""
+
+
 class PayloadTooLarge(PayloadTooLargeError):
     """The API answered 413 `PAYLOAD_TOO_LARGE`."""
 
@@ -257,6 +263,10 @@ class TokenInvalid(BadRequestError):
     """The API answered 400 `TOKEN_INVALID`."""
 
 
+class TranscriptInvalid(UnprocessableEntityError):
+    """The API answered 422 `TRANSCRIPT_INVALID`."""
+
+
 class UnsupportedMediaType(UnsupportedMediaTypeError):
     """The API answered 415 `UNSUPPORTED_MEDIA_TYPE`."""
 
@@ -303,6 +313,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "NOT_CONFIGURED": NotConfigured,
     "NOT_FOUND": NotFound,
     "OAUTH_FAILED": OauthFailed,
+    "ORDER_INVALID": OrderInvalid,
     "PAYLOAD_TOO_LARGE": PayloadTooLarge,
     "PAYMENT_FAILED": PaymentFailed,
     "PAYMENT_INSUFFICIENT_FUNDS": PaymentInsufficientFunds,
@@ -320,6 +331,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
     "TOKEN_INVALID": TokenInvalid,
+    "TRANSCRIPT_INVALID": TranscriptInvalid,
     "UNSUPPORTED_MEDIA_TYPE": UnsupportedMediaType,
     "UNSUPPORTED_VERSION": UnsupportedVersion,
     "VALIDATION_ERROR": ValidationError,

@@ -37,6 +37,7 @@ TEST_SETTINGS = Settings(
     rate_limit_reset=1_000_000,
     oauth_sandbox=True,
     auth_webhook_secrets=("a secret that signs auth webhooks", "v1,whsec_YSBzZWNyZXQgdGhhdCBzaWducyBob29rcw=="),
+    transcription_api_key="sk-a-key-that-the-tests-never-use",
     password_memory_kib=8,
     password_passes=1,
     log_level="error",

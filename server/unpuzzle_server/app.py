@@ -32,6 +32,7 @@ from unpuzzle_server.mail.gateway import mailer
 from unpuzzle_server.media.embedded_store import EmbeddedStore
 from unpuzzle_server.media.gateway import Addresses, Media
 from unpuzzle_server.media.storage import Storage
+from unpuzzle_server.media.transcription import Transcriber
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.payments.stripe import Stripe
@@ -105,6 +106,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **signing_in(accounts, settings, clock),
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
+        "transcriber": Transcriber.of(settings),
         "media": keeping_files(settings),
     }
     return Kernel(

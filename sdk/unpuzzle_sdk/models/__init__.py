@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .application_page import ApplicationPage
     from .application_status import ApplicationStatus
     from .application_user import ApplicationUser
+    from .assigned_media import AssignedMedia
     from .auth_event import AuthEvent
     from .auth_event_data import AuthEventData
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
@@ -101,6 +102,8 @@ if TYPE_CHECKING:
     from .lesson_update import LessonUpdate
     from .media import Media
     from .media_assigned_to import MediaAssignedTo
+    from .media_assignment import MediaAssignment
+    from .media_assignment_order_mapping import MediaAssignmentOrderMapping
     from .media_kind import MediaKind
     from .media_page import MediaPage
     from .media_sort import MediaSort
@@ -143,6 +146,7 @@ if TYPE_CHECKING:
     from .payment_page import PaymentPage
     from .payment_status import PaymentStatus
     from .plan import Plan
+    from .playback import Playback
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
     from .processing_status import ProcessingStatus
@@ -206,6 +210,14 @@ if TYPE_CHECKING:
     from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .transcript import Transcript
+    from .transcript_format import TranscriptFormat
+    from .transcript_segment import TranscriptSegment
+    from .transcript_segment_upload import TranscriptSegmentUpload
+    from .transcript_source import TranscriptSource
+    from .transcript_upload import TranscriptUpload
+    from .transcription import Transcription
+    from .unassigned_media import UnassignedMedia
     from .upload import Upload
     from .upload_completion import UploadCompletion
     from .upload_create import UploadCreate
@@ -238,6 +250,7 @@ _MODULES = {
     "ApplicationPage": ".application_page",
     "ApplicationStatus": ".application_status",
     "ApplicationUser": ".application_user",
+    "AssignedMedia": ".assigned_media",
     "AuthEvent": ".auth_event",
     "AuthEventData": ".auth_event_data",
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
@@ -318,6 +331,8 @@ _MODULES = {
     "LessonUpdate": ".lesson_update",
     "Media": ".media",
     "MediaAssignedTo": ".media_assigned_to",
+    "MediaAssignment": ".media_assignment",
+    "MediaAssignmentOrderMapping": ".media_assignment_order_mapping",
     "MediaKind": ".media_kind",
     "MediaPage": ".media_page",
     "MediaSort": ".media_sort",
@@ -360,6 +375,7 @@ _MODULES = {
     "PaymentPage": ".payment_page",
     "PaymentStatus": ".payment_status",
     "Plan": ".plan",
+    "Playback": ".playback",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
     "ProcessingStatus": ".processing_status",
@@ -423,6 +439,14 @@ _MODULES = {
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "Transcript": ".transcript",
+    "TranscriptFormat": ".transcript_format",
+    "TranscriptSegment": ".transcript_segment",
+    "TranscriptSegmentUpload": ".transcript_segment_upload",
+    "TranscriptSource": ".transcript_source",
+    "TranscriptUpload": ".transcript_upload",
+    "Transcription": ".transcription",
+    "UnassignedMedia": ".unassigned_media",
     "Upload": ".upload",
     "UploadCompletion": ".upload_completion",
     "UploadCreate": ".upload_create",
@@ -456,6 +480,7 @@ __all__ = [
     "ApplicationPage",
     "ApplicationStatus",
     "ApplicationUser",
+    "AssignedMedia",
     "AuthEvent",
     "AuthEventData",
     "AuthEventDataUserMetadata",
@@ -536,6 +561,8 @@ __all__ = [
     "LessonUpdate",
     "Media",
     "MediaAssignedTo",
+    "MediaAssignment",
+    "MediaAssignmentOrderMapping",
     "MediaKind",
     "MediaPage",
     "MediaSort",
@@ -578,6 +605,7 @@ __all__ = [
     "PaymentPage",
     "PaymentStatus",
     "Plan",
+    "Playback",
     "Preferences",
     "PreferencesUpdate",
     "ProcessingStatus",
@@ -641,6 +669,14 @@ __all__ = [
     "TimeRange",
     "Tokens",
     "TokensTokenType",
+    "Transcript",
+    "TranscriptFormat",
+    "TranscriptSegment",
+    "TranscriptSegmentUpload",
+    "TranscriptSource",
+    "TranscriptUpload",
+    "Transcription",
+    "UnassignedMedia",
     "Upload",
     "UploadCompletion",
     "UploadCreate",

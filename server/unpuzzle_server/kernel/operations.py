@@ -58,8 +58,9 @@ class Kernel:
 
     async def close(self) -> None:
         """Ends every connection that was opened on the way."""
-        for gateway in ("accounts", "stripe"):
-            await self.gateways[gateway].close()
+        for gateway in ("accounts", "stripe", "transcriber"):
+            if self.gateways[gateway] is not None:
+                await self.gateways[gateway].close()
         await self.limiter.counters.close()
         await self.database.close()
 

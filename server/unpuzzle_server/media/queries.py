@@ -86,8 +86,18 @@ def update(columns: tuple[str, ...]) -> TextClause:
 
 FIND_FILE = text("SELECT * FROM app.find_file(:media)")
 
+# One that a worker died with is begun again.
 BEGIN_PROCESSING = text("""
     UPDATE media SET processing_status = 'processing' WHERE id = :media AND processing_status IN ('pending', 'processing')
-    RETURNING storage_key
+    RETURNING storage_key, kind, content_type
 """)
-READY = text("UPDATE media SET processing_status = 'ready' WHERE id = :media AND processing_status = 'processing'")
+READY = text("""
+    UPDATE media SET processing_status = 'ready', duration_seconds = coalesce(:duration_seconds, duration_seconds),
+                     width = :width, height = :height, bitrate = :bitrate, codec = :codec, page_count = :page_count,
+                     thumbnail_key = :thumbnail_key
+     WHERE id = :media AND processing_status = 'processing'
+""")
+FAILED = text("""
+    UPDATE media SET processing_status = 'failed', processing_error = :reason
+     WHERE id = :media AND processing_status = 'processing'
+""")
