@@ -15,6 +15,8 @@ Values = st.SearchStrategy[Any]
 
 OPEN = "ater versions may add"
 """How the contract says that a list of values is not closed."""
+NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+"""No schema of OpenAPI 3.0 can say that names of fields hold no NUL; the server refuses it in any string."""
 MOST_MONEY = 1_000_000_000
 MOST_ITEMS = 3
 OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -97,7 +99,7 @@ def _object(schema: spec.Schema, later: bool) -> Values:
     more = schema.get("additionalProperties", later)
     if more is False:
         return declared
-    names = st.text().filter(lambda name: name not in schema.get("properties", {}))
+    names = NAMES.filter(lambda name: name not in schema.get("properties", {}))
     others = st.dictionaries(names, values(more, later=later) if isinstance(more, dict) else JSON, max_size=2)
     return st.builds(lambda other, own: {**other, **own}, others, declared)
 

@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import files
 import stripes
 from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
 
 from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
+from library import Library
 from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
@@ -19,6 +21,7 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
+OCTETS = "application/octet-stream"
 FOR_SOMEBODY_ELSE = {
     "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon",
     "subscriptions.create",
@@ -35,6 +38,10 @@ OF_PAYMENTS = {
 """What needs a payment of its own kind."""
 FOR_SUBSCRIBERS = {f"subscriptions.{verb}" for verb in ("change", "cancel", "resume", "update_payment_method", "list_invoices")}
 """What needs a subscription of the owner's."""
+OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
+SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
+"""What is called by a link that was signed."""
+PICTURE = files.made(300, "image/png")
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -50,7 +57,7 @@ def in_path(operation: Operation) -> list[str]:
 
 def carried_as(operation: Operation) -> str:
     """How httpx is told the body of an operation."""
-    return "data" if operation.body_type == FORM else "json"
+    return {FORM: "data", OCTETS: "content"}.get(operation.body_type, "json")
 
 
 def as_json(body: Any) -> bytes:
@@ -60,6 +67,8 @@ def as_json(body: Any) -> bytes:
 
 def signature(operation: Operation, body: Any) -> dict[str, str]:
     """The headers by which the server knows who has sent a body."""
+    if operation.body_type == OCTETS:
+        return {"Content-Type": OCTETS}
     if operation.id == "payments.receive_webhook":
         return {"Stripe-Signature": stripes.sign(TEST_SETTINGS.secret_key, as_json(body))}
     if operation.id != "auth.receive_webhook":
@@ -101,11 +110,13 @@ class World:
         return {**made, "enrollment": enrolled["enrollment_id"]}
 
     def _written_by(self, instructor: Person, *, published: bool) -> dict[str, str]:
-        """A course of one section with one lesson."""
+        """A course of one section with one lesson, which shows a film."""
         category = self.api.category()
         course = instructor.course(description="About it", price=0, category_id=category["id"], tags=["new"])
         section = instructor.section(course, is_published=True)
         lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
+        shown = "UPDATE lessons SET media_id = %s WHERE id = %s"
+        self.api.server.sql(shown, Library(self.api.server).add(instructor, None), lesson["id"])
         if published:
             instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
         return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
@@ -253,6 +264,28 @@ class World:
         return bool(self.owner.post("/api/v1/subscriptions/", json=body).status_code == 201)
 
     @cached_property
+    def _upload(self) -> dict[str, Any]:
+        """Of a picture, all of which has come."""
+        target = files.begin(self.owner, len(PICTURE), "image/png", filename="me.png")
+        files.send_all(self.api, target, PICTURE)
+        return target
+
+    @property
+    def upload_id(self) -> str:
+        upload: str = self._upload["upload_id"]
+        return upload
+
+    @cached_property
+    def media_id(self) -> str:
+        """A video; in a lesson, so that it has a place to show."""
+        media: str = files.uploaded(self.owner, files.made(100))["media_id"]
+        return media
+
+    @property
+    def filename(self) -> str:
+        return files.FILENAME
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -267,6 +300,13 @@ class World:
         body = {"rating": 5, "comment": "Very good"}
         review: str = learner.post(f"/api/v1/student/courses/{self.course_id}/review/", json=body).json()["id"]
         return review
+
+    @cached_property
+    def _transcript(self) -> str:
+        """Of the owner's lesson."""
+        body = {"format": "segments", "segments": [{"start": 0, "end": 2.5, "text": "What is said"}]}
+        made: str = self.owner.put(f"/api/v1/content/lessons/{self.lesson_id}/transcript/", json=body).text
+        return made
 
     @cached_property
     def caller(self) -> Person:
@@ -284,6 +324,8 @@ class World:
             assert self.review_id
         if operation.id in FOR_SUBSCRIBERS:
             assert self._subscribed
+        if operation.id in OF_A_TRANSCRIPT:
+            assert self._transcript
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
@@ -303,10 +345,12 @@ class World:
             assert self.review_by_somebody
         return self
 
-    def body(self, operation: Operation) -> dict[str, Any] | None:
+    def body(self, operation: Operation) -> Any:
         """The contract's own example, with ids that exist and what must be new or known."""
         if operation.body is None:
             return None
+        if operation.body_type == OCTETS:
+            return PICTURE
         filled: dict[str, Any] = self._filled(spec.resolve(operation.body)["example"])
         return filled | self._particular(operation)
 
@@ -341,6 +385,10 @@ class World:
                 return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
             case "payments.receive_webhook":
                 return {"id": f"evt_{uuid4().hex}"}
+            case "content.assign_media":
+                return {"order_mapping": {self.media_id: 1}}
+            case "media.complete_upload":
+                return {"file_id": self._upload["file_id"], "cdn_url": self._upload["cdn_url"]}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:
@@ -366,14 +414,22 @@ class World:
         if operation.id == "auth.oauth_redirect":
             issuer = f"{self.api.server.base_url}/oauth-sandbox/google"
             return {"state": self.begun(PKCE.new())["state"], "code": "c0ffee", "iss": issuer}
-        if operation.id != "auth.download_export":
+        if operation.id not in SIGNED:
             return {}
-        link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
+        match operation.id:
+            case "media.upload_content":
+                link = self._upload["upload_url"]
+            case "media.download":
+                link = self.owner.get(f"/api/v1/media/library/{self.media_id}/").json()["cdn_url"]
+            case _:
+                link = self.owner.get(f"/api/v1/auth/account/export/{self.export_id}/").json()["download_url"]
         return dict(parse_qsl(urlsplit(link).query))
 
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """The keyword arguments of the operation's method in the SDK."""
         body = self.body(operation)
+        if operation.body_type == OCTETS:
+            return {**self.ids(operation), **self.query(operation), "content": body}
         headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
         return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
 

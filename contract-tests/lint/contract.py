@@ -22,6 +22,8 @@ SECRETS = {
     "refresh_token",
     "code_verifier",
     "client_secret",
+    "upload_url",
+    "playback_url",
 }
 
 

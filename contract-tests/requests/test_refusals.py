@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from harness import CONTRACT, Api, Person, code_of, fields_of
+from harness import CONTRACT, TEST_SETTINGS, Api, Person, code_of, fields_of
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
-from world import FORM, World, carried_as, in_path, named
+from world import FORM, OCTETS, World, carried_as, in_path, named
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 OPERATIONS = list(CONTRACT.operations.values())
@@ -24,7 +24,8 @@ def gives(operation: Operation, status: int) -> set[str]:
     return {code for code in operation.errors if spec.statuses()[code] == status}
 
 
-WITH_BODY = [operation for operation in OPERATIONS if operation.body]
+WITH_BODY = [operation for operation in OPERATIONS if operation.body_type in WRITTEN]
+STREAMED = [operation for operation in OPERATIONS if operation.body_type == OCTETS]
 OF_SOMETHING = [operation for operation in OPERATIONS if in_path(operation) and gives(operation, 404)]
 STORED = [operation for operation in OPERATIONS if operation.has("Idempotency-Key")]
 
@@ -50,11 +51,15 @@ def world(api: Api) -> World:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 def test_what_is_wrong_with_a_request_is_named_all_at_once(world: World, operation: Operation) -> None:
     body: dict[str, Any] = {carried_as(operation): {"colour": 1}} if operation.body else {}
+    if operation.body_type == OCTETS:
+        body = {"content": b""}
     refused = world.send(
         operation, path=path_of(operation, "~"), params={"shade": "dark"}, headers={"X-API-Version": "one"}, **body
     )
     expected = {"shade", *in_path(operation), *(["X-API-Version"] if operation.has("X-API-Version") else [])}
-    if operation.body:
+    if operation.body_type == OCTETS:
+        expected |= {"body"}
+    elif operation.body:
         expected |= {"colour", *spec.resolve(operation.body).get("required", [])}
     expected -= takes_anything(operation)
     assert (refused.status_code, code_of(refused)) == (422, "VALIDATION_ERROR")
@@ -77,6 +82,18 @@ def test_a_body_is_whole_of_its_kind_and_not_too_large(world: World, operation: 
         (whole.replace(b"x", b"x" * 2**20), operation.body_type, 413, "PAYLOAD_TOO_LARGE"),
     ):
         refused = world.send(operation, path=path_of(operation), content=content, headers={"Content-Type": media_type})
+        assert (refused.status_code, code_of(refused)) == (status, code)
+
+
+@pytest.mark.parametrize("operation", STREAMED, ids=named)
+def test_a_streamed_body_is_octets_and_not_too_large(world: World, operation: Operation) -> None:
+    octets = {"Content-Type": OCTETS}
+    for content, headers, status, code in (
+        (b"x", {"Content-Type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"x", {**octets, "Content-Encoding": "gzip"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (bytes(TEST_SETTINGS.media_chunk_bytes + 1), octets, 413, "PAYLOAD_TOO_LARGE"),
+    ):
+        refused = world.send(operation, path=path_of(operation), content=content, headers=headers)
         assert (refused.status_code, code_of(refused)) == (status, code)
 
 

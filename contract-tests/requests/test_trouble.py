@@ -16,7 +16,7 @@ from unpuzzle_server import app
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.operations import handler_of
 from unpuzzle_server.kernel.spec import Operation
-from world import carried_as, named, signature
+from world import PICTURE, carried_as, named, signature
 
 OPERATIONS = list(CONTRACT.operations.values())
 LOOKING_AT_TOKENS = [operation for operation in OPERATIONS if CONTRACT.raw[operation.id]["security"]]
@@ -42,7 +42,7 @@ def example(operation: Operation) -> dict[str, Any]:
     request: dict[str, Any] = {"url": operation.path.format(**path)}
     request["params"] = {item.name: _parameter(operation, item.name) for item in required}
     if operation.body:
-        request[carried_as(operation)] = spec.resolve(operation.body)["example"]
+        request[carried_as(operation)] = spec.resolve(operation.body).get("example", PICTURE)
         request["headers"] = signature(operation, request[carried_as(operation)])
     return request
 

@@ -27,6 +27,8 @@ PACKAGE = CODEGEN.parent / "unpuzzle_sdk"
 CONTRACT = CODEGEN.parents[1] / "openapi" / "unpuzzle.yaml"
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+# What a resource can do besides its operations is written by hand: the module, and the classes for both clients.
+EXTENSIONS = {"media": ("uploads", "Uploads", "AsyncUploads")}
 # The client sets these itself, so that no method takes them.
 CLIENT_HEADERS = {"X-API-Version"}
 
@@ -239,7 +241,8 @@ def main() -> None:
     classes = {code["code"]: code["name"] for code in codes}
     render(project, "resources_init.py.jinja", "resources/__init__.py")
     for tag in tags:
-        context = {"tag": tag, "operations": by_tag[tag["name"]], "error_classes": classes}
+        extension = EXTENSIONS.get(tag["name"])
+        context = {"tag": tag, "extension": extension, "operations": by_tag[tag["name"]], "error_classes": classes}
         render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)
     render(project, "session.py.jinja", "_session.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import pickle
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -37,7 +38,8 @@ def parameters(contract: dict[str, Any], item: dict[str, Any], operation: dict[s
     given = [resolve(contract, node) for node in item.get("parameters", []) + operation.get("parameters", [])]
     names = {node["name"] for node in given} - {"X-API-Version"}
     for body in operation.get("requestBody", {}).get("content", {}).values():
-        names |= set(resolve(contract, body["schema"]).get("properties", {}))
+        schema = resolve(contract, body["schema"])
+        names |= set(schema.get("properties", {})) or {"content"}
     if "x-unpuzzle-pagination" in operation:
         names.add("max_items")
     return {name.lower().replace("-", "_") for name in names}
@@ -56,7 +58,10 @@ def test_every_operation_is_a_method_with_all_its_arguments(client: Any, contrac
         method = getattr(getattr(client, tag), verb)
         raw = getattr(getattr(client.raw, tag), verb)
         expected = parameters(contract, item, operation)
-        assert {name.rstrip("_") for name in inspect.signature(method).parameters} == expected, operation["operationId"]
+        # The generator takes a number in the name of a header for a word of its own.
+        assert {re.sub(r"_$|_(?=1$)", "", name) for name in inspect.signature(method).parameters} == expected, (
+            operation["operationId"]
+        )
         assert inspect.signature(raw) == inspect.signature(method)
         assert operation["summary"] in method.__doc__
         paged = "x-unpuzzle-pagination" in operation

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .resources.courses import AsyncCourses, AsyncRawCourses
     from .resources.enrollments import AsyncEnrollments, AsyncRawEnrollments
     from .resources.learning import AsyncLearning, AsyncRawLearning
+    from .resources.media import AsyncMedia, AsyncRawMedia
     from .resources.notifications import AsyncNotifications, AsyncRawNotifications
     from .resources.payments import AsyncPayments, AsyncRawPayments
     from .resources.reflections import AsyncRawReflections, AsyncReflections
@@ -57,6 +58,13 @@ class AsyncUnpuzzle(AsyncClient):
         from .resources.content import AsyncContent
 
         return AsyncContent(self)
+
+    @property
+    def media(self) -> AsyncMedia:
+        """The files that courses are made of, and how they are uploaded."""
+        from .resources.media import AsyncMedia
+
+        return AsyncMedia(self)
 
     @property
     def enrollments(self) -> AsyncEnrollments:
@@ -131,6 +139,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.content import AsyncRawContent
 
         return AsyncRawContent(self)
+
+    @property
+    def media(self) -> AsyncRawMedia:
+        """The files that courses are made of, and how they are uploaded."""
+        from .resources.media import AsyncRawMedia
+
+        return AsyncRawMedia(self)
 
     @property
     def enrollments(self) -> AsyncRawEnrollments:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .resources.courses import Courses, RawCourses
     from .resources.enrollments import Enrollments, RawEnrollments
     from .resources.learning import Learning, RawLearning
+    from .resources.media import Media, RawMedia
     from .resources.notifications import Notifications, RawNotifications
     from .resources.payments import Payments, RawPayments
     from .resources.reflections import RawReflections, Reflections
@@ -57,6 +58,13 @@ class Unpuzzle(SyncClient):
         from .resources.content import Content
 
         return Content(self)
+
+    @property
+    def media(self) -> Media:
+        """The files that courses are made of, and how they are uploaded."""
+        from .resources.media import Media
+
+        return Media(self)
 
     @property
     def enrollments(self) -> Enrollments:
@@ -131,6 +139,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.content import RawContent
 
         return RawContent(self)
+
+    @property
+    def media(self) -> RawMedia:
+        """The files that courses are made of, and how they are uploaded."""
+        from .resources.media import RawMedia
+
+        return RawMedia(self)
 
     @property
     def enrollments(self) -> RawEnrollments:

@@ -42,10 +42,14 @@ __all__ = [
     "InternalError",
     "InvalidSignature",
     "MalformedRequest",
+    "MediaMismatch",
+    "MediaSizeExceeded",
+    "MediaUploadFailed",
     "MethodNotAllowed",
     "NotConfigured",
     "NotFound",
     "OauthFailed",
+    "OrderInvalid",
     "PayloadTooLarge",
     "PaymentFailed",
     "PaymentInsufficientFunds",
@@ -53,7 +57,9 @@ __all__ = [
     "PermissionDenied",
     "PreconditionFailed",
     "PriceInvalid",
+    "QuotaExceeded",
     "RangeInvalid",
+    "RangeNotSatisfiable",
     "RateLimitExceeded",
     "ReauthenticationRequired",
     "RedirectNotAllowed",
@@ -61,6 +67,7 @@ __all__ = [
     "ServiceUnavailable",
     "TimezoneUnknown",
     "TokenInvalid",
+    "TranscriptInvalid",
     "UnsupportedMediaType",
     "UnsupportedVersion",
     "ValidationError",
@@ -156,6 +163,18 @@ class MalformedRequest(BadRequestError):
     """The API answered 400 `MALFORMED_REQUEST`."""
 
 
+class MediaMismatch(UnprocessableEntityError):
+    """The API answered 422 `MEDIA_MISMATCH`."""
+
+
+class MediaSizeExceeded(PayloadTooLargeError):
+    """The API answered 413 `MEDIA_SIZE_EXCEEDED`."""
+
+
+class MediaUploadFailed(ConflictError):
+    """The API answered 409 `MEDIA_UPLOAD_FAILED`."""
+
+
 class MethodNotAllowed(MethodNotAllowedError):
     """The API answered 405 `METHOD_NOT_ALLOWED`."""
 
@@ -170,6 +189,10 @@ class NotFound(NotFoundError):
 
 class OauthFailed(BadRequestError):
     """The API answered 400 `OAUTH_FAILED`."""
+
+
+class OrderInvalid(UnprocessableEntityError):
+    """The API answered 422 `ORDER_INVALID`."""
 
 
 class PayloadTooLarge(PayloadTooLargeError):
@@ -200,8 +223,16 @@ class PriceInvalid(UnprocessableEntityError):
     """The API answered 422 `PRICE_INVALID`."""
 
 
+class QuotaExceeded(ConflictError):
+    """The API answered 409 `QUOTA_EXCEEDED`."""
+
+
 class RangeInvalid(UnprocessableEntityError):
     """The API answered 422 `RANGE_INVALID`."""
+
+
+class RangeNotSatisfiable(APIStatusError):
+    """The API answered 416 `RANGE_NOT_SATISFIABLE`."""
 
 
 class RateLimitExceeded(RateLimitError):
@@ -230,6 +261,10 @@ class TimezoneUnknown(UnprocessableEntityError):
 
 class TokenInvalid(BadRequestError):
     """The API answered 400 `TOKEN_INVALID`."""
+
+
+class TranscriptInvalid(UnprocessableEntityError):
+    """The API answered 422 `TRANSCRIPT_INVALID`."""
 
 
 class UnsupportedMediaType(UnsupportedMediaTypeError):
@@ -271,10 +306,14 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "INTERNAL_ERROR": InternalError,
     "INVALID_SIGNATURE": InvalidSignature,
     "MALFORMED_REQUEST": MalformedRequest,
+    "MEDIA_MISMATCH": MediaMismatch,
+    "MEDIA_SIZE_EXCEEDED": MediaSizeExceeded,
+    "MEDIA_UPLOAD_FAILED": MediaUploadFailed,
     "METHOD_NOT_ALLOWED": MethodNotAllowed,
     "NOT_CONFIGURED": NotConfigured,
     "NOT_FOUND": NotFound,
     "OAUTH_FAILED": OauthFailed,
+    "ORDER_INVALID": OrderInvalid,
     "PAYLOAD_TOO_LARGE": PayloadTooLarge,
     "PAYMENT_FAILED": PaymentFailed,
     "PAYMENT_INSUFFICIENT_FUNDS": PaymentInsufficientFunds,
@@ -282,7 +321,9 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "PERMISSION_DENIED": PermissionDenied,
     "PRECONDITION_FAILED": PreconditionFailed,
     "PRICE_INVALID": PriceInvalid,
+    "QUOTA_EXCEEDED": QuotaExceeded,
     "RANGE_INVALID": RangeInvalid,
+    "RANGE_NOT_SATISFIABLE": RangeNotSatisfiable,
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
     "REAUTHENTICATION_REQUIRED": ReauthenticationRequired,
     "REDIRECT_NOT_ALLOWED": RedirectNotAllowed,
@@ -290,6 +331,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
     "TOKEN_INVALID": TokenInvalid,
+    "TRANSCRIPT_INVALID": TranscriptInvalid,
     "UNSUPPORTED_MEDIA_TYPE": UnsupportedMediaType,
     "UNSUPPORTED_VERSION": UnsupportedVersion,
     "VALIDATION_ERROR": ValidationError,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from connexion import ConnexionMiddleware
@@ -28,6 +29,10 @@ from unpuzzle_server.kernel.routing import Routing
 from unpuzzle_server.kernel.security import Gate, security_map
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.mail.gateway import mailer
+from unpuzzle_server.media.embedded_store import EmbeddedStore
+from unpuzzle_server.media.gateway import Addresses, Media
+from unpuzzle_server.media.storage import Storage
+from unpuzzle_server.media.transcription import Transcriber
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.payments.stripe import Stripe
@@ -102,6 +107,8 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **signing_in(accounts, settings, clock),
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
+        "transcriber": Transcriber.of(settings),
+        "media": keeping_files(settings),
     }
     return Kernel(
         settings=settings,
@@ -145,6 +152,19 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
     played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
     client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
     return {"stripe": client, "embedded_stripe": played, "follow_subscription": follow_event}
+
+
+def keeping_files(settings: Settings) -> Media:
+    """Files at Backblaze B2, or where there is no key for it on this machine's disk."""
+    storage = at_backblaze(settings) if settings.b2_key_id else EmbeddedStore(Path(settings.media_dir or "media"))
+    return Media(storage, Addresses.of(settings))
+
+
+def at_backblaze(settings: Settings) -> Storage:
+    """Imported late, for its client takes a quarter of a second."""
+    from unpuzzle_server.media.b2 import B2
+
+    return B2.of(settings)
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

@@ -38,6 +38,8 @@ SUPERVISOR = "UNPUZZLE_SUPERVISOR_PID"
 READY_SECONDS = 60
 LISTEN_SECONDS = 3
 """How long a port may stay taken by the dying processes of a server that was killed."""
+MEDIA = "media"
+"""Where files are kept, in the data directory."""
 GRACE_SECONDS = 10
 """How long running requests may take to end when the server is told to stop."""
 
@@ -161,6 +163,7 @@ def _prepared(options: Options, settings: Settings, owner_url: str) -> Settings:
         database_app_url=roles.app_url,
         database_worker_url=roles.worker_url,
         secret_key=secret_key,
+        media_dir=settings.media_dir or str(options.data_dir / MEDIA),
     )
 
 
@@ -185,6 +188,7 @@ def _hand_to_web_processes(settings: Settings, listens_at: str) -> None:
         "DATABASE_APP_URL": settings.database_app_url,
         "DATABASE_PREPARED_STATEMENTS": str(settings.database_prepared_statements).lower(),
         "SECRET_KEY": settings.secret_key,
+        "MEDIA_DIR": settings.media_dir,
         "PUBLIC_URL": settings.public_url,
         "OAUTH_SANDBOX": str(settings.oauth_sandbox).lower(),
         SUPERVISOR: str(os.getpid()),

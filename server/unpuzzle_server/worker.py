@@ -24,7 +24,7 @@ from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.embedded_postgres import end_with, running_url
 from unpuzzle_server.kernel.runner import Runner
 from unpuzzle_server.kernel.settings import Settings
-from unpuzzle_server.serving import ServeError, kept_secret
+from unpuzzle_server.serving import MEDIA, ServeError, kept_secret
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ def main() -> None:
 
 def prepared(data_dir: Path, settings: Settings) -> Settings:
     """The settings of a worker that is started by itself: the owner's DATABASE_URL, or both roles' URLs, or beside a server."""
+    settings = replace(settings, media_dir=settings.media_dir or str(data_dir / MEDIA))
     if settings.database_app_url and settings.database_worker_url:
         return settings
     owner_url = settings.database_url or running_url(data_dir)

@@ -421,3 +421,23 @@ def delete_review_command(
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "get-playback",
+    cls=Command,
+    epilog="Example: unpuzzle learning get-playback 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nOpen to everybody. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
+)
+def get_playback_command(
+    context: typer.Context,
+    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Get what a lesson plays.
+
+    The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
+    another one is to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or
+    teaches the course; a preview plays for everybody.
+    """
+    call(context, "learning.get_playback", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)

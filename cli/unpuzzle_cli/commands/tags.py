@@ -5,6 +5,7 @@ TAGS = {
     "auth": "Sign-up, sign-in, sessions and the profile.",
     "courses": "The public catalogue, and the courses that instructors write.",
     "content": "Sections and lessons of a course, for its instructor.",
+    "media": "The files that courses are made of, and how they are uploaded.",
     "enrollments": "Taking a course, and leaving it.",
     "learning": "What a learner does in a course, and how far they are.",
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",

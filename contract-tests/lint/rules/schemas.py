@@ -10,8 +10,9 @@ from .registry import asked, components, contracts, rule, schemas
 NUMBERS = {"integer", "number"}
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 FORMATS = {"_at": "date-time", "_timestamp": "date-time", "_url": "uri", "_next": "uri", "_previous": "uri", "_id": "uuid"}
-# Made by Stripe or by the caller.
+# Made by Stripe, by Backblaze or by the caller.
 OPAQUE = {
+    "file_id",
     "payment_id",
     "payment_intent_id",
     "payment_method_id",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from .auth import TokenStore
-from .base_client import BaseClient, ad_hoc_arguments
+from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Shield, Sleep
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
@@ -122,6 +122,11 @@ class AsyncClient(BaseClient):
         page = AsyncPage(data, items(data), max_items)
         page._fetch = lambda number, left: self.page(operation, items, left, arguments.of_page(number))
         return page
+
+    async def send_elsewhere(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """Send bytes once to an address that the API has given, as one of storage; the session does not go along."""
+        origin, request = elsewhere(method, url, headers, content)
+        return await self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""

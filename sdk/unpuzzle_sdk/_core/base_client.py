@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from .auth import MemoryTokenStore, Tokens, TokenStore
 from .exchange import Exchange
-from .operation import Arguments, Operation
+from .operation import Arguments, Operation, Request
 from .options import Options, choose_base_url, choose_token, default_headers
 from .response import Answer
 from .session import Session, SessionOperations
@@ -89,6 +90,13 @@ def ad_hoc_arguments(
 ) -> Arguments:
     """Give the arguments of any request."""
     return Arguments(query=params or {}, body=json, content=content, headers=headers or {})
+
+
+def elsewhere(method: str, url: str, headers: Mapping[str, str], content: bytes) -> tuple[str, Request]:
+    """Give a request to another address than the API's: its origin, and the rest."""
+    parts = urlsplit(url)
+    request = Request(method, parts.path, parts.query, headers, content, authenticated=False)
+    return f"{parts.scheme}://{parts.netloc}", request
 
 
 def _json_or_nothing(answer: Answer) -> Any:

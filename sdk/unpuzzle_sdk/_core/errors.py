@@ -34,6 +34,7 @@ __all__ = [
     "UnprocessableEntityError",
     "UnpuzzleError",
     "UnsupportedMediaTypeError",
+    "UploadInterrupted",
 ]
 
 
@@ -103,6 +104,19 @@ class ConfirmationRequired(UnpuzzleError):
         """Keep what the server said."""
         super().__init__(message)
         self.request_id = request_id
+
+
+class UploadInterrupted(UnpuzzleError):
+    """The upload broke off. What has come is kept for a day: give the `upload_id` as `resume` to go on.
+
+    Attributes:
+        upload_id: The id of the upload.
+    """
+
+    def __init__(self, message: str, *, upload_id: str = "") -> None:
+        """Keep what it takes to go on."""
+        super().__init__(message)
+        self.upload_id = upload_id
 
 
 class NotModified(UnpuzzleError):

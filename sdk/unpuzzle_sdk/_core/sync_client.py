@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .auth import TokenStore
-from .base_client import BaseClient, ad_hoc_arguments
+from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Sleep
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
@@ -115,6 +115,11 @@ class SyncClient(BaseClient):
         page = Page(data, items(data), max_items)
         page._fetch = lambda number, left: self.page(operation, items, left, arguments.of_page(number))
         return page
+
+    def send_elsewhere(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """Send bytes once to an address that the API has given, as one of storage; the session does not go along."""
+        origin, request = elsewhere(method, url, headers, content)
+        return self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     def close(self) -> None:
         """Close the connections."""

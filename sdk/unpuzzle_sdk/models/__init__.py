@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .application_page import ApplicationPage
     from .application_status import ApplicationStatus
     from .application_user import ApplicationUser
+    from .assigned_media import AssignedMedia
     from .auth_event import AuthEvent
     from .auth_event_data import AuthEventData
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .completed_metadata import CompletedMetadata
+    from .completed_upload import CompletedUpload
     from .coupon import Coupon
     from .coupon_create import CouponCreate
     from .coupon_page import CouponPage
@@ -105,6 +108,14 @@ if TYPE_CHECKING:
     from .lesson_progress import LessonProgress
     from .lesson_type import LessonType
     from .lesson_update import LessonUpdate
+    from .media import Media
+    from .media_assigned_to import MediaAssignedTo
+    from .media_assignment import MediaAssignment
+    from .media_assignment_order_mapping import MediaAssignmentOrderMapping
+    from .media_kind import MediaKind
+    from .media_page import MediaPage
+    from .media_sort import MediaSort
+    from .media_update import MediaUpdate
     from .message import Message
     from .notification import Notification
     from .notification_page import NotificationPage
@@ -152,8 +163,10 @@ if TYPE_CHECKING:
     from .plan_offer_page import PlanOfferPage
     from .plan_price import PlanPrice
     from .plan_source import PlanSource
+    from .playback import Playback
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
+    from .processing_status import ProcessingStatus
     from .profile_update import ProfileUpdate
     from .profile_updated import ProfileUpdated
     from .progress_record import ProgressRecord
@@ -219,6 +232,27 @@ if TYPE_CHECKING:
     from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .transcript import Transcript
+    from .transcript_format import TranscriptFormat
+    from .transcript_segment import TranscriptSegment
+    from .transcript_segment_upload import TranscriptSegmentUpload
+    from .transcript_source import TranscriptSource
+    from .transcript_upload import TranscriptUpload
+    from .transcription import Transcription
+    from .unassigned_media import UnassignedMedia
+    from .upload import Upload
+    from .upload_completion import UploadCompletion
+    from .upload_create import UploadCreate
+    from .upload_create_content_type import UploadCreateContentType
+    from .upload_headers import UploadHeaders
+    from .upload_metadata import UploadMetadata
+    from .upload_part import UploadPart
+    from .upload_part_target import UploadPartTarget
+    from .upload_part_target_headers import UploadPartTargetHeaders
+    from .upload_part_target_method import UploadPartTargetMethod
+    from .upload_status import UploadStatus
+    from .upload_target import UploadTarget
+    from .upload_target_upload_method import UploadTargetUploadMethod
     from .user import User
     from .watched_range import WatchedRange
     from .webhook_received import WebhookReceived
@@ -238,6 +272,7 @@ _MODULES = {
     "ApplicationPage": ".application_page",
     "ApplicationStatus": ".application_status",
     "ApplicationUser": ".application_user",
+    "AssignedMedia": ".assigned_media",
     "AuthEvent": ".auth_event",
     "AuthEventData": ".auth_event_data",
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
@@ -248,6 +283,8 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "CompletedMetadata": ".completed_metadata",
+    "CompletedUpload": ".completed_upload",
     "Coupon": ".coupon",
     "CouponCreate": ".coupon_create",
     "CouponPage": ".coupon_page",
@@ -322,6 +359,14 @@ _MODULES = {
     "LessonProgress": ".lesson_progress",
     "LessonType": ".lesson_type",
     "LessonUpdate": ".lesson_update",
+    "Media": ".media",
+    "MediaAssignedTo": ".media_assigned_to",
+    "MediaAssignment": ".media_assignment",
+    "MediaAssignmentOrderMapping": ".media_assignment_order_mapping",
+    "MediaKind": ".media_kind",
+    "MediaPage": ".media_page",
+    "MediaSort": ".media_sort",
+    "MediaUpdate": ".media_update",
     "Message": ".message",
     "Notification": ".notification",
     "NotificationPage": ".notification_page",
@@ -369,8 +414,10 @@ _MODULES = {
     "PlanOfferPage": ".plan_offer_page",
     "PlanPrice": ".plan_price",
     "PlanSource": ".plan_source",
+    "Playback": ".playback",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
+    "ProcessingStatus": ".processing_status",
     "ProfileUpdate": ".profile_update",
     "ProfileUpdated": ".profile_updated",
     "ProgressRecord": ".progress_record",
@@ -436,6 +483,27 @@ _MODULES = {
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "Transcript": ".transcript",
+    "TranscriptFormat": ".transcript_format",
+    "TranscriptSegment": ".transcript_segment",
+    "TranscriptSegmentUpload": ".transcript_segment_upload",
+    "TranscriptSource": ".transcript_source",
+    "TranscriptUpload": ".transcript_upload",
+    "Transcription": ".transcription",
+    "UnassignedMedia": ".unassigned_media",
+    "Upload": ".upload",
+    "UploadCompletion": ".upload_completion",
+    "UploadCreate": ".upload_create",
+    "UploadCreateContentType": ".upload_create_content_type",
+    "UploadHeaders": ".upload_headers",
+    "UploadMetadata": ".upload_metadata",
+    "UploadPart": ".upload_part",
+    "UploadPartTarget": ".upload_part_target",
+    "UploadPartTargetHeaders": ".upload_part_target_headers",
+    "UploadPartTargetMethod": ".upload_part_target_method",
+    "UploadStatus": ".upload_status",
+    "UploadTarget": ".upload_target",
+    "UploadTargetUploadMethod": ".upload_target_upload_method",
     "User": ".user",
     "WatchedRange": ".watched_range",
     "WebhookReceived": ".webhook_received",
@@ -456,6 +524,7 @@ __all__ = [
     "ApplicationPage",
     "ApplicationStatus",
     "ApplicationUser",
+    "AssignedMedia",
     "AuthEvent",
     "AuthEventData",
     "AuthEventDataUserMetadata",
@@ -466,6 +535,8 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "CompletedMetadata",
+    "CompletedUpload",
     "Coupon",
     "CouponCreate",
     "CouponPage",
@@ -540,6 +611,14 @@ __all__ = [
     "LessonProgress",
     "LessonType",
     "LessonUpdate",
+    "Media",
+    "MediaAssignedTo",
+    "MediaAssignment",
+    "MediaAssignmentOrderMapping",
+    "MediaKind",
+    "MediaPage",
+    "MediaSort",
+    "MediaUpdate",
     "Message",
     "Notification",
     "NotificationPage",
@@ -587,8 +666,10 @@ __all__ = [
     "PlanOfferPage",
     "PlanPrice",
     "PlanSource",
+    "Playback",
     "Preferences",
     "PreferencesUpdate",
+    "ProcessingStatus",
     "ProfileUpdate",
     "ProfileUpdated",
     "ProgressRecord",
@@ -654,6 +735,27 @@ __all__ = [
     "TimeRange",
     "Tokens",
     "TokensTokenType",
+    "Transcript",
+    "TranscriptFormat",
+    "TranscriptSegment",
+    "TranscriptSegmentUpload",
+    "TranscriptSource",
+    "TranscriptUpload",
+    "Transcription",
+    "UnassignedMedia",
+    "Upload",
+    "UploadCompletion",
+    "UploadCreate",
+    "UploadCreateContentType",
+    "UploadHeaders",
+    "UploadMetadata",
+    "UploadPart",
+    "UploadPartTarget",
+    "UploadPartTargetHeaders",
+    "UploadPartTargetMethod",
+    "UploadStatus",
+    "UploadTarget",
+    "UploadTargetUploadMethod",
     "User",
     "WatchedRange",
     "WebhookReceived",

@@ -15,6 +15,8 @@ Scope = Literal[
     "enrollments:write",
     "learning:read",
     "learning:write",
+    "media:read",
+    "media:write",
     "notifications:read",
     "notifications:write",
     "profile:read",

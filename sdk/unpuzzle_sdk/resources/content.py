@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
@@ -11,16 +12,23 @@ from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.content import (
+    content_assign_media,
     content_create_lesson,
     content_create_section,
     content_delete_lesson,
     content_delete_section,
+    content_delete_transcript,
     content_get_lesson,
     content_get_section,
+    content_get_transcript,
     content_list_lessons,
+    content_list_section_media,
     content_list_sections,
+    content_put_transcript,
     content_reorder_lessons,
     content_reorder_sections,
+    content_transcribe,
+    content_unassign_media,
     content_update_lesson,
     content_update_section,
 )
@@ -518,6 +526,269 @@ class Content:
             ),
         )
 
+    def get_transcript(
+        self,
+        lesson_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Transcript:
+        """Read the transcript of a lesson.
+
+        What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
+        preview for everybody who is signed in.
+
+        Args:
+            lesson_id: The id of the lesson.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            content_get_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def put_transcript(
+        self,
+        lesson_id: str,
+        *,
+        format: models.TranscriptFormat,
+        language: str | Unset = UNSET,
+        text: str | Unset = UNSET,
+        segments: Sequence[models.TranscriptSegmentUpload | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Transcript:
+        """Write the transcript of a lesson.
+
+        Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
+        sent: as the
+        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
+        left out, and
+        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
+        nothing changes.
+
+        Args:
+            lesson_id: The id of the lesson.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
+            language: The language that is spoken, as BCP 47 names it; English if absent.
+            text: The file, with the formats `vtt` and `srt`.
+            segments: The segments, with the format `segments`.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+        """
+        return self._client.call(
+            content_put_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "format": format,
+                    "language": language,
+                    "text": text,
+                    "segments": segments,
+                },
+            ),
+        )
+
+    def delete_transcript(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete the transcript of a lesson.
+
+        Deletes what is said in a lesson of your course; the lesson stays.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            content_delete_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
+    def transcribe(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Transcription:
+        """Have a lesson transcribed.
+
+        Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
+        when they are there, of which a notification tells. To ask again while it is being done changes nothing.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return self._client.call(
+            content_transcribe.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def list_section_media(
+        self,
+        section_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Media]:
+        """List the files of a section.
+
+        The files that the lessons of a section of your course show, in the order of the lessons.
+
+        Args:
+            section_id: The id of the section.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.page(
+            content_list_section_media.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def assign_media(
+        self,
+        section_id: str,
+        *,
+        media_ids: Sequence[str],
+        order_mapping: models.MediaAssignmentOrderMapping | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.AssignedMedia:
+        """Make lessons of files.
+
+        Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
+        A file that
+        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
+        where one
+        is shown in another section or can't be a lesson, none.
+
+        Args:
+            section_id: The id of the section.
+            media_ids: Files of your library, in the order in which they go to the end.
+            order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
+                is the end.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.OrderInvalid: `ORDER_INVALID`.
+        """
+        return self._client.call(
+            content_assign_media.OPERATION,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "media_ids": media_ids,
+                    "order_mapping": order_mapping,
+                },
+            ),
+        )
+
+    def unassign_media(
+        self,
+        media_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.UnassignedMedia:
+        """Take a file out of its section.
+
+        Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
+        lesson shows it nothing changes. The last lesson of a published course stays.
+
+        Args:
+            media_id: The id of the file, which is that of its upload.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotReady: `COURSE_NOT_READY`.
+        """
+        return self._client.call(
+            content_unassign_media.OPERATION,
+            Arguments(
+                path={
+                    "media_id": media_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class AsyncContent:
     """Sections and lessons of a course, for its instructor."""
@@ -1011,6 +1282,269 @@ class AsyncContent:
             ),
         )
 
+    async def get_transcript(
+        self,
+        lesson_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Transcript:
+        """Read the transcript of a lesson.
+
+        What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
+        preview for everybody who is signed in.
+
+        Args:
+            lesson_id: The id of the lesson.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            content_get_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def put_transcript(
+        self,
+        lesson_id: str,
+        *,
+        format: models.TranscriptFormat,
+        language: str | Unset = UNSET,
+        text: str | Unset = UNSET,
+        segments: Sequence[models.TranscriptSegmentUpload | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Transcript:
+        """Write the transcript of a lesson.
+
+        Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
+        sent: as the
+        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
+        left out, and
+        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
+        nothing changes.
+
+        Args:
+            lesson_id: The id of the lesson.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
+            language: The language that is spoken, as BCP 47 names it; English if absent.
+            text: The file, with the formats `vtt` and `srt`.
+            segments: The segments, with the format `segments`.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+        """
+        return await self._client.call(
+            content_put_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "format": format,
+                    "language": language,
+                    "text": text,
+                    "segments": segments,
+                },
+            ),
+        )
+
+    async def delete_transcript(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete the transcript of a lesson.
+
+        Deletes what is said in a lesson of your course; the lesson stays.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            content_delete_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
+    async def transcribe(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Transcription:
+        """Have a lesson transcribed.
+
+        Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
+        when they are there, of which a notification tells. To ask again while it is being done changes nothing.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.NotConfigured: `NOT_CONFIGURED`.
+        """
+        return await self._client.call(
+            content_transcribe.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def list_section_media(
+        self,
+        section_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Media]:
+        """List the files of a section.
+
+        The files that the lessons of a section of your course show, in the order of the lessons.
+
+        Args:
+            section_id: The id of the section.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.page(
+            content_list_section_media.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def assign_media(
+        self,
+        section_id: str,
+        *,
+        media_ids: Sequence[str],
+        order_mapping: models.MediaAssignmentOrderMapping | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.AssignedMedia:
+        """Make lessons of files.
+
+        Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
+        A file that
+        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
+        where one
+        is shown in another section or can't be a lesson, none.
+
+        Args:
+            section_id: The id of the section.
+            media_ids: Files of your library, in the order in which they go to the end.
+            order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
+                is the end.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.OrderInvalid: `ORDER_INVALID`.
+        """
+        return await self._client.call(
+            content_assign_media.OPERATION,
+            Arguments(
+                path={
+                    "section_id": section_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "media_ids": media_ids,
+                    "order_mapping": order_mapping,
+                },
+            ),
+        )
+
+    async def unassign_media(
+        self,
+        media_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.UnassignedMedia:
+        """Take a file out of its section.
+
+        Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
+        lesson shows it nothing changes. The last lesson of a published course stays.
+
+        Args:
+            media_id: The id of the file, which is that of its upload.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotReady: `COURSE_NOT_READY`.
+        """
+        return await self._client.call(
+            content_unassign_media.OPERATION,
+            Arguments(
+                path={
+                    "media_id": media_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class RawContent:
     """The methods of `Content`, answering a `RawResponse`."""
@@ -1066,6 +1600,34 @@ class RawContent:
     def update_lesson(self) -> None:
         """See `Content.update_lesson`."""
 
+    @raw(Content.get_transcript)
+    def get_transcript(self) -> None:
+        """See `Content.get_transcript`."""
+
+    @raw(Content.put_transcript)
+    def put_transcript(self) -> None:
+        """See `Content.put_transcript`."""
+
+    @raw(Content.delete_transcript)
+    def delete_transcript(self) -> None:
+        """See `Content.delete_transcript`."""
+
+    @raw(Content.transcribe)
+    def transcribe(self) -> None:
+        """See `Content.transcribe`."""
+
+    @raw(Content.list_section_media)
+    def list_section_media(self) -> None:
+        """See `Content.list_section_media`."""
+
+    @raw(Content.assign_media)
+    def assign_media(self) -> None:
+        """See `Content.assign_media`."""
+
+    @raw(Content.unassign_media)
+    def unassign_media(self) -> None:
+        """See `Content.unassign_media`."""
+
 
 class AsyncRawContent:
     """The methods of `AsyncContent`, answering a `RawResponse`."""
@@ -1120,3 +1682,31 @@ class AsyncRawContent:
     @async_raw(AsyncContent.update_lesson)
     def update_lesson(self) -> None:
         """See `AsyncContent.update_lesson`."""
+
+    @async_raw(AsyncContent.get_transcript)
+    def get_transcript(self) -> None:
+        """See `AsyncContent.get_transcript`."""
+
+    @async_raw(AsyncContent.put_transcript)
+    def put_transcript(self) -> None:
+        """See `AsyncContent.put_transcript`."""
+
+    @async_raw(AsyncContent.delete_transcript)
+    def delete_transcript(self) -> None:
+        """See `AsyncContent.delete_transcript`."""
+
+    @async_raw(AsyncContent.transcribe)
+    def transcribe(self) -> None:
+        """See `AsyncContent.transcribe`."""
+
+    @async_raw(AsyncContent.list_section_media)
+    def list_section_media(self) -> None:
+        """See `AsyncContent.list_section_media`."""
+
+    @async_raw(AsyncContent.assign_media)
+    def assign_media(self) -> None:
+        """See `AsyncContent.assign_media`."""
+
+    @async_raw(AsyncContent.unassign_media)
+    def unassign_media(self) -> None:
+        """See `AsyncContent.unassign_media`."""

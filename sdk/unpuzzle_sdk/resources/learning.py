@@ -18,6 +18,7 @@ from ..api.learning import (
     learning_create_review,
     learning_delete_review,
     learning_get_course,
+    learning_get_playback,
     learning_get_progress,
     learning_list_courses,
     learning_record_progress,
@@ -367,6 +368,35 @@ class Learning:
             ),
         )
 
+    def get_playback(
+        self,
+        lesson_id: str,
+    ) -> models.Playback:
+        """Get what a lesson plays.
+
+        The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
+        another one is
+        to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or teaches the
+        course; a preview
+        plays for everybody.
+
+        Args:
+            lesson_id: The id of the lesson.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            learning_get_playback.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+            ),
+        )
+
 
 class AsyncLearning:
     """What a learner does in a course, and how far they are."""
@@ -709,6 +739,35 @@ class AsyncLearning:
             ),
         )
 
+    async def get_playback(
+        self,
+        lesson_id: str,
+    ) -> models.Playback:
+        """Get what a lesson plays.
+
+        The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
+        another one is
+        to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or teaches the
+        course; a preview
+        plays for everybody.
+
+        Args:
+            lesson_id: The id of the lesson.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            learning_get_playback.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+            ),
+        )
+
 
 class RawLearning:
     """The methods of `Learning`, answering a `RawResponse`."""
@@ -752,6 +811,10 @@ class RawLearning:
     def delete_review(self) -> None:
         """See `Learning.delete_review`."""
 
+    @raw(Learning.get_playback)
+    def get_playback(self) -> None:
+        """See `Learning.get_playback`."""
+
 
 class AsyncRawLearning:
     """The methods of `AsyncLearning`, answering a `RawResponse`."""
@@ -794,3 +857,7 @@ class AsyncRawLearning:
     @async_raw(AsyncLearning.delete_review)
     def delete_review(self) -> None:
         """See `AsyncLearning.delete_review`."""
+
+    @async_raw(AsyncLearning.get_playback)
+    def get_playback(self) -> None:
+        """See `AsyncLearning.get_playback`."""

@@ -60,6 +60,12 @@ SOLD = """
     INSERT INTO earnings (user_id, payment_id, course_id, kind, amount_minor, currency)
     SELECT %s, id, course_id, 'sale', 500, 'USD' FROM payments WHERE user_id = %s
 """
+FILES = (
+    """INSERT INTO media (id, user_id, filename, title, content_type, kind, file_size, storage_key, storage_id)
+       VALUES (gen_random_uuid(), %s, 'mine.mp4', 'Mine', 'video/mp4', 'video', 9, gen_random_uuid()::text, 'x')""",
+    """INSERT INTO uploads (user_id, filename, title, content_type, kind, file_size, chunk_size, storage_key, expires_at)
+       VALUES (%s, 'mine.mp4', 'Mine', 'video/mp4', 'video', 9, 9, gen_random_uuid()::text, now() + interval '1 day')""",
+)
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -111,6 +117,8 @@ def world(server: Server) -> Iterator[World]:
         server.sql(PAID, owner.id, course["id"])
         server.sql(SUBSCRIBED, *[owner.id] * 4)
         server.sql(SOLD, owner.id, owner.id)
+        for statement in FILES:
+            server.sql(statement, owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}

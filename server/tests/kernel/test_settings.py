@@ -116,6 +116,9 @@ def test_secrets_are_not_shown() -> None:
         "OAUTH_PROVIDERS",
         "STRIPE_API_KEY",
         "STRIPE_WEBHOOK_SECRETS",
+        "B2_APPLICATION_KEY",
+        "OPENAI_API_KEY",
+        "TRANSCRIPTION_API_KEY",
     }
     assert {item.name.upper() for item in fields(Settings) if not item.repr} == secret
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))

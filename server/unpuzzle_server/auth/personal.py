@@ -15,6 +15,10 @@ EXPORTED = {
     "sections": "SELECT x.* FROM sections x JOIN courses c ON c.id = x.course_id WHERE c.instructor_id = :user",
     "lessons": """SELECT l.*, t.body FROM lessons l JOIN courses c ON c.id = l.course_id
                     LEFT JOIN lesson_texts t ON t.lesson_id = l.id WHERE c.instructor_id = :user""",
+    "transcripts": """SELECT t.*, s.position, s.start_ms, s.end_ms, s.text
+                        FROM transcripts t JOIN transcript_segments s ON s.lesson_id = t.lesson_id
+                        JOIN lessons l ON l.id = t.lesson_id JOIN courses c ON c.id = l.course_id
+                       WHERE c.instructor_id = :user""",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
@@ -27,6 +31,8 @@ EXPORTED = {
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
     "notifications": "SELECT * FROM notifications WHERE user_id = :user",
+    "media": "SELECT * FROM media WHERE user_id = :user",
+    "uploads": "SELECT * FROM uploads WHERE user_id = :user",
     "exports": "SELECT id, created_at, ready_at, expires_at FROM exports WHERE user_id = :user",
 }
 """The files of an export, each with the rows that it shows; `:user` is whose they are."""
@@ -41,6 +47,7 @@ NOT_EXPORTED = {
     "rate_limits": "counts of requests, for an hour",
     "stripe_customers": "an id at Stripe; what was paid stands with subscriptions and payments",
     "refunds": "what was given back stands with each payment",
+    "transcript_segments": "they stand with their transcripts",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
 
@@ -48,12 +55,13 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons", "plan_grants", "stripe_customers",
+        "coupons", "plan_grants", "stripe_customers", "uploads",
         "tasks", "failed_tasks", "rate_limits",
     ],
-    "without a name": ["users", "reviews", "payments", "subscriptions", "invoices"],
+    "without a name": ["users", "reviews", "payments", "subscriptions", "invoices", "media"],
     "kept, as nothing in it is personal": [
-        "enrollments", "courses", "sections", "lessons", "lesson_texts", "refunds", "earnings",
+        "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "refunds",
+        "earnings",
     ],
 }  # fmt: skip
 
@@ -70,6 +78,7 @@ NOBODYS = {
     "stripe_events": "ids of events and of payments",
     "oauth_attempts": "digests, for ten minutes",
     "periodic_tasks": "when something comes round",
+    "transcriptions": "which lessons are being transcribed",
     "task_message": "how a message to a worker looks",
 }
 """Tables that hold nobody."""

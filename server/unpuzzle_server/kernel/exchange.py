@@ -91,7 +91,7 @@ class Exchange:
     async def body(self, limit: int) -> bytes:
         """The whole body; raises PAYLOAD_TOO_LARGE for one of more than `limit` bytes."""
         too_large = Problem("PAYLOAD_TOO_LARGE", f"A body may have {limit} bytes.")
-        if self._announced > DRAINED_BYTES:
+        if (self.announced or 0) > DRAINED_BYTES:
             raise too_large
         chunks: list[bytes] = []
         size = 0
@@ -110,9 +110,10 @@ class Exchange:
                 return self.raw_body
 
     @property
-    def _announced(self) -> int:
-        length = self.headers.get("content-length", "0")
-        return int(length) if length.isdigit() else 0
+    def announced(self) -> int | None:
+        """How many bytes the body has, if the client has said so."""
+        length = self.headers.get("content-length", "")
+        return int(length) if length.isdigit() else None
 
 
 class ClientGone(Exception):

@@ -28,13 +28,16 @@ from unpuzzle_server.kernel.pagination import Page, page_body
 from unpuzzle_server.kernel.ratelimit import RateLimiter
 from unpuzzle_server.kernel.security import SAFE_METHODS, Gate
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.kernel.streams_in import OCTETS
+from unpuzzle_server.kernel.streams_out import FileAnswer
 from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 Returned = Result | Page | Body
-Handler = Callable[..., Awaitable[Returned]]
+Handler = Callable[..., Awaitable[Any]]
+"""Gives what is Returned; one that runs in `ctx`, a FileAnswer too."""
 
 
 class BindingError(Exception):
@@ -55,8 +58,9 @@ class Kernel:
 
     async def close(self) -> None:
         """Ends every connection that was opened on the way."""
-        for gateway in ("accounts", "stripe"):
-            await self.gateways[gateway].close()
+        for gateway in ("accounts", "stripe", "transcriber"):
+            if self.gateways[gateway] is not None:
+                await self.gateways[gateway].close()
         await self.limiter.counters.close()
         await self.database.close()
 
@@ -132,7 +136,9 @@ class BoundOperation:
         self.handler = handler
         self.kernel = kernel
         self.runs_in = check_signature(operation, handler)
-        self.reader = Reader(operation, kernel.settings.max_body_bytes)
+        settings = kernel.settings
+        limit = settings.media_chunk_bytes if operation.body_type == OCTETS else settings.max_body_bytes
+        self.reader = Reader(operation, limit)
         self.answers = {status: spec.compiled(schema) for status, schema in operation.responses.items() if schema}
         self.conditional = operation.has("If-None-Match")
         self.stored = operation.has("Idempotency-Key")
@@ -144,12 +150,16 @@ class BoundOperation:
         arguments = await self.reader.read(exchange)
         await self.kernel.limiter.count_by_field(exchange, self.operation, arguments.get("body") or {})
         answer = await self._perform(exchange, arguments)
+        if isinstance(answer, FileAnswer):
+            await answer.send(exchange, send)
+            return
         await send_answer(send, self._dressed(exchange, answer))
 
-    async def _perform(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+    async def _perform(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer | FileAnswer:
         try:
             if self.runs_in == "ctx":
-                return self._answer(exchange, arguments, await self.handler(Context(exchange, self.kernel), **arguments))
+                returned = await self.handler(Context(exchange, self.kernel), **arguments)
+                return returned if isinstance(returned, FileAnswer) else self._answer(exchange, arguments, returned)
             return await self._with_steps_outside(exchange, arguments)
         except Problem as problem:
             self._check_declared(problem)
@@ -248,6 +258,7 @@ KERNEL_CODES = {
     "IDEMPOTENCY_IN_PROGRESS",
     "IDEMPOTENCY_MISMATCH",
     "RATE_LIMIT_EXCEEDED",
+    "PAYLOAD_TOO_LARGE",
     "SERVICE_UNAVAILABLE",
 }
 """Refusals that the kernel gives on an operation's behalf, and those of a vendor that is busy or away."""

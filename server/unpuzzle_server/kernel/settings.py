@@ -192,6 +192,23 @@ class Settings:
     document_fonts: tuple[str, ...] = setting(
         "", font_files, "TrueType files for scripts that ours lack, such as CJK, with commas"
     )
+    media_dir: str = setting("", text, "where files are kept without B2; `media` in the data directory if absent")
+    media_cdn_url: str = setting("", url("http", "https"), "a CDN in front of this server's files, or of B2's")
+    media_max_bytes: int = setting(str(5 * 2**30), at_least(1), "the largest file")
+    media_chunk_bytes: int = setting(str(5 * 2**20), at_least(5 * 2**20), "the parts that files come in; B2 takes none smaller")
+    media_quota_bytes: int = setting(str(500 * 2**30), at_least(1), "what one instructor's files may come to")
+    media_student_quota_bytes: int = setting(str(100 * 2**20), at_least(1), "the same for those who do not teach")
+    media_upload_hours: int = setting("24", at_least(1), "how long an upload may rest before it is given up")
+    b2_key_id: str = setting("", text, "keeps files at Backblaze B2: the id of an application key")
+    b2_application_key: str = setting("", text, "that key", secret=True)
+    b2_bucket: str = setting("", text, "the bucket, which should be private")
+    b2_realm: str = setting("production", text, "where B2 is, if not at Backblaze: the URL of something that speaks its API")
+    openai_api_key: str = setting("", text, "has a language model answer; without it the tutor finds and quotes", secret=True)
+    openai_base_url: str = setting("", url("http", "https"), "where it is, for whatever speaks as OpenAI does; its own if absent")
+    transcription_api_key: str = setting("", text, "has lessons heard and written down; OPENAI_API_KEY if absent", secret=True)
+    transcription_base_url: str = setting("", url("http", "https"), "where, if not at OPENAI_BASE_URL")
+    transcription_model: str = setting("whisper-1", text, "which model hears; one that tells the times of what is said")
+    playback_url_minutes: int = setting("240", at_least(1), "how long the address of a lesson's file is good")
     video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")
@@ -214,6 +231,8 @@ class Settings:
             raise SettingsError("SECRET_KEY takes 32 characters or more.")
         if settings.auth_backend == "supabase" and not (settings.supabase_url and settings.supabase_anon_key):
             raise SettingsError("AUTH_BACKEND=supabase needs SUPABASE_URL and SUPABASE_ANON_KEY.")
+        if settings.b2_key_id and not (settings.b2_application_key and settings.b2_bucket):
+            raise SettingsError("B2_KEY_ID needs B2_APPLICATION_KEY and B2_BUCKET.")
         return settings
 
 

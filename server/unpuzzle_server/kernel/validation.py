@@ -12,10 +12,11 @@ from jsonschema_rs import ValidationErrorKind
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.exchange import Exchange
+from unpuzzle_server.kernel.streams_in import OCTETS, Incoming
 
 MAJOR_VERSION = "1"
 JSON = "application/json"
-KERNEL_HEADERS = {"X-API-Version", "If-None-Match", "Idempotency-Key"}
+KERNEL_HEADERS = {"X-API-Version", "If-None-Match", "Idempotency-Key", "Range", "If-Range"}
 """Header parameters that the kernel itself answers to; handlers do not get them."""
 MAX_DETAILS = 100
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
@@ -66,16 +67,26 @@ class Reader:
                 yield {"field": name, "message": "is given more than once"}
 
     async def _parse_body(self, exchange: Exchange) -> Any:
+        if self.operation.body_type == OCTETS:
+            return self._stream(exchange)
         raw = await exchange.body(self.max_body_bytes)
         if not raw:
             return ABSENT
         _check_media_type(exchange, self.operation.body_type)
         return parse_json(raw) if self.operation.body_type == JSON else parse_form(raw)
 
+    def _stream(self, exchange: Exchange) -> Any:
+        if exchange.announced == 0 or (exchange.announced is None and "transfer-encoding" not in exchange.headers):
+            return ABSENT
+        _check_media_type(exchange, OCTETS)
+        return Incoming(exchange, self.max_body_bytes)
+
     def _body_problems(self, body: Any) -> Iterable[Detail]:
         assert self.body is not None
         if body is ABSENT:
             return [{"field": "body", "message": "is required"}] if self.operation.body_required else []
+        if isinstance(body, Incoming):
+            return []
         try:
             return [] if self.body.is_valid(body) else explain(self.body, body)
         except ValueError:  # jsonschema-rs follows some 250 levels; no schema of the spec needs ten
@@ -166,7 +177,8 @@ def _check_media_type(exchange: Exchange, expected: str) -> None:
     media_type, _, options = exchange.headers.get("content-type", "").lower().partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", options)
     if media_type.strip() != expected or (charset and charset[1] not in ("utf-8", "utf8")):
-        raise Problem("UNSUPPORTED_MEDIA_TYPE", f'Send the body as "Content-Type: {expected}", in UTF-8.')
+        in_utf8 = "" if expected == OCTETS else ", in UTF-8"
+        raise Problem("UNSUPPORTED_MEDIA_TYPE", f'Send the body as "Content-Type: {expected}"{in_utf8}.')
     if exchange.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem("UNSUPPORTED_MEDIA_TYPE", "Send the body without a Content-Encoding.")
 

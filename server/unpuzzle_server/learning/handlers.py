@@ -6,7 +6,7 @@ from unpuzzle_server.enrollments.service import list_student_courses
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
-from unpuzzle_server.learning import progress, reviews
+from unpuzzle_server.learning import playback, progress, reviews
 
 Body = dict[str, Any]
 
@@ -49,3 +49,7 @@ async def update_review(tx: Transaction, course_id: str, body: Body, if_match: s
 
 async def delete_review(tx: Transaction, course_id: str, if_match: str | None) -> None:
     await reviews.delete(tx, course_id, if_match)
+
+
+async def get_playback(tx: Transaction, lesson_id: str) -> Body:
+    return await playback.find(tx, lesson_id)

@@ -16,6 +16,8 @@ LESSON_EXISTS = text("""
     SELECT EXISTS (SELECT FROM lessons l JOIN sections x ON x.id = l.section_id AND x.is_published WHERE l.id = :lesson)
 """)
 
+FIND_PLAYBACK = text("SELECT * FROM app.find_playback(:lesson)")
+
 # Ranges are united, so that neither order nor repetition matters, and cut where the lesson ends, if it says where.
 # Time that has not passed can't have been active.
 RECORD = text("""
