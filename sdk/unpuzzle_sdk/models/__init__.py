@@ -177,6 +177,7 @@ if TYPE_CHECKING:
     from .section_outline import SectionOutline
     from .section_page import SectionPage
     from .section_update import SectionUpdate
+    from .server_sent_event import ServerSentEvent
     from .session import Session
     from .session_page import SessionPage
     from .sessions_revoked import SessionsRevoked
@@ -372,6 +373,7 @@ _MODULES = {
     "SectionOutline": ".section_outline",
     "SectionPage": ".section_page",
     "SectionUpdate": ".section_update",
+    "ServerSentEvent": ".server_sent_event",
     "Session": ".session",
     "SessionPage": ".session_page",
     "SessionsRevoked": ".sessions_revoked",
@@ -568,6 +570,7 @@ __all__ = [
     "SectionOutline",
     "SectionPage",
     "SectionUpdate",
+    "ServerSentEvent",
     "Session",
     "SessionPage",
     "SessionsRevoked",
