@@ -105,11 +105,13 @@ class _Course(Generic[T]):
     def read(self, answer: Answer, chunk: bytes) -> Iterator[Event[T]]:
         for found in self._parser.feed(chunk):
             event = self.operation.read(answer, found)
-            self.last_id = found.id or self.last_id
             self._failures = 0
             self.is_over = found.event == self.operation.final
             if event is not None:
+                # Whoever leaves the loop at this event has it.
+                self.last_id = found.id or self.last_id
                 yield event
+        self.last_id = self._parser.last_id or self.last_id
 
     def asked(self) -> Arguments:
         if self._began is not None and not self.operation.resumes:
