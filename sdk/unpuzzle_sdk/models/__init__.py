@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .account import Account
     from .account_page import AccountPage
     from .account_update import AccountUpdate
+    from .announcement import Announcement
+    from .announcement_create import AnnouncementCreate
     from .api_info import ApiInfo
     from .api_key import ApiKey
     from .api_key_create import ApiKeyCreate
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
+    from .bulk_enroll_request import BulkEnrollRequest
+    from .bulk_job import BulkJob
+    from .bulk_job_row import BulkJobRow
+    from .bulk_job_status import BulkJobStatus
+    from .bulk_outcome import BulkOutcome
+    from .bulk_row import BulkRow
     from .category import Category
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
@@ -84,6 +92,7 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .invitation_accept import InvitationAccept
     from .learning_course import LearningCourse
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
@@ -156,6 +165,9 @@ if TYPE_CHECKING:
     from .reflection_create_visibility import ReflectionCreateVisibility
     from .reflection_lesson import ReflectionLesson
     from .reflection_page import ReflectionPage
+    from .reflection_response import ReflectionResponse
+    from .reflection_response_author import ReflectionResponseAuthor
+    from .reflection_response_create import ReflectionResponseCreate
     from .reflection_sort import ReflectionSort
     from .reflection_type import ReflectionType
     from .reflection_update import ReflectionUpdate
@@ -187,6 +199,9 @@ if TYPE_CHECKING:
     from .session import Session
     from .session_page import SessionPage
     from .sessions_revoked import SessionsRevoked
+    from .shared_reflection import SharedReflection
+    from .shared_reflection_author import SharedReflectionAuthor
+    from .shared_reflection_page import SharedReflectionPage
     from .sign_in import SignIn
     from .sign_up import SignUp
     from .sign_up_metadata import SignUpMetadata
@@ -196,10 +211,14 @@ if TYPE_CHECKING:
     from .stripe_event_data import StripeEventData
     from .stripe_event_data_object import StripeEventDataObject
     from .stripe_event_received import StripeEventReceived
+    from .student import Student
     from .student_course import StudentCourse
     from .student_course_course import StudentCourseCourse
     from .student_course_page import StudentCoursePage
     from .student_course_progress import StudentCourseProgress
+    from .student_page import StudentPage
+    from .student_sort import StudentSort
+    from .student_user import StudentUser
     from .subscription import Subscription
     from .time_range import TimeRange
     from .tokens import Tokens
@@ -212,6 +231,8 @@ _MODULES = {
     "Account": ".account",
     "AccountPage": ".account_page",
     "AccountUpdate": ".account_update",
+    "Announcement": ".announcement",
+    "AnnouncementCreate": ".announcement_create",
     "ApiInfo": ".api_info",
     "ApiKey": ".api_key",
     "ApiKeyCreate": ".api_key_create",
@@ -228,6 +249,12 @@ _MODULES = {
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
+    "BulkEnrollRequest": ".bulk_enroll_request",
+    "BulkJob": ".bulk_job",
+    "BulkJobRow": ".bulk_job_row",
+    "BulkJobStatus": ".bulk_job_status",
+    "BulkOutcome": ".bulk_outcome",
+    "BulkRow": ".bulk_row",
     "Category": ".category",
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
@@ -286,6 +313,7 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "InvitationAccept": ".invitation_accept",
     "LearningCourse": ".learning_course",
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
@@ -358,6 +386,9 @@ _MODULES = {
     "ReflectionCreateVisibility": ".reflection_create_visibility",
     "ReflectionLesson": ".reflection_lesson",
     "ReflectionPage": ".reflection_page",
+    "ReflectionResponse": ".reflection_response",
+    "ReflectionResponseAuthor": ".reflection_response_author",
+    "ReflectionResponseCreate": ".reflection_response_create",
     "ReflectionSort": ".reflection_sort",
     "ReflectionType": ".reflection_type",
     "ReflectionUpdate": ".reflection_update",
@@ -389,6 +420,9 @@ _MODULES = {
     "Session": ".session",
     "SessionPage": ".session_page",
     "SessionsRevoked": ".sessions_revoked",
+    "SharedReflection": ".shared_reflection",
+    "SharedReflectionAuthor": ".shared_reflection_author",
+    "SharedReflectionPage": ".shared_reflection_page",
     "SignIn": ".sign_in",
     "SignUp": ".sign_up",
     "SignUpMetadata": ".sign_up_metadata",
@@ -398,10 +432,14 @@ _MODULES = {
     "StripeEventData": ".stripe_event_data",
     "StripeEventDataObject": ".stripe_event_data_object",
     "StripeEventReceived": ".stripe_event_received",
+    "Student": ".student",
     "StudentCourse": ".student_course",
     "StudentCourseCourse": ".student_course_course",
     "StudentCoursePage": ".student_course_page",
     "StudentCourseProgress": ".student_course_progress",
+    "StudentPage": ".student_page",
+    "StudentSort": ".student_sort",
+    "StudentUser": ".student_user",
     "Subscription": ".subscription",
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
@@ -415,6 +453,8 @@ __all__ = [
     "Account",
     "AccountPage",
     "AccountUpdate",
+    "Announcement",
+    "AnnouncementCreate",
     "ApiInfo",
     "ApiKey",
     "ApiKeyCreate",
@@ -431,6 +471,12 @@ __all__ = [
     "AuthEventDataUserMetadata",
     "AuthSession",
     "AuthSessionTokenType",
+    "BulkEnrollRequest",
+    "BulkJob",
+    "BulkJobRow",
+    "BulkJobStatus",
+    "BulkOutcome",
+    "BulkRow",
     "Category",
     "CategoryCreate",
     "CategoryPage",
@@ -489,6 +535,7 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "InvitationAccept",
     "LearningCourse",
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
@@ -561,6 +608,9 @@ __all__ = [
     "ReflectionCreateVisibility",
     "ReflectionLesson",
     "ReflectionPage",
+    "ReflectionResponse",
+    "ReflectionResponseAuthor",
+    "ReflectionResponseCreate",
     "ReflectionSort",
     "ReflectionType",
     "ReflectionUpdate",
@@ -592,6 +642,9 @@ __all__ = [
     "Session",
     "SessionPage",
     "SessionsRevoked",
+    "SharedReflection",
+    "SharedReflectionAuthor",
+    "SharedReflectionPage",
     "SignIn",
     "SignUp",
     "SignUpMetadata",
@@ -601,10 +654,14 @@ __all__ = [
     "StripeEventData",
     "StripeEventDataObject",
     "StripeEventReceived",
+    "Student",
     "StudentCourse",
     "StudentCourseCourse",
     "StudentCoursePage",
     "StudentCourseProgress",
+    "StudentPage",
+    "StudentSort",
+    "StudentUser",
     "Subscription",
     "TimeRange",
     "Tokens",

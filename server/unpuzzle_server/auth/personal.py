@@ -22,6 +22,8 @@ EXPORTED = {
     "coupons": "SELECT * FROM coupons WHERE user_id = :user",
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
+    "reflection_responses": "SELECT * FROM reflection_responses WHERE user_id = :user",
+    "bulk_jobs": "SELECT * FROM bulk_jobs WHERE user_id = :user",
     "notifications": "SELECT * FROM notifications WHERE user_id = :user",
     "exports": "SELECT id, created_at, ready_at, expires_at FROM exports WHERE user_id = :user",
 }
@@ -35,6 +37,9 @@ NOT_EXPORTED = {
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
+    "bulk_rows": "addresses of others, and what came of them, for 90 days",
+    "invitations": "addresses of those who were invited, for 30 days",
+    "reminders": "when a reminder was sent",
     "refunds": "what was given back stands with each payment",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
@@ -43,7 +48,7 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons",
+        "coupons", "reflection_responses", "bulk_jobs", "bulk_rows", "invitations", "reminders",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],
