@@ -26,8 +26,8 @@ from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, 
 
 app = typer.Typer(rich_markup_mode=None)
 """
-HAND_WRITTEN = ("auth.sign_in", "auth.sign_out")
-"""They keep and forget the session: their commands are in `commands/own.py`."""
+HAND_WRITTEN = ("auth.sign_in", "auth.sign_out", "enrollments.bulk_enroll")
+"""They keep and forget the session, or read a file and wait: their commands are listed in `commands/own.py`."""
 
 SHAPE = {"as_json: AsJson = False": "as_json=as_json", 'fields: Fields = ""': "fields=fields"}
 FILE = {'output: Output = ""': "output=output"}

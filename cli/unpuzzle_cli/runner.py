@@ -60,7 +60,8 @@ def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *,
     with Choice.of(context).client() as client, _method(client, operation)(**arguments) as events:
         for event in events:
             show.event(event.event, event.id, event.data.to_dict(), shape)
-            console.flush()
+            if not console.flush():
+                return
 
 
 def walk(

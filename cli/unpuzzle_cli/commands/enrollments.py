@@ -294,66 +294,6 @@ def announce_command(
 
 
 @app.command(
-    "bulk-enroll",
-    cls=Command,
-    epilog='Example: unpuzzle enrollments bulk-enroll --course-id b6b28414-328b-5b14-930c-0a8320288e81 --rows \'{"email": "ada@example.com"}\'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED.',
-)
-def bulk_enroll_command(
-    context: typer.Context,
-    course_id: Annotated[
-        str, typer.Option("--course-id", help="The course, which is published.", show_default=False, metavar="ID")
-    ],
-    rows: Annotated[
-        list[str],
-        typer.Option(
-            "--rows",
-            help="Whom to enrol. As `email=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
-            show_default=False,
-            metavar="KEY=VALUE,…",
-        ),
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool | None,
-        typer.Option(
-            "--dry-run/--no-dry-run",
-            help="Whether to tell only what would come of each row, and change nothing.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
-    """Enrol many by their addresses.
-
-    Enrols whoever has an account under an address in a course of the caller's, without a payment, and invites
-    the others by mail. It is done after the answer; the job tells how far it is, and what came of each row.
-    Rows that can't be done keep no other row, and sending the same rows again changes nothing.
-    """
-    call(
-        context,
-        "enrollments.bulk_enroll",
-        values.given(
-            idempotency_key=idempotency_key,
-            course_id=course_id,
-            rows=values.objects(rows, fields=("email",), strings=("email",)),
-            dry_run=dry_run,
-        ),
-        as_json=as_json,
-        fields=fields,
-    )
-
-
-@app.command(
     "get-bulk-job",
     cls=Command,
     epilog="Example: unpuzzle enrollments get-bulk-job 4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d\n\nNeeds the role instructor. May answer NOT_FOUND.",

@@ -2,7 +2,7 @@
 
 import hmac
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Row
 
@@ -20,8 +20,8 @@ async def begin(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
     course = await find_course(tx, body["course_id"])
     if course.status != "published":
         raise Problem("COURSE_NOT_PUBLISHED", "This course is not published.")
-    values = {"user": tx.user.user_id, "course": course.id, "dry_run": body.get("dry_run", False)}
-    job_id = await tx.value(queries.ADD_JOB, **values)
+    job_id = uuid4()
+    await tx.execute(queries.ADD_JOB, new_job=job_id, course=course.id, dry_run=body.get("dry_run", False))
     await tx.execute(queries.ADD_ROWS, job=job_id, emails=[row["email"] for row in body["rows"]])
     await tx.enqueue("enrollments.enroll_in_bulk", job_id=str(job_id))
     return await get(tx, job_id, outcome=None, with_rows=False)

@@ -127,7 +127,7 @@ def students(asked: tuple[str, ...], sort: str, order: str | None) -> TextClause
 
 ANNOUNCE = text("SELECT app.announce(:course, :title, :message)")
 
-ADD_JOB = text("INSERT INTO bulk_jobs (user_id, course_id, is_dry_run) VALUES (:user, :course, :dry_run) RETURNING id")
+ADD_JOB = text("INSERT INTO bulk_jobs (id, user_id, course_id, is_dry_run) VALUES (:new_job, app.user_id(), :course, :dry_run)")
 ADD_ROWS = text("""
     INSERT INTO bulk_rows (job_id, position, email)
     SELECT :job, r.position, r.email FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS r (email, position)

@@ -51,7 +51,7 @@ def reflections(asked: tuple[str, ...], sort: str, order: str) -> TextClause:
 
 # By whom a course's reflections may be read, as the policies have it too.
 READER = text("""
-    SELECT c.id, c.instructor_id = :user AS teaches, app.takes_course(c.id) AS takes FROM courses c
+    SELECT c.id, c.instructor_id = app.user_id() AS teaches, app.takes_course(c.id) AS takes FROM courses c
      WHERE c.id = :course OR c.slug = :slug
 """)
 SHARED = f"""(to_jsonb({REFLECTION}) || jsonb_build_object(
@@ -74,8 +74,8 @@ def shared(asked: tuple[str, ...], *, teaches: bool) -> TextClause:
 # Answers nothing to who may not respond: the policies hide or refuse it.
 RESPOND = text("""
     INSERT INTO reflection_responses (reflection_id, user_id, content)
-    SELECT r.id, :user, :content FROM reflections r
-     WHERE r.id = :reflection AND r.visibility <> 'private' AND app.teaches_course(r.course_id)
+    SELECT r.id, app.user_id(), :content FROM reflections r
+     WHERE r.id = :answered AND r.visibility <> 'private' AND app.teaches_course(r.course_id)
     RETURNING id
 """)
 GET_RESPONSE = text(f"""

@@ -343,7 +343,7 @@ GRANT UPDATE (mailed, muted) ON users TO {app};
 GRANT DELETE ON notifications TO {app};
 GRANT SELECT ON students, sharers TO {app};
 GRANT SELECT, INSERT (reflection_id, user_id, content) ON reflection_responses TO {app};
-GRANT SELECT, INSERT (user_id, course_id, is_dry_run) ON bulk_jobs TO {app};
+GRANT SELECT, INSERT (id, user_id, course_id, is_dry_run) ON bulk_jobs TO {app};
 GRANT SELECT, INSERT (job_id, position, email) ON bulk_rows TO {app};
 GRANT SELECT (id, created_at), DELETE ON bulk_jobs TO {worker};
 GRANT SELECT (id, expires_at), DELETE ON invitations TO {worker};
