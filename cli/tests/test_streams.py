@@ -64,4 +64,4 @@ def test_whoever_reads_the_pipe_may_have_enough(start: Any, learner: Person) -> 
         watching.stdout.readline()
         watching.stdout.close()
         tell(learner, "Two")
-        assert watching.wait(10) == 0
+        assert (watching.wait(10), watching.stderr.read()) == (0, b"")

@@ -8,7 +8,7 @@ import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from unpuzzle_cli.errors import UsageError, forget_the_pipe
+from unpuzzle_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from unpuzzle_cli.tables import Column
@@ -68,14 +68,9 @@ def _folded(line: str) -> str:
     return textwrap.fill(line, width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def flush() -> bool:
-    """Hands on what was said: whoever reads a pipe has it now, and not when there is more. False if nobody reads any more."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        forget_the_pipe()
-        return False
-    return True
+def flush() -> None:
+    """Hands on what was said: whoever reads a pipe has it now, and not when there is more."""
+    sys.stdout.flush()
 
 
 def say_json(value: Any, *, on_one_line: bool = False) -> None:
