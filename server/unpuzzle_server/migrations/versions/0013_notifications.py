@@ -57,10 +57,11 @@ CREATE FUNCTION app.number_notifications() RETURNS void
 BEGIN
     -- Held until the numbers are there for others: of two readers at once, the second sees those of the first.
     PERFORM pg_advisory_xact_lock(hashtextextended(format('notifications:%%s', app.user_id()), 0));
+    -- Those of one transaction have one time: they come as they were written.
     UPDATE notifications n SET number = fresh.number
       FROM (SELECT id, nextval('notification_numbers') AS number
               FROM (SELECT id FROM notifications WHERE user_id = app.user_id() AND number IS NULL AND is_shown
-                     ORDER BY created_at, id) waiting) fresh
+                     ORDER BY created_at, ctid) waiting) fresh
      WHERE n.id = fresh.id;
 END $$;
 
