@@ -23,8 +23,8 @@ from unpuzzle_server.kernel.spec import Operation
 FORM = "application/x-www-form-urlencoded"
 OCTETS = "application/octet-stream"
 FOR_SOMEBODY_ELSE = {
-    "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon",
-    "subscriptions.create",
+    "auth.apply_as_instructor", "enrollments.enroll", "enrollments.accept_invitation", "payments.create_intent",
+    "payments.validate_coupon", "subscriptions.create",
 }  # fmt: skip
 """What the owner, who is an admin, teaches the course and has a subscription, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
@@ -42,7 +42,7 @@ OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
 SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
 """What is called by a link that was signed."""
 PICTURE = files.made(300, "image/png")
-FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
+FOR_A_PUBLISHED_COURSE = {"enrollments.enroll", "enrollments.bulk_enroll", "enrollments.accept_invitation"}
 """What can't be done with a draft, besides what is open to the public."""
 
 
@@ -152,9 +152,37 @@ class World:
 
     @cached_property
     def reflection_id(self) -> str:
-        body = {"lesson_id": self.lesson_id, "content": "Why?", "tags": ["why"], "timestamp_seconds": 1.5}
+        """Shared with whoever teaches the course, and answered."""
+        body = {"lesson_id": self.lesson_id, "content": "Why?", "tags": ["why"], "timestamp_seconds": 1.5, "visibility": "public"}
         reflection: str = self.owner.post("/api/v1/reflections/", json=body).json()["id"]
+        self.owner.post(f"/api/v1/reflections/{reflection}/responses/", json={"content": "Because."})
         return reflection
+
+    @cached_property
+    def job_id(self) -> str:
+        """Of one row, as a worker leaves it."""
+        insert = (
+            "INSERT INTO bulk_jobs (user_id, course_id, is_dry_run, finished_at) VALUES (%s, %s, false, now()) RETURNING id::text"
+        )
+        job: str = self.api.server.sql(insert, self.owner.id, self.course_id)[0][0]
+        row = "INSERT INTO bulk_rows (job_id, position, email, outcome, message) VALUES (%s, 1, 'x', 'invalid', 'It is none.')"
+        self.api.server.sql(row, job)
+        return job
+
+    def invitation(self) -> str:
+        """The token of one to the owner's course."""
+        token = uuid4().hex
+        statement = """INSERT INTO invitations (course_id, user_id, email, hash, expires_at)
+                       VALUES (%s, %s, %s, %s, now() + interval '1 hour')"""
+        self.api.server.sql(statement, self.course_id, self.owner.id, f"{token}@example.com", token_hash(token))
+        return token
+
+    @cached_property
+    def _student(self) -> Person:
+        """Somebody who takes the owner's course, whether it is published or not."""
+        student = self.api.sign_up()
+        self.api.server.sql("INSERT INTO enrollments (user_id, course_id) VALUES (%s, %s)", student.id, self.course_id)
+        return student
 
     @cached_property
     def session_id(self) -> str:
@@ -341,6 +369,7 @@ class World:
         for operation in CONTRACT.operations.values():
             if operation.id not in OF_A_REVIEW:
                 self.ids(operation)
+        assert self._student
         if self.published:
             assert self.review_by_somebody
         return self
@@ -379,6 +408,8 @@ class World:
                 return {"password": PASSWORD}
             case "auth.change_password":
                 return {"current_password": PASSWORD}
+            case "enrollments.accept_invitation":
+                return {"token": self.invitation()}
             case "payments.create_coupon":
                 return {"code": f"C{uuid4().hex[:10]}"}
             case "payments.create_intent" | "payments.validate_coupon":

@@ -18,6 +18,7 @@ from unpuzzle_server.kernel.settings import OAUTH_VARIABLE
 from unpuzzle_server.kernel.spec import statuses
 from unpuzzle_server.seed import loader
 
+NOTIFICATIONS = (Path(__file__).parent / "notifications.md").read_text(encoding="utf-8")
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -50,6 +51,15 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_notifications_arrive_and_preferences_hold(demo: Server, tmp_path: Path) -> None:
+    codes = snippets("python", NOTIFICATIONS)
+    outcomes = [run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path) for code in codes]
+    assert [outcome.returncode for outcome in outcomes] == [0, 0], [outcome.stderr for outcome in outcomes]
+    told, wanted = (outcome.stdout.splitlines() for outcome in outcomes)
+    assert {line.split(" ", 1)[1] for line in told} == {"Welcome to the course", "Payment received"}
+    assert wanted == ["True False False"]
 
 
 def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:

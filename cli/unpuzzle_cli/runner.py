@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from unpuzzle_cli import console, show
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import UsageError, forget_the_pipe
 from unpuzzle_cli.session import Choice
 
 OUTPUT, PAGES = "Output", "Pages"
@@ -52,6 +52,18 @@ def download(context: typer.Context, operation: str, arguments: dict[str, Any], 
         Path(output).write_bytes(found)
     else:
         console.say_bytes(found)
+
+
+def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+    """An operation that answers with events: each is shown when it comes, until the last, or Ctrl-C."""
+    shape = show.Shape(as_json, fields)
+    with Choice.of(context).client() as client, _method(client, operation)(**arguments) as events:
+        try:
+            for event in events:
+                show.event(event.event, event.id, event.data.to_dict(), shape)
+                console.flush()
+        except BrokenPipeError:
+            forget_the_pipe()
 
 
 def walk(

@@ -11,6 +11,7 @@ from server_fixtures import open_folder
 
 from harness import PASSWORD, Api, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
+from unpuzzle_server.notifications import live
 from unpuzzle_server.seed import loader
 
 HERE = Path(__file__).parent
@@ -28,9 +29,17 @@ class Run:
 @contextmanager
 def fresh_server() -> Iterator[Server]:
     """A server with the demo catalogue and a database of its own: what it answers does not depend on what went before."""
-    with open_folder() as home, EmbeddedPostgres(home) as postgres, running_server(postgres.url) as server:
+    with open_folder() as home, EmbeddedPostgres(home) as postgres, running_server(postgres.url) as server, short_streams():
         loader.load(postgres.url)
         yield server
+
+
+@contextmanager
+def short_streams() -> Iterator[None]:
+    """Nobody here waits a quarter of an hour to see how a stream ends."""
+    usual, live.LIFE_SECONDS = live.LIFE_SECONDS, 0.1
+    yield
+    live.LIFE_SECONDS = usual
 
 
 def run_of(server: Server, caller: str, *arguments: str) -> Run:

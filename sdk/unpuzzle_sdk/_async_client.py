@@ -68,7 +68,7 @@ class AsyncUnpuzzle(AsyncClient):
 
     @property
     def enrollments(self) -> AsyncEnrollments:
-        """Taking a course, and leaving it."""
+        """Taking a course, and leaving it; who takes one's own."""
         from .resources.enrollments import AsyncEnrollments
 
         return AsyncEnrollments(self)
@@ -103,7 +103,7 @@ class AsyncUnpuzzle(AsyncClient):
 
     @property
     def reflections(self) -> AsyncReflections:
-        """A learner's own notes on the moments where they got stuck."""
+        """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import AsyncReflections
 
         return AsyncReflections(self)
@@ -149,7 +149,7 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
 
     @property
     def enrollments(self) -> AsyncRawEnrollments:
-        """Taking a course, and leaving it."""
+        """Taking a course, and leaving it; who takes one's own."""
         from .resources.enrollments import AsyncRawEnrollments
 
         return AsyncRawEnrollments(self)
@@ -184,7 +184,7 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
 
     @property
     def reflections(self) -> AsyncRawReflections:
-        """A learner's own notes on the moments where they got stuck."""
+        """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import AsyncRawReflections
 
         return AsyncRawReflections(self)

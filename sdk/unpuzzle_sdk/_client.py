@@ -68,7 +68,7 @@ class Unpuzzle(SyncClient):
 
     @property
     def enrollments(self) -> Enrollments:
-        """Taking a course, and leaving it."""
+        """Taking a course, and leaving it; who takes one's own."""
         from .resources.enrollments import Enrollments
 
         return Enrollments(self)
@@ -103,7 +103,7 @@ class Unpuzzle(SyncClient):
 
     @property
     def reflections(self) -> Reflections:
-        """A learner's own notes on the moments where they got stuck."""
+        """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import Reflections
 
         return Reflections(self)
@@ -149,7 +149,7 @@ class RawUnpuzzle(RawCaller):
 
     @property
     def enrollments(self) -> RawEnrollments:
-        """Taking a course, and leaving it."""
+        """Taking a course, and leaving it; who takes one's own."""
         from .resources.enrollments import RawEnrollments
 
         return RawEnrollments(self)
@@ -184,7 +184,7 @@ class RawUnpuzzle(RawCaller):
 
     @property
     def reflections(self) -> RawReflections:
-        """A learner's own notes on the moments where they got stuck."""
+        """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import RawReflections
 
         return RawReflections(self)

@@ -48,6 +48,12 @@ class Postman:
                 done.append(name)
         return done
 
+    def perform(self, name: str, **args: Any) -> None:
+        """Asks for a task, and does it."""
+        task_id = self.place.enqueue(name, **args)
+        self.server.sql("UPDATE tasks SET state = 'sent' WHERE id = %s", task_id)
+        self.place.perform(task_id)
+
     def mails(self, address: str) -> list[Mail]:
         """What the outbox has kept for an address, the oldest first."""
         columns = "recipient, subject, text, html, message_id"

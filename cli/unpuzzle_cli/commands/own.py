@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from unpuzzle_cli import config, console, runner, show, values
-from unpuzzle_cli.commands import api
+from unpuzzle_cli.commands import api, bulk
 from unpuzzle_cli.commands.uploading import upload
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.group import Command, Group
@@ -212,13 +212,31 @@ def watch(
         raise CommandError("The payment was cancelled.", "Begin anew: unpuzzle payments create-intent")
 
 
-CONTRACT: dict[str, Callable[..., None]] = {"auth.sign_in": sign_in, "auth.sign_out": sign_out}
-"""Operations whose commands are written here, since they keep or forget the session."""
+def watch_notifications(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="Begin after the event with this id.", show_default=False, metavar="ID")] = "",
+    as_json: AsJson = False,
+    fields: Fields = "created_at,title,message",
+) -> None:
+    """Show notifications as they happen, until Ctrl-C.
+
+    A connection that is lost comes back, and nothing is missed or shown twice.
+    """
+    runner.follow(context, "notifications.stream", {"last_event_id": since or None}, as_json=as_json, fields=fields)
+
+
+CONTRACT: dict[str, Callable[..., None]] = {
+    "auth.sign_in": sign_in,
+    "auth.sign_out": sign_out,
+    "enrollments.bulk_enroll": bulk.bulk_enroll,
+}
+"""Operations whose commands are written by hand, since they keep or forget the session, or read a file and wait."""
 EXTRAS: dict[str, Callable[..., None]] = {
     "auth.login": sign_in,
     "auth.logout": sign_out,
     "auth.status": status,
     "auth.token": token,
+    "notifications.watch": watch_notifications,
     "payments.watch": watch,
     "media.upload": upload,
 }

@@ -6,10 +6,10 @@ TAGS = {
     "courses": "The public catalogue, and the courses that instructors write.",
     "content": "Sections and lessons of a course, for its instructor.",
     "media": "The files that courses are made of, and how they are uploaded.",
-    "enrollments": "Taking a course, and leaving it.",
+    "enrollments": "Taking a course, and leaving it; who takes one's own.",
     "learning": "What a learner does in a course, and how far they are.",
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
     "subscriptions": "Plans, and subscribing to them.",
     "notifications": "What has happened that concerns you.",
-    "reflections": "A learner's own notes on the moments where they got stuck.",
+    "reflections": "Learners' notes on the moments where they got stuck, and what instructors answer.",
 }

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .account import Account
     from .account_page import AccountPage
     from .account_update import AccountUpdate
+    from .announcement import Announcement
+    from .announcement_create import AnnouncementCreate
     from .api_info import ApiInfo
     from .api_key import ApiKey
     from .api_key_create import ApiKeyCreate
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
     from .billing_interval import BillingInterval
+    from .bulk_enroll_request import BulkEnrollRequest
+    from .bulk_job import BulkJob
+    from .bulk_job_row import BulkJobRow
+    from .bulk_job_status import BulkJobStatus
+    from .bulk_outcome import BulkOutcome
+    from .bulk_row import BulkRow
     from .category import Category
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
@@ -92,6 +100,7 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .invitation_accept import InvitationAccept
     from .invoice import Invoice
     from .invoice_page import InvoicePage
     from .invoice_status import InvoiceStatus
@@ -118,9 +127,15 @@ if TYPE_CHECKING:
     from .media_update import MediaUpdate
     from .message import Message
     from .notification import Notification
+    from .notification_channels import NotificationChannels
+    from .notification_channels_update import NotificationChannelsUpdate
     from .notification_page import NotificationPage
+    from .notification_preferences import NotificationPreferences
+    from .notification_preferences_update import NotificationPreferencesUpdate
     from .notification_read import NotificationRead
     from .notification_type import NotificationType
+    from .notification_types import NotificationTypes
+    from .notification_types_update import NotificationTypesUpdate
     from .notifications_read import NotificationsRead
     from .o_auth_callback import OAuthCallback
     from .o_auth_form import OAuthForm
@@ -180,6 +195,9 @@ if TYPE_CHECKING:
     from .reflection_create_visibility import ReflectionCreateVisibility
     from .reflection_lesson import ReflectionLesson
     from .reflection_page import ReflectionPage
+    from .reflection_response import ReflectionResponse
+    from .reflection_response_author import ReflectionResponseAuthor
+    from .reflection_response_create import ReflectionResponseCreate
     from .reflection_sort import ReflectionSort
     from .reflection_type import ReflectionType
     from .reflection_update import ReflectionUpdate
@@ -207,9 +225,13 @@ if TYPE_CHECKING:
     from .section_outline import SectionOutline
     from .section_page import SectionPage
     from .section_update import SectionUpdate
+    from .server_sent_event import ServerSentEvent
     from .session import Session
     from .session_page import SessionPage
     from .sessions_revoked import SessionsRevoked
+    from .shared_reflection import SharedReflection
+    from .shared_reflection_author import SharedReflectionAuthor
+    from .shared_reflection_page import SharedReflectionPage
     from .sign_in import SignIn
     from .sign_up import SignUp
     from .sign_up_metadata import SignUpMetadata
@@ -219,10 +241,14 @@ if TYPE_CHECKING:
     from .stripe_event_data import StripeEventData
     from .stripe_event_data_object import StripeEventDataObject
     from .stripe_event_received import StripeEventReceived
+    from .student import Student
     from .student_course import StudentCourse
     from .student_course_course import StudentCourseCourse
     from .student_course_page import StudentCoursePage
     from .student_course_progress import StudentCourseProgress
+    from .student_page import StudentPage
+    from .student_sort import StudentSort
+    from .student_user import StudentUser
     from .subscription import Subscription
     from .subscription_cancel import SubscriptionCancel
     from .subscription_cancel_feedback import SubscriptionCancelFeedback
@@ -261,6 +287,8 @@ _MODULES = {
     "Account": ".account",
     "AccountPage": ".account_page",
     "AccountUpdate": ".account_update",
+    "Announcement": ".announcement",
+    "AnnouncementCreate": ".announcement_create",
     "ApiInfo": ".api_info",
     "ApiKey": ".api_key",
     "ApiKeyCreate": ".api_key_create",
@@ -279,6 +307,12 @@ _MODULES = {
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
     "BillingInterval": ".billing_interval",
+    "BulkEnrollRequest": ".bulk_enroll_request",
+    "BulkJob": ".bulk_job",
+    "BulkJobRow": ".bulk_job_row",
+    "BulkJobStatus": ".bulk_job_status",
+    "BulkOutcome": ".bulk_outcome",
+    "BulkRow": ".bulk_row",
     "Category": ".category",
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
@@ -343,6 +377,7 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "InvitationAccept": ".invitation_accept",
     "Invoice": ".invoice",
     "InvoicePage": ".invoice_page",
     "InvoiceStatus": ".invoice_status",
@@ -369,9 +404,15 @@ _MODULES = {
     "MediaUpdate": ".media_update",
     "Message": ".message",
     "Notification": ".notification",
+    "NotificationChannels": ".notification_channels",
+    "NotificationChannelsUpdate": ".notification_channels_update",
     "NotificationPage": ".notification_page",
+    "NotificationPreferences": ".notification_preferences",
+    "NotificationPreferencesUpdate": ".notification_preferences_update",
     "NotificationRead": ".notification_read",
     "NotificationType": ".notification_type",
+    "NotificationTypes": ".notification_types",
+    "NotificationTypesUpdate": ".notification_types_update",
     "NotificationsRead": ".notifications_read",
     "OAuthCallback": ".o_auth_callback",
     "OAuthForm": ".o_auth_form",
@@ -431,6 +472,9 @@ _MODULES = {
     "ReflectionCreateVisibility": ".reflection_create_visibility",
     "ReflectionLesson": ".reflection_lesson",
     "ReflectionPage": ".reflection_page",
+    "ReflectionResponse": ".reflection_response",
+    "ReflectionResponseAuthor": ".reflection_response_author",
+    "ReflectionResponseCreate": ".reflection_response_create",
     "ReflectionSort": ".reflection_sort",
     "ReflectionType": ".reflection_type",
     "ReflectionUpdate": ".reflection_update",
@@ -458,9 +502,13 @@ _MODULES = {
     "SectionOutline": ".section_outline",
     "SectionPage": ".section_page",
     "SectionUpdate": ".section_update",
+    "ServerSentEvent": ".server_sent_event",
     "Session": ".session",
     "SessionPage": ".session_page",
     "SessionsRevoked": ".sessions_revoked",
+    "SharedReflection": ".shared_reflection",
+    "SharedReflectionAuthor": ".shared_reflection_author",
+    "SharedReflectionPage": ".shared_reflection_page",
     "SignIn": ".sign_in",
     "SignUp": ".sign_up",
     "SignUpMetadata": ".sign_up_metadata",
@@ -470,10 +518,14 @@ _MODULES = {
     "StripeEventData": ".stripe_event_data",
     "StripeEventDataObject": ".stripe_event_data_object",
     "StripeEventReceived": ".stripe_event_received",
+    "Student": ".student",
     "StudentCourse": ".student_course",
     "StudentCourseCourse": ".student_course_course",
     "StudentCoursePage": ".student_course_page",
     "StudentCourseProgress": ".student_course_progress",
+    "StudentPage": ".student_page",
+    "StudentSort": ".student_sort",
+    "StudentUser": ".student_user",
     "Subscription": ".subscription",
     "SubscriptionCancel": ".subscription_cancel",
     "SubscriptionCancelFeedback": ".subscription_cancel_feedback",
@@ -513,6 +565,8 @@ __all__ = [
     "Account",
     "AccountPage",
     "AccountUpdate",
+    "Announcement",
+    "AnnouncementCreate",
     "ApiInfo",
     "ApiKey",
     "ApiKeyCreate",
@@ -531,6 +585,12 @@ __all__ = [
     "AuthSession",
     "AuthSessionTokenType",
     "BillingInterval",
+    "BulkEnrollRequest",
+    "BulkJob",
+    "BulkJobRow",
+    "BulkJobStatus",
+    "BulkOutcome",
+    "BulkRow",
     "Category",
     "CategoryCreate",
     "CategoryPage",
@@ -595,6 +655,7 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "InvitationAccept",
     "Invoice",
     "InvoicePage",
     "InvoiceStatus",
@@ -621,9 +682,15 @@ __all__ = [
     "MediaUpdate",
     "Message",
     "Notification",
+    "NotificationChannels",
+    "NotificationChannelsUpdate",
     "NotificationPage",
+    "NotificationPreferences",
+    "NotificationPreferencesUpdate",
     "NotificationRead",
     "NotificationType",
+    "NotificationTypes",
+    "NotificationTypesUpdate",
     "NotificationsRead",
     "OAuthCallback",
     "OAuthForm",
@@ -683,6 +750,9 @@ __all__ = [
     "ReflectionCreateVisibility",
     "ReflectionLesson",
     "ReflectionPage",
+    "ReflectionResponse",
+    "ReflectionResponseAuthor",
+    "ReflectionResponseCreate",
     "ReflectionSort",
     "ReflectionType",
     "ReflectionUpdate",
@@ -710,9 +780,13 @@ __all__ = [
     "SectionOutline",
     "SectionPage",
     "SectionUpdate",
+    "ServerSentEvent",
     "Session",
     "SessionPage",
     "SessionsRevoked",
+    "SharedReflection",
+    "SharedReflectionAuthor",
+    "SharedReflectionPage",
     "SignIn",
     "SignUp",
     "SignUpMetadata",
@@ -722,10 +796,14 @@ __all__ = [
     "StripeEventData",
     "StripeEventDataObject",
     "StripeEventReceived",
+    "Student",
     "StudentCourse",
     "StudentCourseCourse",
     "StudentCoursePage",
     "StudentCourseProgress",
+    "StudentPage",
+    "StudentSort",
+    "StudentUser",
     "Subscription",
     "SubscriptionCancel",
     "SubscriptionCancelFeedback",

@@ -28,6 +28,7 @@ class Reflection(Model):
         tags: Words to find it by.
         visibility: Who sees a reflection: its author, also the instructor, or all who take the course.
         timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+        responses: What the instructor has answered, the oldest first.
         created_at: When it was written.
         updated_at: When it last changed.
     """
@@ -40,6 +41,7 @@ class Reflection(Model):
     tags: list[str]
     visibility: models.ReflectionVisibility
     timestamp_seconds: float | None
+    responses: list[models.ReflectionResponse]
     created_at: datetime.datetime
     updated_at: datetime.datetime
 
@@ -56,6 +58,7 @@ class Reflection(Model):
                 "tags": self.tags,
                 "visibility": self.visibility,
                 "timestamp_seconds": self.timestamp_seconds,
+                "responses": self.responses,
                 "created_at": self.created_at,
                 "updated_at": self.updated_at,
             }
@@ -74,6 +77,7 @@ class Reflection(Model):
             tags=fields.pop("tags"),
             visibility=fields.pop("visibility"),
             timestamp_seconds=fields.pop("timestamp_seconds"),
+            responses=[models.ReflectionResponse.from_dict(item) for item in fields.pop("responses")],
             created_at=codec.parse_datetime(fields.pop("created_at")),
             updated_at=codec.parse_datetime(fields.pop("updated_at")),
         )

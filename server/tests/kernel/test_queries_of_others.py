@@ -25,10 +25,14 @@ FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
+    enrollments.students: [((), "name", None), (("status", "search"), "last_accessed", "asc")],
+    enrollments.job_rows: [{"filtered": flag} for flag in FLAGS],
     learning.tree: [{"texts": flag} for flag in FLAGS],
     learning.update_review: [(["rating", "comment"],)],
     notifications.notifications: [{"unread_only": unread, "typed": typed} for unread, typed in product(FLAGS, FLAGS)],
+    notifications.prefer: [(["email_notifications", "learning_reminders", "mailed", "muted"],)],
     reflections.reflections: [((), "created_at", "desc"), (tuple(reflections.FILTERS), "created_at", "asc")],
+    reflections.shared: [{"asked": tuple(reflections.FILTERS), "teaches": flag} for flag in FLAGS],
     reflections.insert: [(["content"],)],
     reflections.update: [(list(reflections.COLUMNS),)],
 }
@@ -73,6 +77,10 @@ READ_BY_OTHERS = {
 """Who reads what is somebody else's, as the policies mean it; nobody changes it."""
 
 
+MEANT = {("the instructor", "unpuzzle_server.enrollments.queries.students")}
+"""What shows somebody, to whom it is meant to."""
+
+
 def statements() -> Iterator[tuple[str, TextClause]]:
     for module in MODULES:
         yield from ((f"{module.__name__}.{name}", value) for name, value in vars(module).items() if isinstance(value, TextClause))
@@ -114,12 +122,24 @@ def world(server: Server) -> Iterator[World]:
         server.sql(link, owner.id)
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
+        server.sql("INSERT INTO bulk_jobs (user_id, course_id, is_dry_run) VALUES (%s, %s, true)", owner.id, course["id"])
+        judged = """INSERT INTO bulk_rows (job_id, position, email, outcome)
+                    SELECT id, 1, 'x', 'invalid' FROM bulk_jobs WHERE user_id = %s"""
+        server.sql(judged, owner.id)
+        invited = "INSERT INTO invitations (course_id, user_id, email, expires_at) VALUES (%s, %s, %s, now())"
+        server.sql(invited, course["id"], owner.id, uuid4().hex)
+        server.sql("INSERT INTO reminders VALUES (%s, now())", owner.id)
+        answered = """INSERT INTO reflection_responses (reflection_id, user_id, content)
+                      SELECT id, user_id, 'x' FROM reflections WHERE user_id = %s"""
+        server.sql(answered, owner.id)
+        server.sql("UPDATE notifications SET number = 1 WHERE user_id = %s", owner.id)
         server.sql(PAID, owner.id, course["id"])
         server.sql(SUBSCRIBED, *[owner.id] * 4)
         server.sql(SOLD, owner.id, owner.id)
         for statement in FILES:
             server.sql(statement, owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
+        tables |= {"job": "bulk_jobs", "response": "reflection_responses"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
         others = {
@@ -146,7 +166,27 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
         "at_most": 600,
     }  # fmt: skip
     written = {"rating": 1, "comment": "x", "content": "x", "tags": ["x"], "visibility": "private", "timestamp_seconds": 1}
-    asked = {"status": "active", "type": "puzzle", "tag": "x", "limit": 100, "offset": 0}
+    preferred = {"email_notifications": True, "learning_reminders": True, "mailed": [], "muted": [], "last": 0}
+    told = {
+        "title": "x",
+        "message": "x",
+        "dry_run": True,
+        "emails": ["x"],
+        "hash": b"x",
+        "answered": str(uuid4()),
+        "new_job": str(uuid4()),
+    }
+    asked = {
+        **preferred,
+        **told,
+        "search": "%",
+        "outcome": "invalid",
+        "status": "active",
+        "type": "puzzle",
+        "tag": "x",
+        "limit": 100,
+        "offset": 0,
+    }
     return {**public, **progress, **written, **asked, **ids}
 
 
@@ -180,7 +220,8 @@ def test_with_the_ids_of_somebody_else_every_statement_does_what_it_does_with_id
         for who, user in world.others.items():
             shown = outcome(engine, user, statement, values_of(world, world.ids))
             assert shown == outcome(engine, user, statement, values_of(world, nothing)), f"{name} by {who}"
-            assert not [private for private in world.ids.values() if private in shown], f"{name} by {who}"
+            if (who, name.partition("(")[0]) not in MEANT:
+                assert not [private for private in world.ids.values() if private in shown], f"{name} by {who}"
 
 
 def test_with_ones_own_ids_every_statement_that_asks_for_them_does_something(world: World, engine: Engine) -> None:

@@ -95,3 +95,59 @@ def _page(shape: str, where: str, order: str) -> TextClause:
                               ORDER BY {order})) AS results
           FROM ({TOTALS}) totals
     """)
+
+
+STUDENT = """json_build_object(
+    'enrollment_id', s.enrollment_id,
+    'user', json_build_object('id', s.user_id, 'name', s.name, 'avatar_url', s.avatar_url),
+    'status', s.status, 'progress_percentage', app.percentage(s.done, t.lessons_count),
+    'enrolled_at', app.rfc3339(s.enrolled_at), 'last_accessed_at', app.rfc3339(s.last_accessed_at),
+    'completed_at', app.rfc3339(s.completed_at))"""
+STUDENT_FILTERS = {"status": "s.status = :status", "search": "s.name ILIKE :search"}
+STUDENT_SORTS = {
+    "name": ("lower(s.name)", "asc"),
+    "enrolled_at": ("s.enrolled_at", "desc"),
+    "last_accessed": ("s.last_accessed_at", "desc"),
+}
+
+
+@cache
+def students(asked: tuple[str, ...], sort: str, order: str | None) -> TextClause:
+    """Those who take one course; lessons are counted for those on the page alone."""
+    where = " AND ".join(["s.course_id = :course", *(STUDENT_FILTERS[name] for name in asked)])
+    column, usual = STUDENT_SORTS[sort]
+    ordering = f"{column} {order or usual} NULLS LAST, s.enrolled_at DESC, s.enrollment_id"
+    rows = f"SELECT s.* FROM students s WHERE {where} ORDER BY {ordering} LIMIT :limit OFFSET :offset"
+    return text(f"""
+        SELECT (SELECT count(*) FROM students s WHERE {where}) AS total,
+               to_json(ARRAY(SELECT {STUDENT} FROM ({rows}) s JOIN course_stats t ON t.course_id = s.course_id
+                              ORDER BY {ordering})) AS results
+    """)
+
+
+ANNOUNCE = text("SELECT app.announce(:course, :title, :message)")
+
+ADD_JOB = text("INSERT INTO bulk_jobs (id, user_id, course_id, is_dry_run) VALUES (:new_job, app.user_id(), :course, :dry_run)")
+ADD_ROWS = text("""
+    INSERT INTO bulk_rows (job_id, position, email)
+    SELECT :job, r.position, r.email FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS r (email, position)
+""")
+JOB = text("""
+    SELECT json_build_object(
+        'job_id', j.id, 'course_id', j.course_id, 'status', CASE WHEN j.finished_at IS NULL THEN 'running' ELSE 'completed' END,
+        'dry_run', j.is_dry_run, 'total', count(*), 'processed', count(r.outcome),
+        'enrolled', count(*) FILTER (WHERE r.outcome = 'enrolled'), 'invited', count(*) FILTER (WHERE r.outcome = 'invited'),
+        'already_enrolled', count(*) FILTER (WHERE r.outcome = 'already_enrolled'),
+        'already_invited', count(*) FILTER (WHERE r.outcome = 'already_invited'),
+        'duplicate', count(*) FILTER (WHERE r.outcome = 'duplicate'), 'invalid', count(*) FILTER (WHERE r.outcome = 'invalid'),
+        'created_at', app.rfc3339(j.created_at), 'finished_at', app.rfc3339(j.finished_at))
+      FROM bulk_jobs j JOIN bulk_rows r ON r.job_id = j.id WHERE j.id = :job GROUP BY j.id
+""")
+ACCEPT = text("SELECT app.accept_invitation(:hash)")
+
+
+@cache
+def job_rows(*, filtered: bool) -> TextClause:
+    where = "r.job_id = :job" + (" AND r.outcome = :outcome" if filtered else "")
+    row = "json_build_object('row', r.position, 'email', r.email, 'outcome', r.outcome, 'message', r.message)"
+    return text(f"SELECT to_json(ARRAY(SELECT {row} FROM bulk_rows r WHERE {where} ORDER BY r.position))")

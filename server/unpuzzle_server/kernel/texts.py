@@ -27,3 +27,8 @@ def reading_seconds(html: str) -> int:
     """How long a text takes to read at 200 words a minute."""
     words = re.findall(r"\w+", nh3.clean(html, tags=set()))
     return round(len(words) * 60 / WORDS_A_MINUTE)
+
+
+def containing(searched: str) -> str:
+    """A pattern of LIKE for whatever has this in it."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", searched) + "%"

@@ -24,10 +24,18 @@ async def list(
     type: str | None,
     visibility: str | None,
     tag: str | None,
+    search: str | None,
     sort: str | None,
     order: str | None,
 ) -> Page:
-    filters = {"course_id": course_id, "lesson_id": lesson_id, "type": type, "visibility": visibility, "tag": tag}
+    filters = {
+        "course_id": course_id,
+        "lesson_id": lesson_id,
+        "type": type,
+        "visibility": visibility,
+        "tag": tag,
+        "search": search,
+    }
     return await service.list_own(tx, page=page, page_size=page_size, sort=sort, order=order, **filters)
 
 
@@ -43,3 +51,20 @@ async def update(tx: Transaction, reflection_id: str, body: Body, if_match: str 
 
 async def delete(tx: Transaction, reflection_id: str, if_match: str | None) -> None:
     await service.delete(tx, reflection_id, if_match)
+
+
+async def list_shared(
+    tx: Transaction,
+    course_id: str,
+    page: int,
+    page_size: int,
+    lesson_id: str | None,
+    type: str | None,
+    tag: str | None,
+    search: str | None,
+) -> Page:
+    return await service.list_shared(tx, course_id, page, page_size, lesson_id=lesson_id, type=type, tag=tag, search=search)
+
+
+async def respond(tx: Transaction, reflection_id: str, body: Body) -> dict[str, Any]:
+    return await service.respond(tx, reflection_id, body["content"])

@@ -6,12 +6,19 @@ from sqlalchemy import TextClause, text
 
 COLUMNS = ("type", "content", "tags", "visibility", "timestamp_seconds")
 
-REFLECTION = """json_build_object(
+RESPONSE = """json_build_object(
+    'id', a.id, 'reflection_id', a.reflection_id, 'author', json_build_object('id', a.user_id, 'name', s.name),
+    'content', a.content, 'created_at', app.rfc3339(a.created_at))"""
+RESPONSES = f"""to_json(ARRAY(SELECT {RESPONSE} FROM reflection_responses a JOIN sharers s ON s.id = a.user_id
+                              WHERE a.reflection_id = r.id ORDER BY a.created_at, a.id))"""
+
+REFLECTION = f"""json_build_object(
     'id', r.id, 'lesson_id', r.lesson_id,
     'lesson', json_build_object('id', r.lesson_id, 'title', coalesce(l.title, r.lesson_title),
                                 'course_id', r.course_id, 'course_title', coalesce(c.title, r.course_title)),
     'type', r.type, 'content', r.content, 'tags', r.tags, 'visibility', r.visibility,
-    'timestamp_seconds', r.timestamp_seconds, 'created_at', app.rfc3339(r.created_at), 'updated_at', app.rfc3339(r.updated_at))"""
+    'timestamp_seconds', r.timestamp_seconds, 'responses', {RESPONSES},
+    'created_at', app.rfc3339(r.created_at), 'updated_at', app.rfc3339(r.updated_at))"""
 # What its author may not see any more goes by the title that it had.
 AROUND = "LEFT JOIN lessons l ON l.id = r.lesson_id LEFT JOIN courses c ON c.id = r.course_id"
 
@@ -27,6 +34,7 @@ FILTERS = {
     "type": "r.type = :type",
     "visibility": "r.visibility = :visibility",
     "tag": "r.tags @> ARRAY[:tag]",
+    "search": "(r.content ILIKE :search OR EXISTS (SELECT FROM unnest(r.tags) AS word WHERE word ILIKE :search))",
 }
 
 
@@ -39,6 +47,40 @@ def reflections(asked: tuple[str, ...], sort: str, order: str) -> TextClause:
         SELECT (SELECT count(*) FROM reflections r WHERE {where}) AS total,
                to_json(ARRAY(SELECT {REFLECTION} FROM ({rows}) r {AROUND} ORDER BY {ordering})) AS results
     """)
+
+
+# By whom a course's reflections may be read, as the policies have it too.
+READER = text("""
+    SELECT c.id, c.instructor_id = app.user_id() AS teaches, app.takes_course(c.id) AS takes FROM courses c
+     WHERE c.id = :course OR c.slug = :slug
+""")
+SHARED = f"""(to_jsonb({REFLECTION}) || jsonb_build_object(
+    'author', jsonb_build_object('id', r.user_id, 'name', u.name, 'avatar_url', u.avatar_url)))"""
+
+
+@cache
+def shared(asked: tuple[str, ...], *, teaches: bool) -> TextClause:
+    """What learners share with whoever asks, the newest first."""
+    visible = "r.visibility IN ('instructor', 'public')" if teaches else "r.visibility = 'public'"
+    where = " AND ".join(["r.course_id = :course", visible, *(FILTERS[name] for name in asked)])
+    rows = f"SELECT r.* FROM reflections r WHERE {where} ORDER BY r.created_at DESC, r.id LIMIT :limit OFFSET :offset"
+    return text(f"""
+        SELECT (SELECT count(*) FROM reflections r WHERE {where}) AS total,
+               to_json(ARRAY(SELECT {SHARED} FROM ({rows}) r JOIN sharers u ON u.id = r.user_id {AROUND}
+                              ORDER BY r.created_at DESC, r.id)) AS results
+    """)
+
+
+# Answers nothing to who may not respond: the policies hide or refuse it.
+RESPOND = text("""
+    INSERT INTO reflection_responses (reflection_id, user_id, content)
+    SELECT r.id, app.user_id(), :content FROM reflections r
+     WHERE r.id = :answered AND r.visibility <> 'private' AND app.teaches_course(r.course_id)
+    RETURNING id
+""")
+GET_RESPONSE = text(f"""
+    SELECT {RESPONSE} AS response FROM reflection_responses a JOIN sharers s ON s.id = a.user_id WHERE a.id = :response
+""")
 
 
 def insert(columns: list[str]) -> TextClause:

@@ -1,0 +1,88 @@
+"""Bulk enrolment: from a CSV file, followed to its end."""
+
+import csv
+import io
+import time
+from typing import Annotated, Any
+
+import typer
+
+from unpuzzle_cli import console, show, values
+from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.runner import AsJson, Fields
+from unpuzzle_cli.session import Choice
+
+FOLLOWED_SECONDS = 1.0
+COUNTS = ("enrolled", "invited", "already_enrolled", "already_invited", "duplicate", "invalid")
+
+
+def bulk_enroll(
+    context: typer.Context,
+    course_id: Annotated[str, typer.Option("--course-id", help="The course, which is published.", show_default=False, metavar="ID")],
+    file: Annotated[
+        str, typer.Option("--file", help="A CSV file with a column `email`, or `-` for stdin.", show_default=False, metavar="FILE")
+    ] = "",
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rows",
+            help="Whom to enrol, as `email=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            show_default=False,
+            metavar="KEY=VALUE,…",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Tell what would come of it, and change nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Makes it safe to send it again.", show_default=False, metavar="TEXT")
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Enrol many by their addresses.
+
+    Whoever has an account is enrolled, the others are invited by mail. It ends with a line for each row of which nothing came.
+    """
+    listed = [*(values.objects(rows, fields=("email",), strings=("email",)) or []), *(_from_csv(file) if file else [])]
+    if not listed:
+        raise UsageError("There is nobody to enrol.", "Say whom: --file students.csv, or --rows email=…")
+    with Choice.of(context).client() as client:
+        job = client.enrollments.bulk_enroll(course_id=course_id, rows=listed, dry_run=dry_run, **values.given(idempotency_key=idempotency_key))
+        if wait:
+            job = _followed(client, job.job_id)
+    if as_json or fields or not wait:
+        show.one(job.to_dict(), show.Shape(as_json, fields))
+        return
+    for row in job.rows:
+        if row.message:
+            console.say(f"{row.row}\t{row.email}\t{row.outcome}\t{row.message}")
+    told = ", ".join(f"{getattr(job, name)} {name.replace('_', ' ')}" for name in COUNTS if getattr(job, name))
+    console.talk(f"{'Nothing was changed. ' if dry_run else ''}{job.total} rows: {told}.")
+
+
+def _from_csv(file: str) -> list[dict[str, str]]:
+    """The addresses of a CSV file: of its column `email`, or of the only one."""
+    text = values.content("-" if file == "-" else f"@{file}").decode("utf-8-sig", "replace")
+    lines = [line for line in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in line)]
+    if not lines:
+        return []
+    header = [cell.strip().lower() for cell in lines[0]]
+    if "email" in header:
+        column = header.index("email")
+        return [{"email": line[column].strip() or "-" if column < len(line) else "-"} for line in lines[1:]]
+    if len(header) == 1:
+        return [{"email": line[0].strip()} for line in lines]
+    raise UsageError(f"{file} has no column `email`.", f"It has: {', '.join(header)}")
+
+
+def _followed(client: Any, job_id: str) -> Any:
+    """The job at its end; how far it is is told on the way."""
+    told = -1
+    while True:
+        job = client.enrollments.get_bulk_job(job_id, rows=False)
+        if job.status != "running":
+            return client.enrollments.get_bulk_job(job_id)
+        if job.processed != told:
+            told = job.processed
+            console.talk(f"{job.processed} of {job.total}")
+        time.sleep(FOLLOWED_SECONDS)
