@@ -26,6 +26,7 @@ FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations i
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
+OF_AN_ATTEMPT = {"learning.list_attempts", "learning.get_attempt", "learning.submit_attempt"}
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -99,7 +100,8 @@ class World:
         lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
         if published:
             instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
-        return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
+        quizzes = {"quiz": instructor.quiz(lesson)["id"], "tried": instructor.quiz(lesson)["id"]}
+        return {"course": course["id"], "section": section["id"], "lesson": lesson["id"], **quizzes}
 
     @property
     def course_id(self) -> str:
@@ -112,6 +114,20 @@ class World:
     @property
     def lesson_id(self) -> str:
         return self._course["lesson"]
+
+    @property
+    def quiz_id(self) -> str:
+        return self._course["quiz"]
+
+    @property
+    def attempt_id(self) -> str:
+        return self._attempt["id"]
+
+    @cached_property
+    def _attempt(self) -> dict[str, Any]:
+        """The owner's at the quiz of the course that they take, still open."""
+        made: dict[str, Any] = self.owner.post(f"/api/v1/student/quizzes/{self._taken['tried']}/attempts/").json()
+        return made
 
     @cached_property
     def category_id(self) -> str:
@@ -274,6 +290,9 @@ class World:
         if operation.id in OF_PAYMENTS:
             payment: str = getattr(self, OF_PAYMENTS[operation.id])
             return payment
+        if name == "quiz_id" and operation.id in OF_AN_ATTEMPT:
+            tried: str = self._attempt["quiz_id"]
+            return tried
         taken = self._taken if operation.id in FOR_LEARNERS else {}
         found: str = taken.get(name.removesuffix("_id")) or getattr(self, name)
         return found
@@ -325,6 +344,9 @@ class World:
                 return {"course_id": self._sold, "coupon_code": self._coupon["code"]}
             case "payments.receive_webhook":
                 return {"id": f"evt_{uuid4().hex}"}
+            case "learning.submit_attempt":
+                question = self._attempt["questions"][0]
+                return {"answers": [{"question_id": question["id"], "option_ids": [question["options"][0]["id"]]}]}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:

@@ -19,6 +19,7 @@ from unpuzzle_server.kernel.spec import statuses
 from unpuzzle_server.seed import loader
 
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
+LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
@@ -60,6 +61,13 @@ def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Pa
     assert declined.endswith(" generic_decline")
     assert paid == "succeeded Payment successful. You are now enrolled in the course."
     assert history == ["Course: Introduction to Python Programming 49.99 USD"]
+
+
+def test_a_quiz_is_written_taken_and_graded(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", LEARNING)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines() == ["3 of 3 True [True, True]", "100"]
 
 
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:

@@ -22,6 +22,9 @@ from ._core.errors import (
 __all__ = [
     "AccountSuspended",
     "AmountMismatch",
+    "AnswerInvalid",
+    "AttemptClosed",
+    "AttemptLimitReached",
     "AuthInvalidCredentials",
     "AuthInvalidToken",
     "AuthRequired",
@@ -53,6 +56,7 @@ __all__ = [
     "PermissionDenied",
     "PreconditionFailed",
     "PriceInvalid",
+    "QuestionInvalid",
     "RangeInvalid",
     "RateLimitExceeded",
     "ReauthenticationRequired",
@@ -74,6 +78,18 @@ class AccountSuspended(PermissionDeniedError):
 
 class AmountMismatch(UnprocessableEntityError):
     """The API answered 422 `AMOUNT_MISMATCH`."""
+
+
+class AnswerInvalid(UnprocessableEntityError):
+    """The API answered 422 `ANSWER_INVALID`."""
+
+
+class AttemptClosed(ConflictError):
+    """The API answered 409 `ATTEMPT_CLOSED`."""
+
+
+class AttemptLimitReached(ConflictError):
+    """The API answered 409 `ATTEMPT_LIMIT_REACHED`."""
 
 
 class AuthInvalidCredentials(AuthenticationError):
@@ -200,6 +216,10 @@ class PriceInvalid(UnprocessableEntityError):
     """The API answered 422 `PRICE_INVALID`."""
 
 
+class QuestionInvalid(UnprocessableEntityError):
+    """The API answered 422 `QUESTION_INVALID`."""
+
+
 class RangeInvalid(UnprocessableEntityError):
     """The API answered 422 `RANGE_INVALID`."""
 
@@ -251,6 +271,9 @@ class WeakPassword(UnprocessableEntityError):
 BY_CODE: dict[str, type[APIStatusError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspended,
     "AMOUNT_MISMATCH": AmountMismatch,
+    "ANSWER_INVALID": AnswerInvalid,
+    "ATTEMPT_CLOSED": AttemptClosed,
+    "ATTEMPT_LIMIT_REACHED": AttemptLimitReached,
     "AUTH_INVALID_CREDENTIALS": AuthInvalidCredentials,
     "AUTH_INVALID_TOKEN": AuthInvalidToken,
     "AUTH_REQUIRED": AuthRequired,
@@ -282,6 +305,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "PERMISSION_DENIED": PermissionDenied,
     "PRECONDITION_FAILED": PreconditionFailed,
     "PRICE_INVALID": PriceInvalid,
+    "QUESTION_INVALID": QuestionInvalid,
     "RANGE_INVALID": RangeInvalid,
     "RATE_LIMIT_EXCEEDED": RateLimitExceeded,
     "REAUTHENTICATION_REQUIRED": ReauthenticationRequired,

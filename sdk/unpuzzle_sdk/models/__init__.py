@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .account_page import AccountPage
     from .account_update import AccountUpdate
+    from .answer_input import AnswerInput
     from .api_info import ApiInfo
     from .api_key import ApiKey
     from .api_key_create import ApiKeyCreate
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from .application_page import ApplicationPage
     from .application_status import ApplicationStatus
     from .application_user import ApplicationUser
+    from .attempt import Attempt
+    from .attempt_page import AttemptPage
+    from .attempt_question import AttemptQuestion
+    from .attempt_question_answer import AttemptQuestionAnswer
+    from .attempt_question_options_item import AttemptQuestionOptionsItem
+    from .attempt_question_result import AttemptQuestionResult
+    from .attempt_status import AttemptStatus
+    from .attempt_submission import AttemptSubmission
+    from .attempt_summary import AttemptSummary
     from .auth_event import AuthEvent
     from .auth_event_data import AuthEventData
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
@@ -88,6 +98,7 @@ if TYPE_CHECKING:
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
     from .learning_course_sections_item_lessons_item import LearningCourseSectionsItemLessonsItem
+    from .learning_quiz import LearningQuiz
     from .lesson import Lesson
     from .lesson_create import LessonCreate
     from .lesson_list import LessonList
@@ -115,6 +126,7 @@ if TYPE_CHECKING:
     from .open_api_document import OpenApiDocument
     from .open_api_document_info import OpenApiDocumentInfo
     from .open_api_document_paths import OpenApiDocumentPaths
+    from .option_input import OptionInput
     from .own_course import OwnCourse
     from .own_course_page import OwnCoursePage
     from .own_course_result import OwnCourseResult
@@ -141,6 +153,14 @@ if TYPE_CHECKING:
     from .profile_updated import ProfileUpdated
     from .progress_record import ProgressRecord
     from .progress_status import ProgressStatus
+    from .question import Question
+    from .question_input import QuestionInput
+    from .question_options_item import QuestionOptionsItem
+    from .question_type import QuestionType
+    from .quiz import Quiz
+    from .quiz_create import QuizCreate
+    from .quiz_summary import QuizSummary
+    from .quiz_update import QuizUpdate
     from .readiness import Readiness
     from .readiness_problem import ReadinessProblem
     from .receipt import Receipt
@@ -205,6 +225,7 @@ _MODULES = {
     "Account": ".account",
     "AccountPage": ".account_page",
     "AccountUpdate": ".account_update",
+    "AnswerInput": ".answer_input",
     "ApiInfo": ".api_info",
     "ApiKey": ".api_key",
     "ApiKeyCreate": ".api_key_create",
@@ -216,6 +237,15 @@ _MODULES = {
     "ApplicationPage": ".application_page",
     "ApplicationStatus": ".application_status",
     "ApplicationUser": ".application_user",
+    "Attempt": ".attempt",
+    "AttemptPage": ".attempt_page",
+    "AttemptQuestion": ".attempt_question",
+    "AttemptQuestionAnswer": ".attempt_question_answer",
+    "AttemptQuestionOptionsItem": ".attempt_question_options_item",
+    "AttemptQuestionResult": ".attempt_question_result",
+    "AttemptStatus": ".attempt_status",
+    "AttemptSubmission": ".attempt_submission",
+    "AttemptSummary": ".attempt_summary",
     "AuthEvent": ".auth_event",
     "AuthEventData": ".auth_event_data",
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
@@ -283,6 +313,7 @@ _MODULES = {
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
     "LearningCourseSectionsItemLessonsItem": ".learning_course_sections_item_lessons_item",
+    "LearningQuiz": ".learning_quiz",
     "Lesson": ".lesson",
     "LessonCreate": ".lesson_create",
     "LessonList": ".lesson_list",
@@ -310,6 +341,7 @@ _MODULES = {
     "OpenApiDocument": ".open_api_document",
     "OpenApiDocumentInfo": ".open_api_document_info",
     "OpenApiDocumentPaths": ".open_api_document_paths",
+    "OptionInput": ".option_input",
     "OwnCourse": ".own_course",
     "OwnCoursePage": ".own_course_page",
     "OwnCourseResult": ".own_course_result",
@@ -336,6 +368,14 @@ _MODULES = {
     "ProfileUpdated": ".profile_updated",
     "ProgressRecord": ".progress_record",
     "ProgressStatus": ".progress_status",
+    "Question": ".question",
+    "QuestionInput": ".question_input",
+    "QuestionOptionsItem": ".question_options_item",
+    "QuestionType": ".question_type",
+    "Quiz": ".quiz",
+    "QuizCreate": ".quiz_create",
+    "QuizSummary": ".quiz_summary",
+    "QuizUpdate": ".quiz_update",
     "Readiness": ".readiness",
     "ReadinessProblem": ".readiness_problem",
     "Receipt": ".receipt",
@@ -401,6 +441,7 @@ __all__ = [
     "Account",
     "AccountPage",
     "AccountUpdate",
+    "AnswerInput",
     "ApiInfo",
     "ApiKey",
     "ApiKeyCreate",
@@ -412,6 +453,15 @@ __all__ = [
     "ApplicationPage",
     "ApplicationStatus",
     "ApplicationUser",
+    "Attempt",
+    "AttemptPage",
+    "AttemptQuestion",
+    "AttemptQuestionAnswer",
+    "AttemptQuestionOptionsItem",
+    "AttemptQuestionResult",
+    "AttemptStatus",
+    "AttemptSubmission",
+    "AttemptSummary",
     "AuthEvent",
     "AuthEventData",
     "AuthEventDataUserMetadata",
@@ -479,6 +529,7 @@ __all__ = [
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
     "LearningCourseSectionsItemLessonsItem",
+    "LearningQuiz",
     "Lesson",
     "LessonCreate",
     "LessonList",
@@ -506,6 +557,7 @@ __all__ = [
     "OpenApiDocument",
     "OpenApiDocumentInfo",
     "OpenApiDocumentPaths",
+    "OptionInput",
     "OwnCourse",
     "OwnCoursePage",
     "OwnCourseResult",
@@ -532,6 +584,14 @@ __all__ = [
     "ProfileUpdated",
     "ProgressRecord",
     "ProgressStatus",
+    "Question",
+    "QuestionInput",
+    "QuestionOptionsItem",
+    "QuestionType",
+    "Quiz",
+    "QuizCreate",
+    "QuizSummary",
+    "QuizUpdate",
     "Readiness",
     "ReadinessProblem",
     "Receipt",

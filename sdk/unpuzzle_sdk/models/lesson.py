@@ -29,6 +29,7 @@ class Lesson(Model):
         duration_seconds: How long it takes.
         is_preview: Whether it is open to everybody.
         body: The text in safe HTML.
+        quizzes: Its quizzes, the oldest first.
         created_at: When it was made.
         updated_at: When it last changed.
     """
@@ -43,6 +44,7 @@ class Lesson(Model):
     duration_seconds: int
     is_preview: bool
     body: str | None
+    quizzes: list[models.QuizSummary]
     created_at: datetime.datetime
     updated_at: datetime.datetime
 
@@ -61,6 +63,7 @@ class Lesson(Model):
                 "duration_seconds": self.duration_seconds,
                 "is_preview": self.is_preview,
                 "body": self.body,
+                "quizzes": self.quizzes,
                 "created_at": self.created_at,
                 "updated_at": self.updated_at,
             }
@@ -81,6 +84,7 @@ class Lesson(Model):
             duration_seconds=fields.pop("duration_seconds"),
             is_preview=fields.pop("is_preview"),
             body=fields.pop("body"),
+            quizzes=[models.QuizSummary.from_dict(item) for item in fields.pop("quizzes")],
             created_at=codec.parse_datetime(fields.pop("created_at")),
             updated_at=codec.parse_datetime(fields.pop("updated_at")),
         )

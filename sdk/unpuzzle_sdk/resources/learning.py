@@ -17,11 +17,15 @@ from ..api.learning import (
     learning_complete_lesson,
     learning_create_review,
     learning_delete_review,
+    learning_get_attempt,
     learning_get_course,
     learning_get_progress,
+    learning_list_attempts,
     learning_list_courses,
     learning_record_progress,
     learning_reopen_lesson,
+    learning_start_attempt,
+    learning_submit_attempt,
     learning_update_review,
 )
 
@@ -363,6 +367,153 @@ class Learning:
                 headers={
                     "Idempotency-Key": idempotency_key,
                     "If-Match": if_match,
+                },
+            ),
+        )
+
+    def list_attempts(
+        self,
+        quiz_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.AttemptSummary]:
+        """List your attempts at a quiz.
+
+        The attempts of the caller at a quiz, the latest first.
+
+        Args:
+            quiz_id: The id of the quiz.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+        """
+        return self._client.page(
+            learning_list_attempts.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def start_attempt(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Start an attempt at a quiz.
+
+        Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
+        200. What the instructor changes later does not change it.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+        """
+        return self._client.call(
+            learning_start_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def get_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Attempt:
+        """Get an attempt.
+
+        An attempt of the caller. Right answers and explanations are in it once it is submitted.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            learning_get_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def submit_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        answers: Sequence[models.AnswerInput | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Submit the answers of an attempt.
+
+        Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
+        answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
+        whose
+        lessons are completed.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            answers: The answers, in any order; what is missing is not answered.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`.
+            errors.AnswerInvalid: `ANSWER_INVALID`.
+        """
+        return self._client.call(
+            learning_submit_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "answers": answers,
                 },
             ),
         )
@@ -709,6 +860,153 @@ class AsyncLearning:
             ),
         )
 
+    def list_attempts(
+        self,
+        quiz_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.AttemptSummary]:
+        """List your attempts at a quiz.
+
+        The attempts of the caller at a quiz, the latest first.
+
+        Args:
+            quiz_id: The id of the quiz.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+        """
+        return self._client.page(
+            learning_list_attempts.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def start_attempt(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Start an attempt at a quiz.
+
+        Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
+        200. What the instructor changes later does not change it.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+        """
+        return await self._client.call(
+            learning_start_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    async def get_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Attempt:
+        """Get an attempt.
+
+        An attempt of the caller. Right answers and explanations are in it once it is submitted.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            learning_get_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def submit_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        answers: Sequence[models.AnswerInput | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Submit the answers of an attempt.
+
+        Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
+        answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
+        whose
+        lessons are completed.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            answers: The answers, in any order; what is missing is not answered.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`.
+            errors.AnswerInvalid: `ANSWER_INVALID`.
+        """
+        return await self._client.call(
+            learning_submit_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "answers": answers,
+                },
+            ),
+        )
+
 
 class RawLearning:
     """The methods of `Learning`, answering a `RawResponse`."""
@@ -752,6 +1050,22 @@ class RawLearning:
     def delete_review(self) -> None:
         """See `Learning.delete_review`."""
 
+    @raw(Learning.list_attempts)
+    def list_attempts(self) -> None:
+        """See `Learning.list_attempts`."""
+
+    @raw(Learning.start_attempt)
+    def start_attempt(self) -> None:
+        """See `Learning.start_attempt`."""
+
+    @raw(Learning.get_attempt)
+    def get_attempt(self) -> None:
+        """See `Learning.get_attempt`."""
+
+    @raw(Learning.submit_attempt)
+    def submit_attempt(self) -> None:
+        """See `Learning.submit_attempt`."""
+
 
 class AsyncRawLearning:
     """The methods of `AsyncLearning`, answering a `RawResponse`."""
@@ -794,3 +1108,19 @@ class AsyncRawLearning:
     @async_raw(AsyncLearning.delete_review)
     def delete_review(self) -> None:
         """See `AsyncLearning.delete_review`."""
+
+    @async_raw(AsyncLearning.list_attempts)
+    def list_attempts(self) -> None:
+        """See `AsyncLearning.list_attempts`."""
+
+    @async_raw(AsyncLearning.start_attempt)
+    def start_attempt(self) -> None:
+        """See `AsyncLearning.start_attempt`."""
+
+    @async_raw(AsyncLearning.get_attempt)
+    def get_attempt(self) -> None:
+        """See `AsyncLearning.get_attempt`."""
+
+    @async_raw(AsyncLearning.submit_attempt)
+    def submit_attempt(self) -> None:
+        """See `AsyncLearning.submit_attempt`."""

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from harness import Api, Person, Server
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
+from unpuzzle_server.learning import attempt_queries as attempts
 from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [enrollments, learning, notifications, reflections]
+MODULES = [enrollments, learning, attempts, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
@@ -70,6 +71,7 @@ class World:
     owner: Person
     course: str
     lesson: str
+    quiz: str
     ids: dict[str, str]
     """By the names that statements know them by."""
     others: dict[str, tuple[str, str]]
@@ -88,6 +90,10 @@ def world(server: Server) -> Iterator[World]:
         # Completed around the application, so that completing the course is left to do.
         server.sql("UPDATE lesson_progress SET completed_at = now() WHERE user_id = %s", owner.id)
         owner.post(f"/api/v1/student/courses/{course['id']}/review/", json={"rating": 5})
+        quiz = instructor.quiz({"id": lesson})
+        attempt = owner.post(f"/api/v1/student/quizzes/{quiz['id']}/attempts/").json()
+        # It is left open, so that submitting it is left to do; completing the course waits for none.
+        server.sql("UPDATE quizzes SET is_required = false WHERE id = %s", quiz["id"])
         owner.post("/api/v1/reflections/", json={"lesson_id": lesson, "content": "Mine", "tags": ["x"]})
         owner.post("/api/v1/auth/api-keys/", json={"name": "script", "scopes": ["courses:read"]})
         owner.post("/api/v1/auth/account/export/")
@@ -105,7 +111,8 @@ def world(server: Server) -> Iterator[World]:
             "the instructor": (instructor.id, "student,instructor"),
             "somebody else": (api.sign_up().id, "student"),
         }
-        yield World(owner, course["id"], lesson, {"user": owner.id, **ids}, others)
+        ids |= {"user": owner.id, "attempt": attempt["id"]}
+        yield World(owner, course["id"], lesson, quiz["id"], ids, others)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +124,10 @@ def engine(server: Server) -> Iterator[Engine]:
 
 
 def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
-    public = {"course": world.course, "slug": None, "lesson": world.lesson, "course_id": world.course, "lesson_id": world.lesson}
+    public = {
+        "course": world.course, "slug": None, "lesson": world.lesson, "quiz": world.quiz, "course_id": world.course,
+        "lesson_id": world.lesson, "given": "{}",
+    }  # fmt: skip
     progress = {
         "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,
         "at_most": 600,

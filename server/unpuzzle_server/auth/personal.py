@@ -15,6 +15,9 @@ EXPORTED = {
     "sections": "SELECT x.* FROM sections x JOIN courses c ON c.id = x.course_id WHERE c.instructor_id = :user",
     "lessons": """SELECT l.*, t.body FROM lessons l JOIN courses c ON c.id = l.course_id
                     LEFT JOIN lesson_texts t ON t.lesson_id = l.id WHERE c.instructor_id = :user""",
+    "quizzes": """SELECT q.*, a.questions FROM quizzes q JOIN courses c ON c.id = q.course_id
+                    LEFT JOIN quiz_questions a ON a.quiz_id = q.id WHERE c.instructor_id = :user""",
+    "quiz_attempts": "SELECT * FROM quiz_attempts WHERE user_id = :user",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
@@ -32,6 +35,7 @@ NOT_EXPORTED = {
     "refresh_tokens": "digests of tokens; the sessions are exported",
     "one_time_tokens": "digests of links that were mailed",
     "idempotency_keys": "answers that were given before, for a day",
+    "quiz_attempt_keys": "what was right stands with each attempt that was submitted",
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
@@ -43,11 +47,13 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons",
+        "coupons", "quiz_attempts", "quiz_attempt_keys",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],
-    "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts", "refunds"],
+    "kept, as nothing in it is personal": [
+        "enrollments", "courses", "sections", "lessons", "lesson_texts", "quizzes", "quiz_questions", "refunds",
+    ],
 }  # fmt: skip
 
 NOBODYS = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unpuzzle_server.content import service
+from unpuzzle_server.content import quizzes, service
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
@@ -65,3 +65,22 @@ async def delete_lesson(tx: Transaction, lesson_id: str, if_match: str | None) -
 async def reorder_lessons(tx: Transaction, section_id: str, body: Body) -> Body:
     results = await service.reorder_lessons(tx, section_id, body["lesson_ids"])
     return {"message": "Lessons reordered", "count": len(results), "results": results}
+
+
+async def create_quiz(tx: Transaction, lesson_id: str, body: Body) -> Result:
+    found = await quizzes.create(tx, lesson_id, body)
+    return Result(found.quiz, found.version, location=f"/api/v1/content/quizzes/{found.quiz['id']}/")
+
+
+async def get_quiz(tx: Transaction, quiz_id: str) -> Result:
+    found = await quizzes.get(tx, quiz_id)
+    return Result(found.quiz, found.version)
+
+
+async def update_quiz(tx: Transaction, quiz_id: str, body: Body, if_match: str | None) -> Result:
+    found = await quizzes.update(tx, quiz_id, body, if_match)
+    return Result(found.quiz, found.version)
+
+
+async def delete_quiz(tx: Transaction, quiz_id: str, if_match: str | None) -> None:
+    await quizzes.delete(tx, quiz_id, if_match)

@@ -6,7 +6,7 @@ from unpuzzle_server.enrollments.service import list_student_courses
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
-from unpuzzle_server.learning import progress, reviews
+from unpuzzle_server.learning import attempts, progress, reviews
 
 Body = dict[str, Any]
 
@@ -49,3 +49,22 @@ async def update_review(tx: Transaction, course_id: str, body: Body, if_match: s
 
 async def delete_review(tx: Transaction, course_id: str, if_match: str | None) -> None:
     await reviews.delete(tx, course_id, if_match)
+
+
+async def list_attempts(tx: Transaction, quiz_id: str, page: int, page_size: int) -> Page:
+    return await attempts.list_own(tx, quiz_id, page, page_size)
+
+
+async def start_attempt(tx: Transaction, quiz_id: str) -> Result:
+    found, is_new = await attempts.start(tx, quiz_id)
+    location = f"/api/v1/student/quizzes/{quiz_id}/attempts/{found.attempt['id']}/"
+    return Result(found.attempt, found.version if is_new else None, location=location, status=201 if is_new else 200)
+
+
+async def get_attempt(tx: Transaction, quiz_id: str, attempt_id: str) -> Result:
+    found = await attempts.get(tx, quiz_id, attempt_id)
+    return Result(found.attempt, found.version)
+
+
+async def submit_attempt(tx: Transaction, quiz_id: str, attempt_id: str, body: Body) -> Body:
+    return await attempts.submit(tx, quiz_id, attempt_id, body["answers"])
