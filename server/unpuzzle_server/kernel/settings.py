@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,6 +69,13 @@ def percent(value: str) -> int:
 
 def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def font_files(value: str) -> tuple[str, ...]:
+    found = names(value)
+    if not all(Path(path).is_file() and Path(path).suffix in (".ttf", ".otf") for path in found):
+        raise ValueError("takes paths of .ttf or .otf files, with commas")
+    return found
 
 
 def webhook_secrets(value: str) -> tuple[str, ...]:
@@ -163,6 +171,9 @@ class Settings:
     stripe_publishable_key: str = setting("", text, "what pages and apps speak to Stripe with")
     stripe_api_base: str = setting("", url("http", "https"), "where Stripe's API is; its own if absent")
     stripe_webhook_secrets: tuple[str, ...] = setting("", names, "what signs Stripe's webhooks, with commas", secret=True)
+    document_fonts: tuple[str, ...] = setting(
+        "", font_files, "TrueType files for scripts that ours lack, such as CJK, with commas"
+    )
     video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")

@@ -1,5 +1,6 @@
 """Operations of the tag `payments`."""
 
+import asyncio
 from functools import partial
 from typing import Any, cast
 
@@ -7,6 +8,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.courses.queries import TAKES
 from unpuzzle_server.courses.service import find_offer
+from unpuzzle_server.documents.receipt import receipt
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
@@ -110,10 +112,21 @@ async def list_history(
 
 
 async def get_receipt(tx: Transaction, payment_id: str) -> Body:
-    found = await tx.value(queries.RECEIPT, user=tx.user.user_id, **checkout.by(payment_id))
+    return cast("Body", (await _receipt(tx, payment_id)).receipt)
+
+
+async def download_receipt(ctx: Context, payment_id: str) -> Result:
+    async with ctx.transaction() as tx:
+        found = await _receipt(tx, payment_id)
+    pdf = await asyncio.to_thread(receipt, found.receipt, found.decimals, ctx.kernel.settings.document_fonts)
+    return Result(pdf, media_type="application/pdf")
+
+
+async def _receipt(tx: Transaction, payment_id: str) -> Row[Any]:
+    found = await tx.row(queries.RECEIPT, user=tx.user.user_id, **checkout.by(payment_id))
     if found is None:
         raise not_found("receipt")
-    return cast("Body", found)
+    return found
 
 
 async def refund(tx: Transaction, payment_id: str, body: Body) -> Result:

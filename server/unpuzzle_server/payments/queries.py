@@ -43,7 +43,7 @@ RECEIPT = text(f"""
                'list_price', app.units(p.list_minor, p.currency), 'discount', {DISCOUNT_OF},
                'amount', app.units(p.amount_minor, p.currency), 'refunded_amount', app.units(p.refunded_minor, p.currency),
                'currency', p.currency, 'status', p.status, 'receipt_url', p.receipt_url,
-               'paid_at', app.rfc3339(p.paid_at)) AS receipt
+               'paid_at', app.rfc3339(p.paid_at)) AS receipt, app.decimals(p.currency) AS decimals
       FROM payments p JOIN users u ON u.id = p.user_id WHERE {IS_MINE} AND p.paid_at IS NOT NULL
 """)
 
