@@ -68,7 +68,7 @@ def peers(session: nox.Session) -> None:
     """Against what others wrote: a certified issuer, Supabase's command line, a browser; needs npm's registry and Chromium."""
     install(session, "test", "style", "peers")
     sources = os.pathsep.join(str(ROOT / part) for part in ("server/tests/peers", "server/tests"))
-    for peer in ("certified_issuer", "supabase_cli", "chromium"):
+    for peer in ("certified_issuer", "supabase_cli", "chromium", "certificate_page"):
         session.run("python", "-W", "ignore", f"server/tests/peers/{peer}.py", env={"PYTHONPATH": sources})
 
 

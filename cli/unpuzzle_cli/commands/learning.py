@@ -6,7 +6,7 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
+from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -569,6 +569,147 @@ def submit_attempt_command(
                 answers, fields=("question_id", "option_ids", "is_true", "text", "number"), strings=("question_id",)
             ),
         ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "list-certificates", cls=Command, epilog="Example: unpuzzle learning list-certificates\n\nNeeds a sign-in."
+)
+def list_certificates_command(
+    context: typer.Context,
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List your certificates.
+
+    The certificates of the caller, the newest first, with those that were revoked.
+    """
+    walk(
+        context,
+        "learning.list_certificates",
+        {},
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "verify-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning verify-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def verify_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Verify a certificate.
+
+    What a certificate says, and whether it holds; for anybody who knows its code.
+    """
+    call(context, "learning.verify_certificate", values.given(code=code), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "download-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning download-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def download_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    output: Output = "",
+) -> None:
+    """Get a certificate to print.
+
+    The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
+    anybody can verify it. One that was revoked is not there.
+    """
+    download(context, "learning.download_certificate", values.given(code=code), output=output)
+
+
+@app.command(
+    "certificate-page",
+    cls=Command,
+    epilog="Example: unpuzzle learning certificate-page 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def certificate_page_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    output: Output = "",
+) -> None:
+    """See a certificate.
+
+    The page to which the code on a certificate leads: what it says, and whether it holds.
+    """
+    download(context, "learning.certificate_page", values.given(code=code), output=output)
+
+
+@app.command(
+    "revoke-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning revoke-certificate 7K3D-9QXM-42WT\n\nNeeds the role admin. May answer NOT_FOUND.",
+)
+def revoke_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", help="Why, for its learner; nobody else is told.", show_default=False, metavar="TEXT"),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Revoke a certificate.
+
+    Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
+    changes nothing.
+    """
+    call(
+        context,
+        "learning.revoke_certificate",
+        values.given(code=code, idempotency_key=idempotency_key, reason=reason),
         as_json=as_json,
         fields=fields,
     )

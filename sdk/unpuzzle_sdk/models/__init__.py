@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .certificate import Certificate
+    from .certificate_course import CertificateCourse
+    from .certificate_page import CertificatePage
+    from .certificate_revocation import CertificateRevocation
+    from .certificate_status import CertificateStatus
     from .coupon import Coupon
     from .coupon_create import CouponCreate
     from .coupon_page import CouponPage
@@ -255,6 +260,11 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "Certificate": ".certificate",
+    "CertificateCourse": ".certificate_course",
+    "CertificatePage": ".certificate_page",
+    "CertificateRevocation": ".certificate_revocation",
+    "CertificateStatus": ".certificate_status",
     "Coupon": ".coupon",
     "CouponCreate": ".coupon_create",
     "CouponPage": ".coupon_page",
@@ -471,6 +481,11 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "Certificate",
+    "CertificateCourse",
+    "CertificatePage",
+    "CertificateRevocation",
+    "CertificateStatus",
     "Coupon",
     "CouponCreate",
     "CouponPage",

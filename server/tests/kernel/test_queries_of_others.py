@@ -17,11 +17,12 @@ from harness import Api, Person, Server
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
 from unpuzzle_server.learning import attempt_queries as attempts
+from unpuzzle_server.learning import certificate_queries as certificates
 from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [enrollments, learning, attempts, notifications, reflections]
+MODULES = [enrollments, learning, attempts, certificates, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
@@ -47,6 +48,10 @@ BE = "SELECT set_config('app.user_id', %s, true), set_config('app.roles', %s, tr
 PAID = """
     INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
     SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
+"""
+CERTIFIED = """
+    INSERT INTO certificates (enrollment_id, user_id, course_id, learner_name, course_title, instructor_name, issued_at)
+    SELECT id, user_id, course_id, '', '', '', now() FROM enrollments WHERE user_id = %s
 """
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
@@ -102,6 +107,7 @@ def world(server: Server) -> Iterator[World]:
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
         server.sql(PAID, owner.id, course["id"])
+        server.sql(CERTIFIED, owner.id)
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
@@ -126,7 +132,7 @@ def engine(server: Server) -> Iterator[Engine]:
 def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
     public = {
         "course": world.course, "slug": None, "lesson": world.lesson, "quiz": world.quiz, "course_id": world.course,
-        "lesson_id": world.lesson, "given": "{}",
+        "lesson_id": world.lesson, "given": "{}", "public_url": "https://api.unpuzzle.com", "code": "X", "reason": "x",
     }  # fmt: skip
     progress = {
         "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,

@@ -18,6 +18,7 @@ EXPORTED = {
     "quizzes": """SELECT q.*, a.questions FROM quizzes q JOIN courses c ON c.id = q.course_id
                     LEFT JOIN quiz_questions a ON a.quiz_id = q.id WHERE c.instructor_id = :user""",
     "quiz_attempts": "SELECT * FROM quiz_attempts WHERE user_id = :user",
+    "certificates": "SELECT * FROM certificates WHERE user_id = :user",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
@@ -47,7 +48,7 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons", "quiz_attempts", "quiz_attempt_keys",
+        "coupons", "certificates", "quiz_attempts", "quiz_attempt_keys",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],

@@ -204,7 +204,76 @@ CREATE FUNCTION app.forget_quizzes(account uuid) RETURNS void
 $$;
 """
 
-SECURED = ["quizzes", "quiz_questions", "quiz_attempts", "quiz_attempt_keys"]
+CERTIFICATES = """
+-- Three groups of four signs that nobody takes for one another (Crockford's), 60 random bits: the seventh byte of a random UUID
+-- says that it is one.
+CREATE FUNCTION app.new_code() RETURNS text LANGUAGE sql VOLATILE SET search_path = public, app, pg_temp AS $$
+    SELECT regexp_replace(string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + (get_byte(random, place) & 31), 1), ''),
+                          '(.{4})(.{4})(.{4})', '\\1-\\2-\\3')
+      FROM (SELECT uuid_send(gen_random_uuid()) AS random) AS made, unnest('{0,1,2,3,4,5,7,8,9,10,11,12}'::int[]) AS place
+$$;
+
+-- What it says is what was so when it was issued.
+CREATE TABLE certificates (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    code text NOT NULL UNIQUE DEFAULT app.new_code(),
+    enrollment_id uuid NOT NULL UNIQUE REFERENCES enrollments ON DELETE CASCADE,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    course_id uuid NOT NULL REFERENCES courses,
+    learner_name text NOT NULL,
+    course_title text NOT NULL,
+    instructor_name text NOT NULL,
+    issued_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    revoked_because text
+);
+CREATE INDEX certificates_user ON certificates (user_id, issued_at DESC);
+CREATE INDEX certificates_course ON certificates (course_id);
+
+-- In the transaction that completes the course, whichever way it came, and once.
+CREATE FUNCTION app.issue_certificate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    INSERT INTO certificates (enrollment_id, user_id, course_id, learner_name, course_title, instructor_name, issued_at)
+    SELECT NEW.id, NEW.user_id, NEW.course_id, u.full_name, c.title, i.full_name, NEW.completed_at
+      FROM users u, courses c JOIN users i ON i.id = c.instructor_id
+     WHERE u.id = NEW.user_id AND c.id = NEW.course_id
+    ON CONFLICT (enrollment_id) DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER issue_certificate AFTER INSERT OR UPDATE OF completed_at ON enrollments FOR EACH ROW
+    WHEN (NEW.completed_at IS NOT NULL) EXECUTE FUNCTION app.issue_certificate();
+
+INSERT INTO certificates (enrollment_id, user_id, course_id, learner_name, course_title, instructor_name, issued_at)
+SELECT e.id, e.user_id, e.course_id, u.full_name, c.title, i.full_name, e.completed_at
+  FROM enrollments e JOIN users u ON u.id = e.user_id JOIN courses c ON c.id = e.course_id JOIN users i ON i.id = c.instructor_id
+ WHERE e.completed_at IS NOT NULL;
+
+-- For anybody who knows its code.
+CREATE FUNCTION app.find_certificate(named text) RETURNS SETOF certificates
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT * FROM certificates WHERE code = named
+$$;
+
+CREATE FUNCTION app.notify_of_revocation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    INSERT INTO notifications (user_id, type, title, message, action_url, icon)
+    VALUES (NEW.user_id, 'course', 'Certificate revoked',
+            format('Your certificate for ''%%s'' was revoked%%s', NEW.course_title, ': ' || NEW.revoked_because),
+            NULL, 'certificate');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER notify AFTER UPDATE OF revoked_at ON certificates FOR EACH ROW
+    WHEN (NEW.revoked_at IS NOT NULL AND OLD.revoked_at IS NULL) EXECUTE FUNCTION app.notify_of_revocation();
+
+CREATE FUNCTION app.forget_certificates(account uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    DELETE FROM certificates WHERE user_id = account
+$$;
+"""
+
+SECURED = ["certificates", "quizzes", "quiz_questions", "quiz_attempts", "quiz_attempt_keys"]
 
 SECURE = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
@@ -218,24 +287,27 @@ CREATE POLICY taught ON quizzes TO {app} USING (app.teaches_course(course_id) OR
 CREATE POLICY taught ON quiz_questions TO {app} USING (
     EXISTS (SELECT FROM quizzes q WHERE q.id = quiz_id AND app.teaches_course(q.course_id)) OR (SELECT app.is_admin()));
 CREATE POLICY own ON quiz_attempts FOR SELECT TO {app} USING (user_id = (SELECT app.user_id()));
+CREATE POLICY own ON certificates FOR SELECT TO {app} USING (user_id = (SELECT app.user_id()));
+CREATE POLICY admin ON certificates TO {app} USING ((SELECT app.is_admin()));
 """
 
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.start_attempt, app.submit_attempt TO {app};
+GRANT EXECUTE ON FUNCTION app.start_attempt, app.submit_attempt, app.find_certificate TO {app};
 GRANT SELECT, DELETE,
       INSERT (id, lesson_id, course_id, title, description, is_required, passing_percentage, time_limit_minutes, max_attempts,
               shuffle_questions, shuffle_options),
       UPDATE (title, description, is_required, passing_percentage, time_limit_minutes, max_attempts, shuffle_questions,
               shuffle_options) ON quizzes TO {app};
 GRANT SELECT, INSERT, UPDATE (questions) ON quiz_questions TO {app};
-GRANT SELECT ON quiz_attempts, own_quizzes TO {app};
+GRANT SELECT ON quiz_attempts, own_quizzes, certificates TO {app};
+GRANT UPDATE (revoked_at, revoked_because) ON certificates TO {app};
 """
 
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    statements = [QUIZZES, ATTEMPTS]
+    statements = [QUIZZES, ATTEMPTS, CERTIFICATES]
     statements += [SECURE.format(table=table) for table in SECURED]
     statements += [POLICIES.format(app=app), GRANTS.format(app=app)]
     for statement in statements:
