@@ -9,5 +9,6 @@ TAGS = {
     "learning": "What a learner does in a course, and how far they are.",
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
     "notifications": "What has happened that concerns you.",
+    "analytics": "What was learnt, what a course comes to, and achievements.",
     "reflections": "A learner's own notes on the moments where they got stuck.",
 }

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .account import Account
     from .account_page import AccountPage
     from .account_update import AccountUpdate
+    from .achievement import Achievement
+    from .achievement_page import AchievementPage
+    from .achievement_type import AchievementType
+    from .analytics_period import AnalyticsPeriod
     from .answer_input import AnswerInput
     from .api_info import ApiInfo
     from .api_key import ApiKey
@@ -52,6 +56,14 @@ if TYPE_CHECKING:
     from .coupon_update import CouponUpdate
     from .coupon_validate import CouponValidate
     from .course import Course
+    from .course_analytics import CourseAnalytics
+    from .course_analytics_enrollments import CourseAnalyticsEnrollments
+    from .course_analytics_enrollments_by_day_item import CourseAnalyticsEnrollmentsByDayItem
+    from .course_analytics_funnel_item import CourseAnalyticsFunnelItem
+    from .course_analytics_lessons_item import CourseAnalyticsLessonsItem
+    from .course_analytics_quizzes import CourseAnalyticsQuizzes
+    from .course_analytics_ratings import CourseAnalyticsRatings
+    from .course_analytics_ratings_distribution_item import CourseAnalyticsRatingsDistributionItem
     from .course_category import CourseCategory
     from .course_create import CourseCreate
     from .course_instructor import CourseInstructor
@@ -72,6 +84,11 @@ if TYPE_CHECKING:
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
     from .discount import Discount
+    from .earned_achievement import EarnedAchievement
+    from .earnings import Earnings
+    from .earnings_by_course_item import EarningsByCourseItem
+    from .earnings_by_month_item import EarningsByMonthItem
+    from .earnings_sum import EarningsSum
     from .email_address import EmailAddress
     from .email_change import EmailChange
     from .enroll_request import EnrollRequest
@@ -91,6 +108,7 @@ if TYPE_CHECKING:
     from .error_envelope_status import ErrorEnvelopeStatus
     from .export import Export
     from .export_status import ExportStatus
+    from .funnel_step import FunnelStep
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
@@ -99,6 +117,10 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .learning_analytics import LearningAnalytics
+    from .learning_analytics_course_progress_item import LearningAnalyticsCourseProgressItem
+    from .learning_analytics_daily_activity_item import LearningAnalyticsDailyActivityItem
+    from .learning_analytics_summary import LearningAnalyticsSummary
     from .learning_course import LearningCourse
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
@@ -230,6 +252,10 @@ _MODULES = {
     "Account": ".account",
     "AccountPage": ".account_page",
     "AccountUpdate": ".account_update",
+    "Achievement": ".achievement",
+    "AchievementPage": ".achievement_page",
+    "AchievementType": ".achievement_type",
+    "AnalyticsPeriod": ".analytics_period",
     "AnswerInput": ".answer_input",
     "ApiInfo": ".api_info",
     "ApiKey": ".api_key",
@@ -272,6 +298,14 @@ _MODULES = {
     "CouponUpdate": ".coupon_update",
     "CouponValidate": ".coupon_validate",
     "Course": ".course",
+    "CourseAnalytics": ".course_analytics",
+    "CourseAnalyticsEnrollments": ".course_analytics_enrollments",
+    "CourseAnalyticsEnrollmentsByDayItem": ".course_analytics_enrollments_by_day_item",
+    "CourseAnalyticsFunnelItem": ".course_analytics_funnel_item",
+    "CourseAnalyticsLessonsItem": ".course_analytics_lessons_item",
+    "CourseAnalyticsQuizzes": ".course_analytics_quizzes",
+    "CourseAnalyticsRatings": ".course_analytics_ratings",
+    "CourseAnalyticsRatingsDistributionItem": ".course_analytics_ratings_distribution_item",
     "CourseCategory": ".course_category",
     "CourseCreate": ".course_create",
     "CourseInstructor": ".course_instructor",
@@ -292,6 +326,11 @@ _MODULES = {
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
     "Discount": ".discount",
+    "EarnedAchievement": ".earned_achievement",
+    "Earnings": ".earnings",
+    "EarningsByCourseItem": ".earnings_by_course_item",
+    "EarningsByMonthItem": ".earnings_by_month_item",
+    "EarningsSum": ".earnings_sum",
     "EmailAddress": ".email_address",
     "EmailChange": ".email_change",
     "EnrollRequest": ".enroll_request",
@@ -311,6 +350,7 @@ _MODULES = {
     "ErrorEnvelopeStatus": ".error_envelope_status",
     "Export": ".export",
     "ExportStatus": ".export_status",
+    "FunnelStep": ".funnel_step",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
@@ -319,6 +359,10 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "LearningAnalytics": ".learning_analytics",
+    "LearningAnalyticsCourseProgressItem": ".learning_analytics_course_progress_item",
+    "LearningAnalyticsDailyActivityItem": ".learning_analytics_daily_activity_item",
+    "LearningAnalyticsSummary": ".learning_analytics_summary",
     "LearningCourse": ".learning_course",
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
@@ -451,6 +495,10 @@ __all__ = [
     "Account",
     "AccountPage",
     "AccountUpdate",
+    "Achievement",
+    "AchievementPage",
+    "AchievementType",
+    "AnalyticsPeriod",
     "AnswerInput",
     "ApiInfo",
     "ApiKey",
@@ -493,6 +541,14 @@ __all__ = [
     "CouponUpdate",
     "CouponValidate",
     "Course",
+    "CourseAnalytics",
+    "CourseAnalyticsEnrollments",
+    "CourseAnalyticsEnrollmentsByDayItem",
+    "CourseAnalyticsFunnelItem",
+    "CourseAnalyticsLessonsItem",
+    "CourseAnalyticsQuizzes",
+    "CourseAnalyticsRatings",
+    "CourseAnalyticsRatingsDistributionItem",
     "CourseCategory",
     "CourseCreate",
     "CourseInstructor",
@@ -513,6 +569,11 @@ __all__ = [
     "CurriculumSection",
     "Difficulty",
     "Discount",
+    "EarnedAchievement",
+    "Earnings",
+    "EarningsByCourseItem",
+    "EarningsByMonthItem",
+    "EarningsSum",
     "EmailAddress",
     "EmailChange",
     "EnrollRequest",
@@ -532,6 +593,7 @@ __all__ = [
     "ErrorEnvelopeStatus",
     "Export",
     "ExportStatus",
+    "FunnelStep",
     "Health",
     "HealthDatabase",
     "HealthStatus",
@@ -540,6 +602,10 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "LearningAnalytics",
+    "LearningAnalyticsCourseProgressItem",
+    "LearningAnalyticsDailyActivityItem",
+    "LearningAnalyticsSummary",
     "LearningCourse",
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",

@@ -7,6 +7,7 @@ from typing import Literal
 Scope = Literal[
     "admin:read",
     "admin:write",
+    "analytics:read",
     "content:read",
     "content:write",
     "courses:read",

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from harness import Api, Person, Server
+from unpuzzle_server.analytics import queries as analytics
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
 from unpuzzle_server.learning import attempt_queries as attempts
@@ -22,7 +23,7 @@ from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [enrollments, learning, attempts, certificates, notifications, reflections]
+MODULES = [analytics, enrollments, learning, attempts, certificates, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
@@ -108,6 +109,7 @@ def world(server: Server) -> Iterator[World]:
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
         server.sql(PAID, owner.id, course["id"])
         server.sql(CERTIFIED, owner.id)
+        server.sql(PAID, fellow.id, owner.published_course(price=5)["id"])
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
@@ -133,6 +135,7 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
     public = {
         "course": world.course, "slug": None, "lesson": world.lesson, "quiz": world.quiz, "course_id": world.course,
         "lesson_id": world.lesson, "given": "{}", "public_url": "https://api.unpuzzle.com", "code": "X", "reason": "x",
+        "period": "month", "days": 30, "first": None, "last": None, "sold": None, "rule": "streak-7",
     }  # fmt: skip
     progress = {
         "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,

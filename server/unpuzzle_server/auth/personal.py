@@ -18,6 +18,7 @@ EXPORTED = {
     "quizzes": """SELECT q.*, a.questions FROM quizzes q JOIN courses c ON c.id = q.course_id
                     LEFT JOIN quiz_questions a ON a.quiz_id = q.id WHERE c.instructor_id = :user""",
     "quiz_attempts": "SELECT * FROM quiz_attempts WHERE user_id = :user",
+    "achievements": "SELECT * FROM achievements WHERE user_id = :user",
     "certificates": "SELECT * FROM certificates WHERE user_id = :user",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
@@ -37,6 +38,10 @@ NOT_EXPORTED = {
     "one_time_tokens": "digests of links that were mailed",
     "idempotency_keys": "answers that were given before, for a day",
     "quiz_attempt_keys": "what was right stands with each attempt that was submitted",
+    "learner_days": "sums of study time, progress and attempts",
+    "learner_courses": "sums, as above",
+    "learner_totals": "sums, as above",
+    "earnings": "sums of payments, by month and course",
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
@@ -49,11 +54,12 @@ ERASED = {
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
         "coupons", "certificates", "quiz_attempts", "quiz_attempt_keys",
+        "learner_days", "learner_courses", "learner_totals", "achievements",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],
     "kept, as nothing in it is personal": [
-        "enrollments", "courses", "sections", "lessons", "lesson_texts", "quizzes", "quiz_questions", "refunds",
+        "enrollments", "courses", "sections", "lessons", "lesson_texts", "quizzes", "quiz_questions", "refunds", "earnings",
     ],
 }  # fmt: skip
 
@@ -62,6 +68,10 @@ NOBODYS = {
     "categories": "the catalogue's",
     "catalogue_counts": "counts",
     "course_stats": "counts",
+    "course_counts": "counts",
+    "course_days": "counts",
+    "lesson_counts": "counts",
+    "achievement_rules": "what can be achieved",
     "oauth_sandbox_grants": "what was typed into the sandbox, for ten minutes",
     "supabase_gone": "ids that mean nothing any more",
     "auth_webhook_events": "ids of events, for a month",

@@ -76,10 +76,11 @@ STATEMENTS = {
          WHERE id = :id AND {SINCE.format("completed_at")}""",
     "added_lessons": LESSON,
     "lesson_texts": "INSERT INTO lesson_texts (lesson_id, body) VALUES (:lesson_id, :body)",
-    "lesson_progress": """INSERT INTO lesson_progress (user_id, lesson_id, position_seconds, positioned_at, watched,
+    "lesson_progress": f"""INSERT INTO lesson_progress (user_id, lesson_id, position_seconds, positioned_at, watched,
             active_seconds, completed_at, accessed_at)
-        VALUES (:user_id, :lesson_id, :position_seconds, :accessed_at, CAST(:watched AS nummultirange),
-            :active_seconds, :completed_at, :accessed_at)""",
+        SELECT :user_id, :lesson_id, :position_seconds, :accessed_at, CAST(:watched AS nummultirange),
+               :active_seconds, CAST(:completed_at AS timestamptz), :accessed_at
+         WHERE {SINCE.format("accessed_at")}""",
     "reviews": f"""INSERT INTO reviews (id, enrollment_id, course_id, user_id, rating, comment, created_at, updated_at)
         SELECT :id, :enrollment_id, :course_id, :user_id, :rating, :comment, :created_at, :created_at
          WHERE {SINCE.format("created_at")}""",
