@@ -146,10 +146,10 @@ $$;
 
 CREATE FUNCTION app.hour_in(zone text, moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT extract(hour FROM moment AT TIME ZONE zone)::int $$;
-CREATE FUNCTION app.is_night(zone text, moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path = public, app, pg_temp AS $$ SELECT (app.hour_in(zone, moment) < 4)::int $$;
-CREATE FUNCTION app.is_morning(zone text, moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path = public, app, pg_temp AS $$ SELECT (app.hour_in(zone, moment) IN (5, 6))::int $$;
+CREATE FUNCTION app.is_night(zone text, moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT (app.hour_in(zone, moment) < 4)::int $$;
+CREATE FUNCTION app.is_morning(zone text, moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT (app.hour_in(zone, moment) IN (5, 6))::int $$;
 
 CREATE FUNCTION app.count_study_time() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
