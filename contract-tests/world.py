@@ -19,14 +19,23 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
-FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon"}
-"""What the owner, who is an admin and teaches the course, can't do: a learner does it."""
+FOR_SOMEBODY_ELSE = {
+    "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon",
+    "subscriptions.create",
+}  # fmt: skip
+"""What the owner, who is an admin, teaches the course and has a subscription, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
-OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
+OF_PAYMENTS = {
+    "payments.get_receipt": "_paid_payment",
+    "payments.download_receipt": "_paid_payment",
+    "payments.refund": "_refundable_payment",
+}
 """What needs a payment of its own kind."""
 OF_AN_ATTEMPT = {"learning.list_attempts", "learning.get_attempt", "learning.submit_attempt"}
+FOR_SUBSCRIBERS = {f"subscriptions.{verb}" for verb in ("change", "cancel", "resume", "update_payment_method", "list_invoices")}
+"""What needs a subscription of the owner's."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
 """What can't be done with a draft, besides what is open to the public."""
 
@@ -270,6 +279,11 @@ class World:
         return made
 
     @cached_property
+    def _subscribed(self) -> bool:
+        body = {"plan": "premium", "payment_method_id": "pm_card_visa"}
+        return bool(self.owner.post("/api/v1/subscriptions/", json=body).status_code == 201)
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -299,6 +313,8 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
+        if operation.id in FOR_SUBSCRIBERS:
+            assert self._subscribed
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:

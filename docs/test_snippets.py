@@ -54,13 +54,24 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
 
 
 def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:
-    (code,) = snippets("python", PAYMENTS)
+    code, _ = snippets("python", PAYMENTS)
     outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     declined, paid, *history = outcome.stdout.splitlines()
     assert declined.endswith(" generic_decline")
     assert paid == "succeeded Payment successful. You are now enrolled in the course."
     assert history == ["Course: Introduction to Python Programming 49.99 USD"]
+
+
+def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> None:
+    _, code = snippets("python", PAYMENTS)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    declined, smaller, *invoices = outcome.stdout.splitlines()
+    assert declined.endswith(" generic_decline")
+    assert smaller.startswith("enterprise until ")
+    assert smaller.endswith(" then premium")
+    assert [line.split(" ", 1)[1] for line in invoices] == ["subscription_update 80.0 USD", "subscription_create 19.0 USD"]
 
 
 def test_a_quiz_is_written_taken_and_graded(demo: Server, tmp_path: Path) -> None:

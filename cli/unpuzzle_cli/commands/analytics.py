@@ -143,8 +143,8 @@ def get_earnings_command(
 ) -> None:
     """Get your earnings.
 
-    What the courses of the caller have earned, by currency, by month and by course. A payment counts in the
-    month in which it was made, in UTC, and what was given back of it in the same month.
+    What the courses of the caller have earned, by currency, by month and by course. What is sold counts in the
+    month in which it was paid, what is given back in that in which it was; months are in UTC.
     """
     call(
         context,

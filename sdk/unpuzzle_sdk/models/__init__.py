@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
+    from .billing_interval import BillingInterval
     from .category import Category
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
@@ -80,6 +81,9 @@ if TYPE_CHECKING:
     from .course_update import CourseUpdate
     from .csrf_token import CsrfToken
     from .currency import Currency
+    from .current_subscription import CurrentSubscription
+    from .current_subscription_payment_method import CurrentSubscriptionPaymentMethod
+    from .current_subscription_price import CurrentSubscriptionPrice
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
     from .export import Export
     from .export_status import ExportStatus
     from .funnel_step import FunnelStep
+    from .granted_plan import GrantedPlan
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
@@ -117,6 +122,9 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .invoice import Invoice
+    from .invoice_page import InvoicePage
+    from .invoice_status import InvoiceStatus
     from .learning_analytics import LearningAnalytics
     from .learning_analytics_course_progress_item import LearningAnalyticsCourseProgressItem
     from .learning_analytics_daily_activity_item import LearningAnalyticsDailyActivityItem
@@ -160,6 +168,7 @@ if TYPE_CHECKING:
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
     from .paid_course import PaidCourse
+    from .paid_plan import PaidPlan
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
     from .payment import Payment
@@ -171,9 +180,17 @@ if TYPE_CHECKING:
     from .payment_intent_create import PaymentIntentCreate
     from .payment_intent_create_metadata import PaymentIntentCreateMetadata
     from .payment_intent_create_payment_method import PaymentIntentCreatePaymentMethod
+    from .payment_method_change import PaymentMethodChange
     from .payment_page import PaymentPage
     from .payment_status import PaymentStatus
     from .plan import Plan
+    from .plan_grant import PlanGrant
+    from .plan_limits import PlanLimits
+    from .plan_of_user import PlanOfUser
+    from .plan_offer import PlanOffer
+    from .plan_offer_page import PlanOfferPage
+    from .plan_price import PlanPrice
+    from .plan_source import PlanSource
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
     from .profile_update import ProfileUpdate
@@ -241,6 +258,11 @@ if TYPE_CHECKING:
     from .student_course_page import StudentCoursePage
     from .student_course_progress import StudentCourseProgress
     from .subscription import Subscription
+    from .subscription_cancel import SubscriptionCancel
+    from .subscription_cancel_feedback import SubscriptionCancelFeedback
+    from .subscription_change import SubscriptionChange
+    from .subscription_create import SubscriptionCreate
+    from .subscription_status import SubscriptionStatus
     from .time_range import TimeRange
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
@@ -282,6 +304,7 @@ _MODULES = {
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
+    "BillingInterval": ".billing_interval",
     "Category": ".category",
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
@@ -322,6 +345,9 @@ _MODULES = {
     "CourseUpdate": ".course_update",
     "CsrfToken": ".csrf_token",
     "Currency": ".currency",
+    "CurrentSubscription": ".current_subscription",
+    "CurrentSubscriptionPaymentMethod": ".current_subscription_payment_method",
+    "CurrentSubscriptionPrice": ".current_subscription_price",
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
@@ -351,6 +377,7 @@ _MODULES = {
     "Export": ".export",
     "ExportStatus": ".export_status",
     "FunnelStep": ".funnel_step",
+    "GrantedPlan": ".granted_plan",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
@@ -359,6 +386,9 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "Invoice": ".invoice",
+    "InvoicePage": ".invoice_page",
+    "InvoiceStatus": ".invoice_status",
     "LearningAnalytics": ".learning_analytics",
     "LearningAnalyticsCourseProgressItem": ".learning_analytics_course_progress_item",
     "LearningAnalyticsDailyActivityItem": ".learning_analytics_daily_activity_item",
@@ -402,6 +432,7 @@ _MODULES = {
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
     "PaidCourse": ".paid_course",
+    "PaidPlan": ".paid_plan",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
     "Payment": ".payment",
@@ -413,9 +444,17 @@ _MODULES = {
     "PaymentIntentCreate": ".payment_intent_create",
     "PaymentIntentCreateMetadata": ".payment_intent_create_metadata",
     "PaymentIntentCreatePaymentMethod": ".payment_intent_create_payment_method",
+    "PaymentMethodChange": ".payment_method_change",
     "PaymentPage": ".payment_page",
     "PaymentStatus": ".payment_status",
     "Plan": ".plan",
+    "PlanGrant": ".plan_grant",
+    "PlanLimits": ".plan_limits",
+    "PlanOfUser": ".plan_of_user",
+    "PlanOffer": ".plan_offer",
+    "PlanOfferPage": ".plan_offer_page",
+    "PlanPrice": ".plan_price",
+    "PlanSource": ".plan_source",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
     "ProfileUpdate": ".profile_update",
@@ -483,6 +522,11 @@ _MODULES = {
     "StudentCoursePage": ".student_course_page",
     "StudentCourseProgress": ".student_course_progress",
     "Subscription": ".subscription",
+    "SubscriptionCancel": ".subscription_cancel",
+    "SubscriptionCancelFeedback": ".subscription_cancel_feedback",
+    "SubscriptionChange": ".subscription_change",
+    "SubscriptionCreate": ".subscription_create",
+    "SubscriptionStatus": ".subscription_status",
     "TimeRange": ".time_range",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
@@ -525,6 +569,7 @@ __all__ = [
     "AuthEventDataUserMetadata",
     "AuthSession",
     "AuthSessionTokenType",
+    "BillingInterval",
     "Category",
     "CategoryCreate",
     "CategoryPage",
@@ -565,6 +610,9 @@ __all__ = [
     "CourseUpdate",
     "CsrfToken",
     "Currency",
+    "CurrentSubscription",
+    "CurrentSubscriptionPaymentMethod",
+    "CurrentSubscriptionPrice",
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
@@ -594,6 +642,7 @@ __all__ = [
     "Export",
     "ExportStatus",
     "FunnelStep",
+    "GrantedPlan",
     "Health",
     "HealthDatabase",
     "HealthStatus",
@@ -602,6 +651,9 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "Invoice",
+    "InvoicePage",
+    "InvoiceStatus",
     "LearningAnalytics",
     "LearningAnalyticsCourseProgressItem",
     "LearningAnalyticsDailyActivityItem",
@@ -645,6 +697,7 @@ __all__ = [
     "OwnCourseSort",
     "OwnCourseSummary",
     "PaidCourse",
+    "PaidPlan",
     "PasswordChange",
     "PasswordReset",
     "Payment",
@@ -656,9 +709,17 @@ __all__ = [
     "PaymentIntentCreate",
     "PaymentIntentCreateMetadata",
     "PaymentIntentCreatePaymentMethod",
+    "PaymentMethodChange",
     "PaymentPage",
     "PaymentStatus",
     "Plan",
+    "PlanGrant",
+    "PlanLimits",
+    "PlanOfUser",
+    "PlanOffer",
+    "PlanOfferPage",
+    "PlanPrice",
+    "PlanSource",
     "Preferences",
     "PreferencesUpdate",
     "ProfileUpdate",
@@ -726,6 +787,11 @@ __all__ = [
     "StudentCoursePage",
     "StudentCourseProgress",
     "Subscription",
+    "SubscriptionCancel",
+    "SubscriptionCancelFeedback",
+    "SubscriptionChange",
+    "SubscriptionCreate",
+    "SubscriptionStatus",
     "TimeRange",
     "Tokens",
     "TokensTokenType",

@@ -19,7 +19,7 @@ class Earnings(Model):
 
     Attributes:
         totals: In all, by currency.
-        by_month: By month and currency, the first month first; months without payments are left out.
+        by_month: By month and currency, the first month first; months in which nothing happened are left out.
         by_course: By course and currency, the course that earned the most first.
     """
 

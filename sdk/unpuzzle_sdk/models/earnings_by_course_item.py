@@ -22,16 +22,16 @@ class EarningsByCourseItem(Model):
         course_id: The id of the course.
         course_title: The title.
         currency: An ISO 4217 currency. Later versions may add currencies.
-        payments_count: How many payments there were.
+        sales: How many were sold.
         gross: What was paid.
         refunded: What was given back.
-        net: What is left.
+        net: What is left; less than nothing where more was given back than sold.
     """
 
     course_id: str
     course_title: str
     currency: models.Currency
-    payments_count: int
+    sales: int
     gross: Decimal
     refunded: Decimal
     net: Decimal
@@ -44,7 +44,7 @@ class EarningsByCourseItem(Model):
                 "course_id": self.course_id,
                 "course_title": self.course_title,
                 "currency": self.currency,
-                "payments_count": self.payments_count,
+                "sales": self.sales,
                 "gross": self.gross,
                 "refunded": self.refunded,
                 "net": self.net,
@@ -59,7 +59,7 @@ class EarningsByCourseItem(Model):
             course_id=fields.pop("course_id"),
             course_title=fields.pop("course_title"),
             currency=fields.pop("currency"),
-            payments_count=fields.pop("payments_count"),
+            sales=fields.pop("sales"),
             gross=codec.parse_decimal(fields.pop("gross")),
             refunded=codec.parse_decimal(fields.pop("refunded")),
             net=codec.parse_decimal(fields.pop("net")),

@@ -21,15 +21,15 @@ class EarningsByMonthItem(Model):
     Attributes:
         month: The month, as 2026-01.
         currency: An ISO 4217 currency. Later versions may add currencies.
-        payments_count: How many payments there were.
+        sales: How many were sold.
         gross: What was paid.
         refunded: What was given back.
-        net: What is left.
+        net: What is left; less than nothing where more was given back than sold.
     """
 
     month: str
     currency: models.Currency
-    payments_count: int
+    sales: int
     gross: Decimal
     refunded: Decimal
     net: Decimal
@@ -41,7 +41,7 @@ class EarningsByMonthItem(Model):
                 **self.additional_properties,
                 "month": self.month,
                 "currency": self.currency,
-                "payments_count": self.payments_count,
+                "sales": self.sales,
                 "gross": self.gross,
                 "refunded": self.refunded,
                 "net": self.net,
@@ -55,7 +55,7 @@ class EarningsByMonthItem(Model):
         result = cls(
             month=fields.pop("month"),
             currency=fields.pop("currency"),
-            payments_count=fields.pop("payments_count"),
+            sales=fields.pop("sales"),
             gross=codec.parse_decimal(fields.pop("gross")),
             refunded=codec.parse_decimal(fields.pop("refunded")),
             net=codec.parse_decimal(fields.pop("net")),

@@ -20,14 +20,14 @@ class EarningsSum(Model):
 
     Attributes:
         currency: An ISO 4217 currency. Later versions may add currencies.
-        payments_count: How many payments there were.
+        sales: How many were sold.
         gross: What was paid.
         refunded: What was given back.
-        net: What is left.
+        net: What is left; less than nothing where more was given back than sold.
     """
 
     currency: models.Currency
-    payments_count: int
+    sales: int
     gross: Decimal
     refunded: Decimal
     net: Decimal
@@ -38,7 +38,7 @@ class EarningsSum(Model):
             {
                 **self.additional_properties,
                 "currency": self.currency,
-                "payments_count": self.payments_count,
+                "sales": self.sales,
                 "gross": self.gross,
                 "refunded": self.refunded,
                 "net": self.net,
@@ -51,7 +51,7 @@ class EarningsSum(Model):
         fields = dict(source)
         result = cls(
             currency=fields.pop("currency"),
-            payments_count=fields.pop("payments_count"),
+            sales=fields.pop("sales"),
             gross=codec.parse_decimal(fields.pop("gross")),
             refunded=codec.parse_decimal(fields.pop("refunded")),
             net=codec.parse_decimal(fields.pop("net")),

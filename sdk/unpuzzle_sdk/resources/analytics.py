@@ -141,9 +141,9 @@ class Analytics:
     ) -> models.Earnings:
         """Get your earnings.
 
-        What the courses of the caller have earned, by currency, by month and by course. A payment counts in the
+        What the courses of the caller have earned, by currency, by month and by course. What is sold counts in the
         month
-        in which it was made, in UTC, and what was given back of it in the same month.
+        in which it was paid, what is given back in that in which it was; months are in UTC.
 
         Args:
             start_month: The first month.
@@ -287,9 +287,9 @@ class AsyncAnalytics:
     ) -> models.Earnings:
         """Get your earnings.
 
-        What the courses of the caller have earned, by currency, by month and by course. A payment counts in the
+        What the courses of the caller have earned, by currency, by month and by course. What is sold counts in the
         month
-        in which it was made, in UTC, and what was given back of it in the same month.
+        in which it was paid, what is given back in that in which it was; months are in UTC.
 
         Args:
             start_month: The first month.

@@ -65,7 +65,7 @@ def test_the_role_owns_nothing_and_bypasses_nothing(application: psycopg.Connect
         "DELETE FROM learner_days",
         "INSERT INTO achievements (user_id, rule) SELECT app.user_id(), 'streak-100'",
         "SELECT app.rebuild_analytics()",
-        "SELECT * FROM app.recounted_earnings",
+        "SELECT * FROM app.recounted_monthly_earnings",
         "UPDATE quizzes SET total_points = 1",
         "SELECT app.erase_account(gen_random_uuid(), now())",
         "UPDATE users SET roles = '{admin}'",

@@ -77,7 +77,7 @@ ACHIEVEMENTS = text(f"""
 """)
 RULE = text("SELECT type, title, measure, threshold FROM achievement_rules WHERE id = lower(:rule)")
 
-SUM = """'currency', currency, 'payments_count', sum(payments), 'gross', app.units(sum(gross_minor)::bigint, currency),
+SUM = """'currency', currency, 'sales', sum(sales), 'gross', app.units(sum(gross_minor)::bigint, currency),
          'refunded', app.units(sum(refunded_minor)::bigint, currency),
          'net', app.units(sum(gross_minor - refunded_minor)::bigint, currency)"""
 BY_CURRENCY = f"""
@@ -116,14 +116,14 @@ COURSE = text(f"""
                                FROM generate_series(1, 5) AS rating)),
         'quizzes', json_build_object('attempts', n.attempts, 'passed', n.passed,
                                      'average_score', trim_scale(round(n.score_sum / nullif(n.attempts, 0), 1))),
-        'revenue', ({BY_CURRENCY.format(earned="earnings WHERE course_id = c.id")}))
+        'revenue', ({BY_CURRENCY.format(earned="monthly_earnings WHERE course_id = c.id")}))
       FROM span, courses c JOIN course_counts n ON n.course_id = c.id JOIN course_stats s ON s.course_id = c.id
      WHERE c.id = :course
 """)
 
 EARNINGS = text(f"""
-    WITH earned AS (SELECT e.*, c.title FROM earnings e JOIN courses c ON c.id = e.course_id
-                     WHERE e.instructor_id = :user AND e.payments > 0
+    WITH earned AS (SELECT e.*, c.title FROM monthly_earnings e JOIN courses c ON c.id = e.course_id
+                     WHERE e.user_id = :user
                        AND (CAST(:sold AS uuid) IS NULL OR e.course_id = CAST(:sold AS uuid))
                        AND (CAST(:first AS date) IS NULL OR e.month >= CAST(:first AS date))
                        AND (CAST(:last AS date) IS NULL OR e.month <= CAST(:last AS date)))

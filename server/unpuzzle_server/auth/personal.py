@@ -24,6 +24,10 @@ EXPORTED = {
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
     "payments": "SELECT * FROM payments WHERE user_id = :user",
+    "subscriptions": "SELECT * FROM subscriptions WHERE user_id = :user",
+    "invoices": "SELECT * FROM invoices WHERE user_id = :user",
+    "plan_grants": "SELECT * FROM plan_grants WHERE user_id = :user",
+    "earnings": "SELECT * FROM earnings WHERE user_id = :user",
     "coupons": "SELECT * FROM coupons WHERE user_id = :user",
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
@@ -41,10 +45,11 @@ NOT_EXPORTED = {
     "learner_days": "sums of study time, progress and attempts",
     "learner_courses": "sums, as above",
     "learner_totals": "sums, as above",
-    "earnings": "sums of payments, by month and course",
+    "monthly_earnings": "sums of earnings, by month and course",
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
+    "stripe_customers": "an id at Stripe; what was paid stands with subscriptions and payments",
     "refunds": "what was given back stands with each payment",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
@@ -53,19 +58,22 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons", "certificates", "quiz_attempts", "quiz_attempt_keys",
+        "coupons", "plan_grants", "stripe_customers", "certificates", "quiz_attempts", "quiz_attempt_keys",
         "learner_days", "learner_courses", "learner_totals", "achievements",
         "tasks", "failed_tasks", "rate_limits",
     ],
-    "without a name": ["users", "reviews", "payments"],
+    "without a name": ["users", "reviews", "payments", "subscriptions", "invoices"],
     "kept, as nothing in it is personal": [
         "enrollments", "courses", "sections", "lessons", "lesson_texts", "quizzes", "quiz_questions", "refunds", "earnings",
+        "monthly_earnings",
     ],
 }  # fmt: skip
 
 NOBODYS = {
     "alembic_version": "the schema's",
     "categories": "the catalogue's",
+    "plans": "what there is",
+    "plan_prices": "what that costs",
     "catalogue_counts": "counts",
     "course_stats": "counts",
     "course_counts": "counts",

@@ -9,7 +9,7 @@ LABEL, VALUE = 45, 125
 """The widths of the two columns, in millimetres."""
 
 
-def receipt(found: dict[str, Any], decimals: int, fonts: tuple[str, ...] = ()) -> bytes:
+def printed(found: dict[str, Any], decimals: int, fonts: tuple[str, ...] = ()) -> bytes:
     """A PDF of a receipt as `payments.get_receipt` answers it."""
     paid_at = datetime.fromisoformat(found["paid_at"])
     title = f"Receipt {found['payment_id']}"

@@ -78,6 +78,19 @@ def font_files(value: str) -> tuple[str, ...]:
     return found
 
 
+def prices_of_plans(value: str) -> tuple[tuple[str, ...], ...]:
+    found = re.findall(r"(\w+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)(?:,|$)", value.replace(" ", ""))
+    if {plan for plan, *_ in found} != {"premium", "enterprise"} or len(found) != len(names(value)):
+        raise ValueError("takes premium=19/190,enterprise=99/990: what each costs a month and a year")
+    return tuple(found)
+
+
+def currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("takes three capital letters")
+    return value
+
+
 def webhook_secrets(value: str) -> tuple[str, ...]:
     """Supabase writes a comma into its own: `v1,whsec_…`."""
     found = tuple(part.strip() for part in re.findall(r"\s*v1,whsec_[^,]*|[^,]+", value) if part.strip())
@@ -171,6 +184,11 @@ class Settings:
     stripe_publishable_key: str = setting("", text, "what pages and apps speak to Stripe with")
     stripe_api_base: str = setting("", url("http", "https"), "where Stripe's API is; its own if absent")
     stripe_webhook_secrets: tuple[str, ...] = setting("", names, "what signs Stripe's webhooks, with commas", secret=True)
+    plan_prices: tuple[tuple[str, str, str], ...] = setting(
+        "premium=19/190,enterprise=99/990", prices_of_plans, "what plans cost a month and a year, with commas"
+    )
+    plan_currency: str = setting("USD", currency, "the currency of that")
+    trial_days: int = setting("14", at_least(0), "how long a plan can be tried; 0 for no trials")
     document_fonts: tuple[str, ...] = setting(
         "", font_files, "TrueType files for scripts that ours lack, such as CJK, with commas"
     )

@@ -85,8 +85,8 @@ RESERVE_REFUND = text("""
 FIND_REFUND = text("SELECT *, to_json(app.units(amount_minor, currency)) AS amount FROM app.find_refund(:refund)")
 RECORD_REFUND = text("SELECT app.record_refund(:refund, :at_stripe, :status)")
 
-TAKE_EVENT = text("SELECT app.take_stripe_event(:event, :type, :intent)")
-FIND_EVENT = text("SELECT id, intent FROM stripe_events WHERE id = :event")
+TAKE_EVENT = text("SELECT app.take_stripe_event(:event, :type, :intent, :subscription)")
+FIND_EVENT = text("SELECT id, intent, subscription FROM stripe_events WHERE id = :event")
 APPLIED = text("UPDATE stripe_events SET applied_at = app.now() WHERE id = :event")
 DROP_EVENTS = text("DELETE FROM stripe_events WHERE applied_at < app.now() - interval '90 days'")
 

@@ -67,11 +67,11 @@ STATEMENTS = {
         SELECT :id, :user_id, :course_id, :enrolled_at, :enrolled_at, CAST(:last_accessed_at AS timestamptz)
          WHERE {SINCE.format("enrolled_at")}""",
     # Paid before there was a Stripe to say so: they stand in the history, and can't be refunded.
-    "payments": """INSERT INTO payments (id, user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at,
+    "payments": f"""INSERT INTO payments (id, user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at,
             created_at, updated_at)
         SELECT :id, :user_id, c.id, c.instructor_id, c.title, c.price_minor, c.currency, 'succeeded', :paid_at,
                :paid_at, :paid_at
-          FROM courses c WHERE c.id = :course_id""",
+          FROM courses c WHERE c.id = :course_id AND {SINCE.format("paid_at")}""",
     "completions": f"""UPDATE enrollments SET status = 'completed', completed_at = :completed_at
          WHERE id = :id AND {SINCE.format("completed_at")}""",
     "added_lessons": LESSON,

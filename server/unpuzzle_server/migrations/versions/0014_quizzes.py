@@ -9,7 +9,7 @@ and by nothing else; what is written then is the functions' doing.
 from alembic import context, op
 
 revision = "0014"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -96,18 +96,18 @@ CREATE TABLE lesson_counts (
     completed int NOT NULL DEFAULT 0 CHECK (completed >= 0)
 );
 
--- By the month of the payment, in UTC; what was given back of it later stands there too.
-CREATE TABLE earnings (
-    instructor_id uuid NOT NULL REFERENCES users,
+-- What stands in `earnings`, by month, in UTC.
+CREATE TABLE monthly_earnings (
+    user_id uuid NOT NULL REFERENCES users,
     course_id uuid NOT NULL REFERENCES courses,
     month date NOT NULL,
     currency text NOT NULL,
-    payments int NOT NULL DEFAULT 0 CHECK (payments >= 0),
-    gross_minor bigint NOT NULL DEFAULT 0 CHECK (gross_minor >= 0),
-    refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0),
-    PRIMARY KEY (instructor_id, month, course_id, currency)
+    sales int NOT NULL CHECK (sales >= 0),
+    gross_minor bigint NOT NULL CHECK (gross_minor >= 0),
+    refunded_minor bigint NOT NULL CHECK (refunded_minor >= 0),
+    PRIMARY KEY (user_id, month, course_id, currency)
 );
-CREATE INDEX earnings_course ON earnings (course_id);
+CREATE INDEX monthly_earnings_course ON monthly_earnings (course_id);
 """
 
 DAYS = """
@@ -328,27 +328,22 @@ END $$;
 CREATE TRIGGER count_review AFTER INSERT OR DELETE OR UPDATE OF rating ON reviews
     FOR EACH ROW EXECUTE FUNCTION app.count_review();
 
-CREATE FUNCTION app.add_payment(p payments, sign int) RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-    INSERT INTO earnings (instructor_id, course_id, month, currency)
-    SELECT p.instructor_id, p.course_id, date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date, p.currency
-     WHERE p.paid_at IS NOT NULL
-    ON CONFLICT DO NOTHING;
-    UPDATE earnings SET payments = payments + sign, gross_minor = gross_minor + sign * p.amount_minor,
-                        refunded_minor = refunded_minor + sign * p.refunded_minor
-     WHERE instructor_id = p.instructor_id AND course_id = p.course_id AND currency = p.currency
-       AND month = date_trunc('month', p.paid_at AT TIME ZONE 'UTC')::date
-$$;
-
-CREATE FUNCTION app.count_payment() RETURNS trigger
+-- The ledger grows and does not change.
+CREATE FUNCTION app.sum_earnings() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN PERFORM app.add_payment(OLD, -1); END IF;
-    IF TG_OP <> 'DELETE' THEN PERFORM app.add_payment(NEW, 1); END IF;
+    INSERT INTO monthly_earnings AS m
+    VALUES (NEW.user_id, NEW.course_id, date_trunc('month', NEW.earned_at AT TIME ZONE 'UTC')::date, NEW.currency,
+            (NEW.kind = 'sale')::int, greatest(NEW.amount_minor, 0), greatest(-NEW.amount_minor, 0))
+    ON CONFLICT (user_id, month, course_id, currency) DO UPDATE SET
+        sales = m.sales + excluded.sales, gross_minor = m.gross_minor + excluded.gross_minor,
+        refunded_minor = m.refunded_minor + excluded.refunded_minor;
     RETURN NULL;
 END $$;
-CREATE TRIGGER count_payment AFTER INSERT OR DELETE OR UPDATE OF paid_at, refunded_minor ON payments
-    FOR EACH ROW EXECUTE FUNCTION app.count_payment();
+CREATE TRIGGER sum_earnings AFTER INSERT ON earnings FOR EACH ROW EXECUTE FUNCTION app.sum_earnings();
+-- One that was paid before it came here is booked as it comes.
+CREATE TRIGGER book_paid AFTER INSERT ON payments FOR EACH ROW
+    WHEN (NEW.paid_at IS NOT NULL) EXECUTE FUNCTION app.book_earnings();
 """
 
 ACHIEVEMENTS = """
@@ -492,10 +487,11 @@ CREATE VIEW app.recounted_course_days AS
 CREATE VIEW app.recounted_lesson_counts AS
     SELECT lesson_id, count(*)::int AS started, count(completed_at)::int AS completed FROM lesson_progress GROUP BY lesson_id;
 
-CREATE VIEW app.recounted_earnings AS
-    SELECT instructor_id, course_id, date_trunc('month', paid_at AT TIME ZONE 'UTC')::date AS month, currency,
-           count(*)::int AS payments, sum(amount_minor)::bigint AS gross_minor, sum(refunded_minor)::bigint AS refunded_minor
-      FROM payments WHERE paid_at IS NOT NULL GROUP BY 1, 2, 3, 4;
+CREATE VIEW app.recounted_monthly_earnings AS
+    SELECT user_id, course_id, date_trunc('month', earned_at AT TIME ZONE 'UTC')::date AS month, currency,
+           count(*) FILTER (WHERE kind = 'sale')::int AS sales,
+           sum(greatest(amount_minor, 0))::bigint AS gross_minor, sum(greatest(-amount_minor, 0))::bigint AS refunded_minor
+      FROM earnings GROUP BY 1, 2, 3, 4;
 
 -- Whoever is elsewhere now has other days.
 CREATE FUNCTION app.recount_learner() RETURNS trigger
@@ -519,9 +515,10 @@ CREATE FUNCTION app.rebuild_analytics() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE kept text;
 BEGIN
-    LOCK TABLE users, enrollments, lesson_progress, study_time, quiz_attempts, reviews, payments IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE users, enrollments, lesson_progress, study_time, quiz_attempts, reviews, earnings IN SHARE ROW EXCLUSIVE MODE;
     PERFORM set_config('app.recounting', 'on', true);
-    FOREACH kept IN ARRAY '{learner_days,learner_courses,learner_totals,course_counts,course_days,lesson_counts,earnings}'::text[]
+    FOREACH kept IN ARRAY ARRAY['learner_days', 'learner_courses', 'learner_totals', 'course_counts', 'course_days',
+                                'lesson_counts', 'monthly_earnings']
     LOOP
         EXECUTE format('DELETE FROM %%I', kept);
         EXECUTE format('INSERT INTO %%I SELECT * FROM app.%%I', kept, 'recounted_' || kept);
@@ -533,7 +530,7 @@ SELECT app.rebuild_analytics();
 
 OWN = ["learner_days", "learner_courses", "learner_totals", "achievements"]
 TAUGHT = ["course_counts", "course_days"]
-SECURED = [*OWN, *TAUGHT, "lesson_counts", "earnings", "achievement_rules"]
+SECURED = [*OWN, *TAUGHT, "lesson_counts", "monthly_earnings", "achievement_rules"]
 
 SECURE = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
@@ -545,8 +542,8 @@ GRANT SELECT ON {table} TO {app};
 POLICIES = """
 CREATE POLICY taught ON lesson_counts FOR SELECT TO {app} USING (
     EXISTS (SELECT FROM lessons l WHERE l.id = lesson_id AND app.teaches_course(l.course_id)) OR (SELECT app.is_admin()));
-CREATE POLICY own ON earnings FOR SELECT TO {app} USING (
-    instructor_id = (SELECT app.user_id()) OR app.teaches_course(course_id) OR (SELECT app.is_admin()));
+CREATE POLICY own ON monthly_earnings FOR SELECT TO {app} USING (
+    user_id = (SELECT app.user_id()) OR (SELECT app.is_admin()));
 CREATE POLICY everybody ON achievement_rules FOR SELECT TO {app} USING (true);
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 """
