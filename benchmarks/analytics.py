@@ -1,7 +1,7 @@
 """Whether analytics stay as fast when a course has a million events: python benchmarks/analytics.py [--events 1000000]
 
 Ten thousand learners take one course of a hundred lessons. Each event is a quarter of an hour in a lesson that is completed: the
-most rows that events can leave. The pages are measured when each learner has one event, and when all are there. The rows are
+most rows that events can leave. The pages are measured where each learner has one event, and where all are there. The rows are
 written around the triggers and counted by `analytics rebuild`, whose time is told too; what one more event costs with them is
 measured through the API. Fails when a page takes twice as long, or more statements.
 """
@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -46,7 +48,7 @@ COURSE = """
     WITH section AS (INSERT INTO sections (course_id, title, position, is_published) VALUES (:course, 'All', 1, true)
                      RETURNING id)
     INSERT INTO lessons (section_id, course_id, title, type, position, duration_seconds)
-    SELECT id, :course, 'Lesson ' || n, 'video', n, 900 FROM section, generate_series(1, :lessons) AS n
+    SELECT id, :course, 'Lesson ' || n, 'video', n, 900 FROM section, generate_series(1, :lessons + 1) AS n
 """
 ENROLL = """
     INSERT INTO enrollments (user_id, course_id, enrolled_at, last_accessed_at)
@@ -59,7 +61,7 @@ EVENTS = """
            date_bin('15 minutes', now(), 'epoch') - (1 + :lessons - l.position) * interval '1 day'
                - (row_number() OVER () % 96) * interval '15 minutes' AS moment
       FROM (SELECT id FROM users WHERE id <> :teacher) u, lessons l
-     WHERE l.course_id = :course AND l.position BETWEEN :first AND :last;
+     WHERE l.course_id = :course AND l.position <= :each;
     INSERT INTO lesson_progress (user_id, lesson_id, course_id, positioned_at, watched, completed_at, accessed_at)
     SELECT user_id, lesson_id, :course, moment, '{[0,900)}', moment, moment FROM happened;
     INSERT INTO study_time SELECT user_id, :course, moment, 900 FROM happened
@@ -117,33 +119,32 @@ class Bench:
         answer.raise_for_status()
         return answer.json()
 
-    def grow(self, first: int, last: int) -> None:
-        """Each learner's events from one to another."""
+    @property
+    def extra(self) -> str:
+        """A lesson that nobody has begun."""
+        with self.owner.connect() as connection:
+            newest = "SELECT id FROM lessons WHERE course_id = :course ORDER BY position DESC LIMIT 1"
+            return str(connection.execute(text(newest), {"course": self.ids["course"]}).scalar_one())
+
+    def grow(self, each: int) -> None:
+        """So many events for each learner."""
         begun = time.monotonic()
-        self.around_triggers(EVENTS, first=first, last=last)
+        self.around_triggers(EVENTS, each=each)
         loaded = time.monotonic()
         with self.owner.begin() as connection:
             connection.execute(text("SELECT app.rebuild_analytics()"))
         rebuilt = time.monotonic()
         with self.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-        say(f"{last * LEARNERS:>9,} events: loaded in {loaded - begun:.1f} s, counted anew in {rebuilt - loaded:.1f} s")
+        say(f"{each * LEARNERS:>9,} events: loaded in {loaded - begun:.1f} s, counted anew in {rebuilt - loaded:.1f} s")
 
-    async def measure(self) -> dict[str, tuple[float, int]]:
-        """The median milliseconds of each page, and its statements."""
-        found = {}
-        for name, page in PAGES.items():
-            who, path = ("teacher" if "/instructor/" in page else "learner"), page.format(**self.ids)
-            statements = await self.counted(who, path)
-            times = []
-            for _ in range(REQUESTS):
-                begun = time.perf_counter()
-                await self.send(who, "GET", path)
-                times.append(1000 * (time.perf_counter() - begun))
-            found[name] = (median(times), statements)
-        return found
+    async def timed(self, who: str, method: str, path: str, **more: Any) -> float:
+        """The milliseconds of one request."""
+        begun = time.perf_counter()
+        await self.send(who, method, path, **more)
+        return 1000 * (time.perf_counter() - begun)
 
-    async def counted(self, who: str, path: str) -> int:
+    async def statements(self, who: str, path: str) -> int:
         sent: list[str] = []
 
         def note(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -155,45 +156,58 @@ class Bench:
         event.remove(Engine, "before_cursor_execute", note)
         return len(sent)
 
-    async def write(self) -> float:
-        """The median milliseconds of one more event, told by a device."""
-        with self.owner.connect() as connection:
-            lesson = connection.execute(text("SELECT id FROM lessons WHERE position = 1")).scalar_one()
-        times = []
-        for second in range(REQUESTS):
-            begun = time.perf_counter()
-            body = {"watched": [{"start": 1000 + second, "end": 1001 + second}]}
-            await self.send("learner", "PUT", f"/api/v1/student/lessons/{lesson}/progress/", json=body)
-            times.append(1000 * (time.perf_counter() - begun))
-        return median(times)
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Bench]:
+    with EmbeddedPostgres(folder) as postgres:
+        roles = schema.prepare(postgres.url, SECRET)
+        settings = replace(SETTINGS, database_app_url=roles.app_url, database_worker_url=roles.worker_url)
+        transport = httpx.ASGITransport(create_app(settings))
+        owner = create_engine(sqlalchemy_url(postgres.url))
+        async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, timeout=60) as client:
+            bench = Bench(client, owner)
+            await bench.prepare()
+            yield bench
+        owner.dispose()
 
 
-async def run(owner_url: str, each: int) -> int:
-    roles = schema.prepare(owner_url, SECRET)
-    settings = replace(SETTINGS, database_app_url=roles.app_url, database_worker_url=roles.worker_url)
-    transport = httpx.ASGITransport(create_app(settings))
-    owner = create_engine(sqlalchemy_url(owner_url))
-    async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, timeout=60) as client:
-        bench = Bench(client, owner)
-        await bench.prepare()
-        bench.grow(1, 1)
-        few, one = await bench.measure(), await bench.write()
-        bench.grow(2, each)
-        many, another = await bench.measure(), await bench.write()
-    owner.dispose()
-    return report(few, many, one, another, each)
-
-
-def report(few: dict[str, Any], many: dict[str, Any], one: float, another: float, each: int) -> int:
+async def compare(few: Bench, many: Bench, each: int) -> int:
+    """Both in turns, so that what disturbs one disturbs the other."""
     say(f"\n{'median, ms':<34} {LEARNERS:>10,} {each * LEARNERS:>10,}  growth  statements")
     slow = []
-    for name, (before, statements) in few.items():
-        after, again = many[name]
-        say(f"{name:<34} {before:>10.2f} {after:>10.2f} {after / before:>7.2f}  {statements}")
-        slow += [name] if after >= MOST * before or again != statements else []
-    say(f"{'learning.record_progress':<34} {one:>10.2f} {another:>10.2f} {another / one:>7.2f}")
+    for name, page in PAGES.items():
+        who = "teacher" if "/instructor/" in page else "learner"
+        paths = [page.format(**bench.ids) for bench in (few, many)]
+        statements = [await bench.statements(who, path) for bench, path in zip((few, many), paths, strict=True)]
+        times = [
+            [await bench.timed(who, "GET", path) for bench, path in zip((few, many), paths, strict=True)] for _ in range(REQUESTS)
+        ]
+        before, after = (median(column) for column in zip(*times, strict=True))
+        say(f"{name:<34} {before:>10.2f} {after:>10.2f} {after / before:>7.2f}  {statements[1]}")
+        slow += [name] if after >= MOST * before or statements[0] != statements[1] else []
+    await writes(few, many)
     say(f"\nmissed: {', '.join(slow)}" if slow else f"\nno page takes {MOST:g} × as long, or more statements")
     return len(slow)
+
+
+async def writes(few: Bench, many: Bench) -> None:
+    """One more event, told by a device."""
+    times = []
+    for second in range(REQUESTS):
+        body = {"watched": [{"start": second, "end": second + 1}]}
+        paths = [f"/api/v1/student/lessons/{bench.extra}/progress/" for bench in (few, many)]
+        times.append(
+            [await bench.timed("learner", "PUT", path, json=body) for bench, path in zip((few, many), paths, strict=True)]
+        )
+    before, after = (median(column) for column in zip(*times, strict=True))
+    say(f"{'learning.record_progress':<34} {before:>10.2f} {after:>10.2f} {after / before:>7.2f}")
+
+
+async def run(folder: Path, each: int) -> int:
+    async with opened(folder / "few") as few, opened(folder / "many") as many:
+        few.grow(1)
+        many.grow(each)
+        return await compare(few, many, each)
 
 
 def main() -> int:
@@ -202,8 +216,9 @@ def main() -> int:
     each = parser.parse_args().events // LEARNERS
     with TemporaryDirectory(prefix="unpuzzle-bench-") as folder:
         Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder)) as postgres:
-            return asyncio.run(run(postgres.url, min(each, LESSONS)))
+        for name in ("few", "many"):
+            (Path(folder) / name).mkdir(mode=0o755)
+        return asyncio.run(run(Path(folder), min(each, LESSONS)))
 
 
 if __name__ == "__main__":

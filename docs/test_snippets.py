@@ -75,10 +75,21 @@ def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> No
 
 
 def test_a_quiz_is_written_taken_and_graded(demo: Server, tmp_path: Path) -> None:
-    (code,) = snippets("python", LEARNING)
+    code, _ = snippets("python", LEARNING)
     outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.splitlines() == ["3 of 3 True [True, True]", "100"]
+
+
+def test_what_was_learnt_and_taught_is_told(demo: Server, tmp_path: Path) -> None:
+    _, code = snippets("python", LEARNING)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    days, first, *_, funnel, earned = outcome.stdout.splitlines()
+    assert days.startswith("7 days, ")
+    assert " True " in first
+    assert "('completed', " in funnel
+    assert "('USD', Decimal('" in earned
 
 
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
