@@ -73,7 +73,7 @@ def peers(session: nox.Session) -> None:
     session.run(f"{apart}/localstripe/bin/pip", "install", "--quiet", *GROUPS["apart"], external=True)
     stripe = ("server/tests/peers/other_stripe.py", f"{apart}/localstripe/bin/python")
     session.run("python", "-W", "ignore", *stripe, env={"PYTHONPATH": sources})
-    for peer in ("certified_issuer", "supabase_cli", "chromium"):
+    for peer in ("certified_issuer", "supabase_cli", "chromium", "certificate_page"):
         session.run("python", "-W", "ignore", f"server/tests/peers/{peer}.py", env={"PYTHONPATH": sources})
 
 

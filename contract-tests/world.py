@@ -36,6 +36,7 @@ OF_PAYMENTS = {
     "payments.refund": "_refundable_payment",
 }
 """What needs a payment of its own kind."""
+OF_AN_ATTEMPT = {"learning.list_attempts", "learning.get_attempt", "learning.submit_attempt"}
 FOR_SUBSCRIBERS = {f"subscriptions.{verb}" for verb in ("change", "cancel", "resume", "update_payment_method", "list_invoices")}
 """What needs a subscription of the owner's."""
 OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
@@ -119,7 +120,8 @@ class World:
         self.api.server.sql(shown, Library(self.api.server).add(instructor, None), lesson["id"])
         if published:
             instructor.post(f"/api/v1/instructor/courses/{course['id']}/publish/")
-        return {"course": course["id"], "section": section["id"], "lesson": lesson["id"]}
+        quizzes = {"quiz": instructor.quiz(lesson)["id"], "tried": instructor.quiz(lesson)["id"]}
+        return {"course": course["id"], "section": section["id"], "lesson": lesson["id"], **quizzes}
 
     @property
     def course_id(self) -> str:
@@ -132,6 +134,35 @@ class World:
     @property
     def lesson_id(self) -> str:
         return self._course["lesson"]
+
+    @property
+    def quiz_id(self) -> str:
+        return self._course["quiz"]
+
+    @property
+    def attempt_id(self) -> str:
+        return self._attempt["id"]
+
+    @cached_property
+    def _attempt(self) -> dict[str, Any]:
+        """The owner's at the quiz of the course that they take, still open."""
+        made: dict[str, Any] = self.owner.post(f"/api/v1/student/quizzes/{self._taken['tried']}/attempts/").json()
+        return made
+
+    @property
+    def achievement(self) -> str:
+        """One that everybody may know of."""
+        return "streak-7"
+
+    @cached_property
+    def code(self) -> str:
+        """Of the owner's certificate for a course that they have completed."""
+        made = self._written_by(self.api.sign_up_instructor(), published=True)
+        self.owner.post(f"/api/v1/courses/{made['course']}/enroll/")
+        self.api.server.sql("UPDATE quizzes SET is_required = false WHERE course_id = %s", made["course"])
+        self.owner.post(f"/api/v1/student/lessons/{made['lesson']}/complete/")
+        code: str = self.owner.get("/api/v1/student/certificates/").json()["results"][0]["code"]
+        return code
 
     @cached_property
     def category_id(self) -> str:
@@ -360,6 +391,9 @@ class World:
         if operation.id in OF_PAYMENTS:
             payment: str = getattr(self, OF_PAYMENTS[operation.id])
             return payment
+        if name == "quiz_id" and operation.id in OF_AN_ATTEMPT:
+            tried: str = self._attempt["quiz_id"]
+            return tried
         taken = self._taken if operation.id in FOR_LEARNERS else {}
         found: str = taken.get(name.removesuffix("_id")) or getattr(self, name)
         return found
@@ -420,6 +454,9 @@ class World:
                 return {"order_mapping": {self.media_id: 1}}
             case "media.complete_upload":
                 return {"file_id": self._upload["file_id"], "cdn_url": self._upload["cdn_url"]}
+            case "learning.submit_attempt":
+                question = self._attempt["questions"][0]
+                return {"answers": [{"question_id": question["id"], "option_ids": [question["options"][0]["id"]]}]}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:

@@ -20,6 +20,7 @@ from unpuzzle_server.seed import loader
 
 NOTIFICATIONS = (Path(__file__).parent / "notifications.md").read_text(encoding="utf-8")
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
+LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
@@ -81,6 +82,24 @@ def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> No
     assert smaller.startswith("enterprise until ")
     assert smaller.endswith(" then premium")
     assert [line.split(" ", 1)[1] for line in invoices] == ["subscription_update 80.0 USD", "subscription_create 19.0 USD"]
+
+
+def test_a_quiz_is_written_taken_and_graded(demo: Server, tmp_path: Path) -> None:
+    code, _ = snippets("python", LEARNING)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines() == ["3 of 3 True [True, True]", "100"]
+
+
+def test_what_was_learnt_and_taught_is_told(demo: Server, tmp_path: Path) -> None:
+    _, code = snippets("python", LEARNING)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    days, first, *_, funnel, earned = outcome.stdout.splitlines()
+    assert days.startswith("7 days, ")
+    assert " True " in first
+    assert "('completed', " in funnel
+    assert "('USD', Decimal('" in earned
 
 
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:

@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.analytics import AsyncAnalytics, AsyncRawAnalytics
     from .resources.auth import AsyncAuth, AsyncRawAuth
     from .resources.content import AsyncContent, AsyncRawContent
     from .resources.courses import AsyncCourses, AsyncRawCourses
@@ -102,6 +103,13 @@ class AsyncUnpuzzle(AsyncClient):
         return AsyncNotifications(self)
 
     @property
+    def analytics(self) -> AsyncAnalytics:
+        """What was learnt, what a course comes to, and achievements."""
+        from .resources.analytics import AsyncAnalytics
+
+        return AsyncAnalytics(self)
+
+    @property
     def reflections(self) -> AsyncReflections:
         """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import AsyncReflections
@@ -181,6 +189,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.notifications import AsyncRawNotifications
 
         return AsyncRawNotifications(self)
+
+    @property
+    def analytics(self) -> AsyncRawAnalytics:
+        """What was learnt, what a course comes to, and achievements."""
+        from .resources.analytics import AsyncRawAnalytics
+
+        return AsyncRawAnalytics(self)
 
     @property
     def reflections(self) -> AsyncRawReflections:

@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.analytics import Analytics, RawAnalytics
     from .resources.auth import Auth, RawAuth
     from .resources.content import Content, RawContent
     from .resources.courses import Courses, RawCourses
@@ -102,6 +103,13 @@ class Unpuzzle(SyncClient):
         return Notifications(self)
 
     @property
+    def analytics(self) -> Analytics:
+        """What was learnt, what a course comes to, and achievements."""
+        from .resources.analytics import Analytics
+
+        return Analytics(self)
+
+    @property
     def reflections(self) -> Reflections:
         """Learners' notes on the moments where they got stuck, and what instructors answer."""
         from .resources.reflections import Reflections
@@ -181,6 +189,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.notifications import RawNotifications
 
         return RawNotifications(self)
+
+    @property
+    def analytics(self) -> RawAnalytics:
+        """What was learnt, what a course comes to, and achievements."""
+        from .resources.analytics import RawAnalytics
+
+        return RawAnalytics(self)
 
     @property
     def reflections(self) -> RawReflections:

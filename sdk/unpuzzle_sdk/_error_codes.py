@@ -22,6 +22,9 @@ from ._core.errors import (
 __all__ = [
     "AccountSuspended",
     "AmountMismatch",
+    "AnswerInvalid",
+    "AttemptClosed",
+    "AttemptLimitReached",
     "AuthInvalidCredentials",
     "AuthInvalidToken",
     "AuthRequired",
@@ -57,6 +60,7 @@ __all__ = [
     "PermissionDenied",
     "PreconditionFailed",
     "PriceInvalid",
+    "QuestionInvalid",
     "QuotaExceeded",
     "RangeInvalid",
     "RangeNotSatisfiable",
@@ -81,6 +85,18 @@ class AccountSuspended(PermissionDeniedError):
 
 class AmountMismatch(UnprocessableEntityError):
     """The API answered 422 `AMOUNT_MISMATCH`."""
+
+
+class AnswerInvalid(UnprocessableEntityError):
+    """The API answered 422 `ANSWER_INVALID`."""
+
+
+class AttemptClosed(ConflictError):
+    """The API answered 409 `ATTEMPT_CLOSED`."""
+
+
+class AttemptLimitReached(ConflictError):
+    """The API answered 409 `ATTEMPT_LIMIT_REACHED`."""
 
 
 class AuthInvalidCredentials(AuthenticationError):
@@ -223,6 +239,10 @@ class PriceInvalid(UnprocessableEntityError):
     """The API answered 422 `PRICE_INVALID`."""
 
 
+class QuestionInvalid(UnprocessableEntityError):
+    """The API answered 422 `QUESTION_INVALID`."""
+
+
 class QuotaExceeded(ConflictError):
     """The API answered 409 `QUOTA_EXCEEDED`."""
 
@@ -286,6 +306,9 @@ class WeakPassword(UnprocessableEntityError):
 BY_CODE: dict[str, type[APIStatusError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspended,
     "AMOUNT_MISMATCH": AmountMismatch,
+    "ANSWER_INVALID": AnswerInvalid,
+    "ATTEMPT_CLOSED": AttemptClosed,
+    "ATTEMPT_LIMIT_REACHED": AttemptLimitReached,
     "AUTH_INVALID_CREDENTIALS": AuthInvalidCredentials,
     "AUTH_INVALID_TOKEN": AuthInvalidToken,
     "AUTH_REQUIRED": AuthRequired,
@@ -321,6 +344,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "PERMISSION_DENIED": PermissionDenied,
     "PRECONDITION_FAILED": PreconditionFailed,
     "PRICE_INVALID": PriceInvalid,
+    "QUESTION_INVALID": QuestionInvalid,
     "QUOTA_EXCEEDED": QuotaExceeded,
     "RANGE_INVALID": RangeInvalid,
     "RANGE_NOT_SATISFIABLE": RangeNotSatisfiable,

@@ -202,6 +202,8 @@ class Contract:
 
 
 CONTRACT = Contract()
+CHOICE = {"type": "multiple_choice", "question": "Which?", "options": [{"text": "this", "is_correct": True}, {"text": "that"}]}
+"""A question that is right or wrong."""
 NUMBERS = count(1)
 
 
@@ -243,6 +245,14 @@ class Person:
     def lesson(self, section: dict[str, Any], **fields: Any) -> dict[str, Any]:
         path = f"/api/v1/content/sections/{section['id']}/lessons/"
         created: dict[str, Any] = self.post(path, json={"title": f"Lesson {next(NUMBERS)}", **fields}).json()
+        return created
+
+    def quiz(self, lesson: dict[str, Any], *questions: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """A quiz of a lesson, of one question with two options unless others are given."""
+        body = {"title": f"Quiz {next(NUMBERS)}", "questions": list(questions) or [CHOICE], **fields}
+        response = self.post(f"/api/v1/content/lessons/{lesson['id']}/quizzes/", json=body)
+        assert response.status_code == 201, response.text
+        created: dict[str, Any] = response.json()
         return created
 
     def published_course(self, **fields: Any) -> dict[str, Any]:

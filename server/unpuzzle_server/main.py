@@ -20,6 +20,8 @@ app.add_typer(outbox_app, name="outbox")
 app.add_typer(tasks_app, name="tasks")
 payments_app = typer.Typer(help="Payments, held against Stripe's books.", no_args_is_help=True)
 app.add_typer(payments_app, name="payments")
+analytics_app = typer.Typer(help="What is counted of learning and earning.", no_args_is_help=True)
+app.add_typer(analytics_app, name="analytics")
 webhooks_app = typer.Typer(help="Stripe's events that could not be followed.", no_args_is_help=True)
 app.add_typer(webhooks_app, name="webhooks")
 
@@ -181,6 +183,15 @@ def reconcile_payments(
     settings = _settings(database_url)
     with PlainErrors():
         print(reconciling.reconcile(data_dir.expanduser().resolve(), settings, days))
+
+
+@analytics_app.command("rebuild")
+def rebuild_analytics(data_dir: DataDir = default_data_dir(), database_url: DatabaseUrl = "") -> None:  # noqa: B008 - as above
+    """Count everything anew from the raw rows; nobody learns or pays meanwhile."""
+    from unpuzzle_server import recounting, serving
+
+    with PlainErrors(), serving.owners_database(data_dir.expanduser().resolve(), _settings(database_url)) as owner_url:
+        print(recounting.rebuild(owner_url))
 
 
 @webhooks_app.command("failed")

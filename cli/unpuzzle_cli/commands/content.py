@@ -947,3 +947,335 @@ def unassign_media_command(
         as_json=as_json,
         fields=fields,
     )
+
+
+@app.command(
+    "create-quiz",
+    cls=Command,
+    epilog='Example: unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title \'Hooks in a nutshell\' --questions \'{"type": "multiple_choice", "question": "What is the primary purpose of the useEffect hook?", "points": 10, "explanation": "useEffect is designed to handle side effects.", "options": [{"text": "To manage component state", "is_correct": false}, {"text": "To perform side effects in functional components", "is_correct": true}]}\'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.',
+)
+def create_quiz_command(
+    context: typer.Context,
+    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
+    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
+    questions: Annotated[
+        list[str],
+        typer.Option(
+            "--questions",
+            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            show_default=False,
+            metavar="KEY=VALUE,…",
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    description: Annotated[
+        str | None,
+        typer.Option(
+            "--description",
+            help="What it is about. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    is_required: Annotated[
+        bool | None,
+        typer.Option(
+            "--is-required/--no-is-required",
+            help="Whether the course is completed only when it is passed, true if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    passing_percentage: Annotated[
+        int | None,
+        typer.Option(
+            "--passing-percentage",
+            help="Which share of the points passes, 70 if absent.",
+            show_default=False,
+            metavar="N",
+        ),
+    ] = None,
+    time_limit_minutes: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit-minutes",
+            help="How long an attempt may take. `null` for none.",
+            show_default=False,
+            metavar="N",
+        ),
+    ] = None,
+    max_attempts: Annotated[
+        str | None,
+        typer.Option("--max-attempts", help="How often one may try. `null` for none.", show_default=False, metavar="N"),
+    ] = None,
+    shuffle_questions: Annotated[
+        bool | None,
+        typer.Option(
+            "--shuffle-questions/--no-shuffle-questions",
+            help="Whether each attempt has the questions in an order of its own, false if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    shuffle_options: Annotated[
+        bool | None,
+        typer.Option(
+            "--shuffle-options/--no-shuffle-options",
+            help="Whether each attempt has the options in an order of its own, false if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Add a quiz.
+
+    Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
+    for multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number`
+    with a `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+    """
+    call(
+        context,
+        "content.create_quiz",
+        values.given(
+            lesson_id=lesson_id,
+            idempotency_key=idempotency_key,
+            title=title,
+            description=values.text(description, nullable=True),
+            is_required=is_required,
+            passing_percentage=passing_percentage,
+            time_limit_minutes=values.scalar(time_limit_minutes),
+            max_attempts=values.scalar(max_attempts),
+            shuffle_questions=shuffle_questions,
+            shuffle_options=shuffle_options,
+            questions=values.objects(
+                questions,
+                fields=(
+                    "id",
+                    "type",
+                    "question",
+                    "points",
+                    "partial_credit",
+                    "explanation",
+                    "options",
+                    "is_true",
+                    "accepted_answers",
+                    "number",
+                    "tolerance",
+                ),
+                strings=("id", "type", "question"),
+            ),
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "get-quiz",
+    cls=Command,
+    epilog="Example: unpuzzle content get-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
+def get_quiz_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Get a quiz.
+
+    A quiz of your course, with its answers.
+    """
+    call(context, "content.get_quiz", values.given(quiz_id=quiz_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "update-quiz",
+    cls=Command,
+    epilog="Example: unpuzzle content update-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID.",
+)
+def update_quiz_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
+    description: Annotated[
+        str | None,
+        typer.Option(
+            "--description",
+            help="What it is about. `@file` or `-` for stdin. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
+    ] = None,
+    is_required: Annotated[
+        bool | None,
+        typer.Option(
+            "--is-required/--no-is-required",
+            help="Whether the course is completed only when it is passed, true if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    passing_percentage: Annotated[
+        int | None,
+        typer.Option(
+            "--passing-percentage",
+            help="Which share of the points passes, 70 if absent.",
+            show_default=False,
+            metavar="N",
+        ),
+    ] = None,
+    time_limit_minutes: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit-minutes",
+            help="How long an attempt may take. `null` for none.",
+            show_default=False,
+            metavar="N",
+        ),
+    ] = None,
+    max_attempts: Annotated[
+        str | None,
+        typer.Option("--max-attempts", help="How often one may try. `null` for none.", show_default=False, metavar="N"),
+    ] = None,
+    shuffle_questions: Annotated[
+        bool | None,
+        typer.Option(
+            "--shuffle-questions/--no-shuffle-questions",
+            help="Whether each attempt has the questions in an order of its own, false if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    shuffle_options: Annotated[
+        bool | None,
+        typer.Option(
+            "--shuffle-options/--no-shuffle-options",
+            help="Whether each attempt has the options in an order of its own, false if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--questions",
+            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            show_default=False,
+            metavar="KEY=VALUE,…",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Change a quiz.
+
+    Changes what is sent and keeps the rest. `questions` is the whole list: what is not in it is taken out, and
+    a question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+    """
+    call(
+        context,
+        "content.update_quiz",
+        {
+            **values.given(quiz_id=quiz_id, idempotency_key=idempotency_key, if_match=if_match),
+            **values.changes(
+                title=title,
+                description=values.text(description, nullable=True),
+                is_required=is_required,
+                passing_percentage=passing_percentage,
+                time_limit_minutes=values.scalar(time_limit_minutes),
+                max_attempts=values.scalar(max_attempts),
+                shuffle_questions=shuffle_questions,
+                shuffle_options=shuffle_options,
+                questions=values.objects(
+                    questions,
+                    fields=(
+                        "id",
+                        "type",
+                        "question",
+                        "points",
+                        "partial_credit",
+                        "explanation",
+                        "options",
+                        "is_true",
+                        "accepted_answers",
+                        "number",
+                        "tolerance",
+                    ),
+                    strings=("id", "type", "question"),
+                ),
+            ),
+        },
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "delete-quiz",
+    cls=Command,
+    epilog="Example: unpuzzle content delete-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+)
+def delete_quiz_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Delete a quiz.
+
+    Deletes the quiz. What learners achieved in it still counts in their analytics.
+    """
+    values.confirmed("Delete a quiz", quiz_id, yes=yes)
+    call(
+        context,
+        "content.delete_quiz",
+        values.given(quiz_id=quiz_id, idempotency_key=idempotency_key, if_match=if_match),
+        as_json=as_json,
+        fields=fields,
+    )

@@ -11,10 +11,12 @@ from unpuzzle_cli.runner import (
     AsJson,
     Fields,
     Limit,
+    Output,
     PageNumber,
     PageSize,
     Yes,
     call,
+    download,
     walk,
 )
 
@@ -451,3 +453,295 @@ def get_playback_command(
     teaches the course; a preview plays for everybody.
     """
     call(context, "learning.get_playback", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "list-attempts",
+    cls=Command,
+    epilog="Example: unpuzzle learning list-attempts 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+)
+def list_attempts_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List your attempts at a quiz.
+
+    The attempts of the caller at a quiz, the latest first.
+    """
+    walk(
+        context,
+        "learning.list_attempts",
+        values.given(quiz_id=quiz_id),
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "start-attempt",
+    cls=Command,
+    epilog="Example: unpuzzle learning start-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_LIMIT_REACHED.",
+)
+def start_attempt_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Start an attempt at a quiz.
+
+    Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
+    200. What the instructor changes later does not change it.
+    """
+    call(
+        context,
+        "learning.start_attempt",
+        values.given(quiz_id=quiz_id, idempotency_key=idempotency_key),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "get-attempt",
+    cls=Command,
+    epilog="Example: unpuzzle learning get-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b\n\nNeeds a sign-in. May answer NOT_FOUND.",
+)
+def get_attempt_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    attempt_id: Annotated[
+        str,
+        typer.Argument(help="The id of the attempt.", autocompletion=complete.ids("learning.list_attempts", "quiz_id")),
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Get an attempt.
+
+    An attempt of the caller. Right answers and explanations are in it once it is submitted.
+    """
+    call(
+        context,
+        "learning.get_attempt",
+        values.given(quiz_id=quiz_id, attempt_id=attempt_id),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "submit-attempt",
+    cls=Command,
+    epilog='Example: unpuzzle learning submit-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b --answers \'{"question_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "option_ids": ["2c3d4e5f-6a7b-4c8d-9e0f-1a2b3c4d5e6f"]}\'\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_CLOSED, ANSWER_INVALID.',
+)
+def submit_attempt_command(
+    context: typer.Context,
+    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    attempt_id: Annotated[
+        str,
+        typer.Argument(help="The id of the attempt.", autocompletion=complete.ids("learning.list_attempts", "quiz_id")),
+    ],
+    answers: Annotated[
+        list[str],
+        typer.Option(
+            "--answers",
+            help="The answers, in any order; what is missing is not answered. As `question_id=…,option_ids=…,is_true=…,text=…,number=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            show_default=False,
+            metavar="KEY=VALUE,…",
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Submit the answers of an attempt.
+
+    Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
+    answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
+    whose lessons are completed.
+    """
+    call(
+        context,
+        "learning.submit_attempt",
+        values.given(
+            quiz_id=quiz_id,
+            attempt_id=attempt_id,
+            idempotency_key=idempotency_key,
+            answers=values.objects(
+                answers, fields=("question_id", "option_ids", "is_true", "text", "number"), strings=("question_id",)
+            ),
+        ),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "list-certificates", cls=Command, epilog="Example: unpuzzle learning list-certificates\n\nNeeds a sign-in."
+)
+def list_certificates_command(
+    context: typer.Context,
+    limit: Limit = None,
+    everything: All = False,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """List your certificates.
+
+    The certificates of the caller, the newest first, with those that were revoked.
+    """
+    walk(
+        context,
+        "learning.list_certificates",
+        {},
+        limit=limit,
+        everything=everything,
+        page=page,
+        page_size=page_size,
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "verify-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning verify-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def verify_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Verify a certificate.
+
+    What a certificate says, and whether it holds; for anybody who knows its code.
+    """
+    call(context, "learning.verify_certificate", values.given(code=code), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "download-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning download-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def download_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    output: Output = "",
+) -> None:
+    """Get a certificate to print.
+
+    The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
+    anybody can verify it. One that was revoked is not there.
+    """
+    download(context, "learning.download_certificate", values.given(code=code), output=output)
+
+
+@app.command(
+    "certificate-page",
+    cls=Command,
+    epilog="Example: unpuzzle learning certificate-page 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+)
+def certificate_page_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    output: Output = "",
+) -> None:
+    """See a certificate.
+
+    The page to which the code on a certificate leads: what it says, and whether it holds.
+    """
+    download(context, "learning.certificate_page", values.given(code=code), output=output)
+
+
+@app.command(
+    "revoke-certificate",
+    cls=Command,
+    epilog="Example: unpuzzle learning revoke-certificate 7K3D-9QXM-42WT\n\nNeeds the role admin. May answer NOT_FOUND.",
+)
+def revoke_certificate_command(
+    context: typer.Context,
+    code: Annotated[
+        str,
+        typer.Argument(
+            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", help="Why, for its learner; nobody else is told.", show_default=False, metavar="TEXT"),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Revoke a certificate.
+
+    Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
+    changes nothing.
+    """
+    call(
+        context,
+        "learning.revoke_certificate",
+        values.given(code=code, idempotency_key=idempotency_key, reason=reason),
+        as_json=as_json,
+        fields=fields,
+    )

@@ -225,6 +225,47 @@ def watch_notifications(
     runner.follow(context, "notifications.stream", {"last_event_id": since or None}, as_json=as_json, fields=fields)
 
 
+def learning(
+    context: typer.Context,
+    period: Annotated[str, typer.Option(help="week, month, year or all_time.")] = "month",
+    course_id: Annotated[str, typer.Option(help="Only what was done in this course.", show_default=False)] = "",
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Show what you have learnt, day by day.
+
+    A chart of the days on a terminal. In a pipe a line for each day: date, minutes, lessons, quizzes.
+    """
+    with Choice.of(context).client() as client:
+        found = client.analytics.get_learning(**values.given(period=period, course_id=course_id or None)).to_dict()
+    if as_json or fields:
+        show.one(found, show.Shape(as_json, fields))
+    elif console.for_people():
+        _chart(found)
+    else:
+        for day in found["daily_activity"]:
+            console.say("\t".join(str(day[name]) for name in ("date", "minutes_learned", "lessons_completed", "quizzes_taken")))
+
+
+def _chart(found: dict[str, Any]) -> None:
+    from datetime import date
+
+    from unpuzzle_cli import chart
+
+    days = [chart.Day(date.fromisoformat(day["date"]), day["minutes_learned"]) for day in found["daily_activity"]]
+    for line in chart.lines(days, console.width()):
+        console.say(line)
+    told = found["summary"]
+    score = "" if told["average_quiz_score"] is None else f", {told['average_quiz_score']:g} % on average"
+    hours, minutes = divmod(told["total_learning_time_minutes"], 60)
+    console.say(
+        f"{hours} h {minutes} min · lessons: {told['lessons_completed']} · quizzes: {told['quizzes_taken']}{score}"
+        f" · days in a row: {told['current_streak']}"
+    )
+    for achievement in found["achievements"]:
+        console.say(f"★ {achievement['title']}: {achievement['description']}")
+
+
 CONTRACT: dict[str, Callable[..., None]] = {
     "auth.sign_in": sign_in,
     "auth.sign_out": sign_out,
@@ -239,6 +280,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "notifications.watch": watch_notifications,
     "payments.watch": watch,
     "media.upload": upload,
+    "analytics.learning": learning,
 }
 """Aliases, and commands that are not operations."""
 

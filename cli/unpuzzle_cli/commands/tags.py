@@ -11,5 +11,6 @@ TAGS = {
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
     "subscriptions": "Plans, and subscribing to them.",
     "notifications": "What has happened that concerns you.",
+    "analytics": "What was learnt, what a course comes to, and achievements.",
     "reflections": "Learners' notes on the moments where they got stuck, and what instructors answer.",
 }

@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from .account import Account
     from .account_page import AccountPage
     from .account_update import AccountUpdate
+    from .achievement import Achievement
+    from .achievement_page import AchievementPage
+    from .achievement_type import AchievementType
+    from .analytics_period import AnalyticsPeriod
     from .announcement import Announcement
     from .announcement_create import AnnouncementCreate
+    from .answer_input import AnswerInput
     from .api_info import ApiInfo
     from .api_key import ApiKey
     from .api_key_create import ApiKeyCreate
@@ -24,6 +29,15 @@ if TYPE_CHECKING:
     from .application_status import ApplicationStatus
     from .application_user import ApplicationUser
     from .assigned_media import AssignedMedia
+    from .attempt import Attempt
+    from .attempt_page import AttemptPage
+    from .attempt_question import AttemptQuestion
+    from .attempt_question_answer import AttemptQuestionAnswer
+    from .attempt_question_options_item import AttemptQuestionOptionsItem
+    from .attempt_question_result import AttemptQuestionResult
+    from .attempt_status import AttemptStatus
+    from .attempt_submission import AttemptSubmission
+    from .attempt_summary import AttemptSummary
     from .auth_event import AuthEvent
     from .auth_event_data import AuthEventData
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
@@ -40,6 +54,11 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .certificate import Certificate
+    from .certificate_course import CertificateCourse
+    from .certificate_page import CertificatePage
+    from .certificate_revocation import CertificateRevocation
+    from .certificate_status import CertificateStatus
     from .completed_metadata import CompletedMetadata
     from .completed_upload import CompletedUpload
     from .coupon import Coupon
@@ -49,6 +68,14 @@ if TYPE_CHECKING:
     from .coupon_update import CouponUpdate
     from .coupon_validate import CouponValidate
     from .course import Course
+    from .course_analytics import CourseAnalytics
+    from .course_analytics_enrollments import CourseAnalyticsEnrollments
+    from .course_analytics_enrollments_by_day_item import CourseAnalyticsEnrollmentsByDayItem
+    from .course_analytics_funnel_item import CourseAnalyticsFunnelItem
+    from .course_analytics_lessons_item import CourseAnalyticsLessonsItem
+    from .course_analytics_quizzes import CourseAnalyticsQuizzes
+    from .course_analytics_ratings import CourseAnalyticsRatings
+    from .course_analytics_ratings_distribution_item import CourseAnalyticsRatingsDistributionItem
     from .course_category import CourseCategory
     from .course_create import CourseCreate
     from .course_instructor import CourseInstructor
@@ -72,6 +99,11 @@ if TYPE_CHECKING:
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
     from .discount import Discount
+    from .earned_achievement import EarnedAchievement
+    from .earnings import Earnings
+    from .earnings_by_course_item import EarningsByCourseItem
+    from .earnings_by_month_item import EarningsByMonthItem
+    from .earnings_sum import EarningsSum
     from .email_address import EmailAddress
     from .email_change import EmailChange
     from .enroll_request import EnrollRequest
@@ -91,6 +123,7 @@ if TYPE_CHECKING:
     from .error_envelope_status import ErrorEnvelopeStatus
     from .export import Export
     from .export_status import ExportStatus
+    from .funnel_step import FunnelStep
     from .granted_plan import GrantedPlan
     from .health import Health
     from .health_database import HealthDatabase
@@ -104,10 +137,15 @@ if TYPE_CHECKING:
     from .invoice import Invoice
     from .invoice_page import InvoicePage
     from .invoice_status import InvoiceStatus
+    from .learning_analytics import LearningAnalytics
+    from .learning_analytics_course_progress_item import LearningAnalyticsCourseProgressItem
+    from .learning_analytics_daily_activity_item import LearningAnalyticsDailyActivityItem
+    from .learning_analytics_summary import LearningAnalyticsSummary
     from .learning_course import LearningCourse
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
     from .learning_course_sections_item_lessons_item import LearningCourseSectionsItemLessonsItem
+    from .learning_quiz import LearningQuiz
     from .lesson import Lesson
     from .lesson_create import LessonCreate
     from .lesson_list import LessonList
@@ -149,6 +187,7 @@ if TYPE_CHECKING:
     from .open_api_document import OpenApiDocument
     from .open_api_document_info import OpenApiDocumentInfo
     from .open_api_document_paths import OpenApiDocumentPaths
+    from .option_input import OptionInput
     from .own_course import OwnCourse
     from .own_course_page import OwnCoursePage
     from .own_course_result import OwnCourseResult
@@ -186,6 +225,14 @@ if TYPE_CHECKING:
     from .profile_updated import ProfileUpdated
     from .progress_record import ProgressRecord
     from .progress_status import ProgressStatus
+    from .question import Question
+    from .question_input import QuestionInput
+    from .question_options_item import QuestionOptionsItem
+    from .question_type import QuestionType
+    from .quiz import Quiz
+    from .quiz_create import QuizCreate
+    from .quiz_summary import QuizSummary
+    from .quiz_update import QuizUpdate
     from .readiness import Readiness
     from .readiness_problem import ReadinessProblem
     from .receipt import Receipt
@@ -287,8 +334,13 @@ _MODULES = {
     "Account": ".account",
     "AccountPage": ".account_page",
     "AccountUpdate": ".account_update",
+    "Achievement": ".achievement",
+    "AchievementPage": ".achievement_page",
+    "AchievementType": ".achievement_type",
+    "AnalyticsPeriod": ".analytics_period",
     "Announcement": ".announcement",
     "AnnouncementCreate": ".announcement_create",
+    "AnswerInput": ".answer_input",
     "ApiInfo": ".api_info",
     "ApiKey": ".api_key",
     "ApiKeyCreate": ".api_key_create",
@@ -301,6 +353,15 @@ _MODULES = {
     "ApplicationStatus": ".application_status",
     "ApplicationUser": ".application_user",
     "AssignedMedia": ".assigned_media",
+    "Attempt": ".attempt",
+    "AttemptPage": ".attempt_page",
+    "AttemptQuestion": ".attempt_question",
+    "AttemptQuestionAnswer": ".attempt_question_answer",
+    "AttemptQuestionOptionsItem": ".attempt_question_options_item",
+    "AttemptQuestionResult": ".attempt_question_result",
+    "AttemptStatus": ".attempt_status",
+    "AttemptSubmission": ".attempt_submission",
+    "AttemptSummary": ".attempt_summary",
     "AuthEvent": ".auth_event",
     "AuthEventData": ".auth_event_data",
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
@@ -317,6 +378,11 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "Certificate": ".certificate",
+    "CertificateCourse": ".certificate_course",
+    "CertificatePage": ".certificate_page",
+    "CertificateRevocation": ".certificate_revocation",
+    "CertificateStatus": ".certificate_status",
     "CompletedMetadata": ".completed_metadata",
     "CompletedUpload": ".completed_upload",
     "Coupon": ".coupon",
@@ -326,6 +392,14 @@ _MODULES = {
     "CouponUpdate": ".coupon_update",
     "CouponValidate": ".coupon_validate",
     "Course": ".course",
+    "CourseAnalytics": ".course_analytics",
+    "CourseAnalyticsEnrollments": ".course_analytics_enrollments",
+    "CourseAnalyticsEnrollmentsByDayItem": ".course_analytics_enrollments_by_day_item",
+    "CourseAnalyticsFunnelItem": ".course_analytics_funnel_item",
+    "CourseAnalyticsLessonsItem": ".course_analytics_lessons_item",
+    "CourseAnalyticsQuizzes": ".course_analytics_quizzes",
+    "CourseAnalyticsRatings": ".course_analytics_ratings",
+    "CourseAnalyticsRatingsDistributionItem": ".course_analytics_ratings_distribution_item",
     "CourseCategory": ".course_category",
     "CourseCreate": ".course_create",
     "CourseInstructor": ".course_instructor",
@@ -349,6 +423,11 @@ _MODULES = {
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
     "Discount": ".discount",
+    "EarnedAchievement": ".earned_achievement",
+    "Earnings": ".earnings",
+    "EarningsByCourseItem": ".earnings_by_course_item",
+    "EarningsByMonthItem": ".earnings_by_month_item",
+    "EarningsSum": ".earnings_sum",
     "EmailAddress": ".email_address",
     "EmailChange": ".email_change",
     "EnrollRequest": ".enroll_request",
@@ -368,6 +447,7 @@ _MODULES = {
     "ErrorEnvelopeStatus": ".error_envelope_status",
     "Export": ".export",
     "ExportStatus": ".export_status",
+    "FunnelStep": ".funnel_step",
     "GrantedPlan": ".granted_plan",
     "Health": ".health",
     "HealthDatabase": ".health_database",
@@ -381,10 +461,15 @@ _MODULES = {
     "Invoice": ".invoice",
     "InvoicePage": ".invoice_page",
     "InvoiceStatus": ".invoice_status",
+    "LearningAnalytics": ".learning_analytics",
+    "LearningAnalyticsCourseProgressItem": ".learning_analytics_course_progress_item",
+    "LearningAnalyticsDailyActivityItem": ".learning_analytics_daily_activity_item",
+    "LearningAnalyticsSummary": ".learning_analytics_summary",
     "LearningCourse": ".learning_course",
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
     "LearningCourseSectionsItemLessonsItem": ".learning_course_sections_item_lessons_item",
+    "LearningQuiz": ".learning_quiz",
     "Lesson": ".lesson",
     "LessonCreate": ".lesson_create",
     "LessonList": ".lesson_list",
@@ -426,6 +511,7 @@ _MODULES = {
     "OpenApiDocument": ".open_api_document",
     "OpenApiDocumentInfo": ".open_api_document_info",
     "OpenApiDocumentPaths": ".open_api_document_paths",
+    "OptionInput": ".option_input",
     "OwnCourse": ".own_course",
     "OwnCoursePage": ".own_course_page",
     "OwnCourseResult": ".own_course_result",
@@ -463,6 +549,14 @@ _MODULES = {
     "ProfileUpdated": ".profile_updated",
     "ProgressRecord": ".progress_record",
     "ProgressStatus": ".progress_status",
+    "Question": ".question",
+    "QuestionInput": ".question_input",
+    "QuestionOptionsItem": ".question_options_item",
+    "QuestionType": ".question_type",
+    "Quiz": ".quiz",
+    "QuizCreate": ".quiz_create",
+    "QuizSummary": ".quiz_summary",
+    "QuizUpdate": ".quiz_update",
     "Readiness": ".readiness",
     "ReadinessProblem": ".readiness_problem",
     "Receipt": ".receipt",
@@ -565,8 +659,13 @@ __all__ = [
     "Account",
     "AccountPage",
     "AccountUpdate",
+    "Achievement",
+    "AchievementPage",
+    "AchievementType",
+    "AnalyticsPeriod",
     "Announcement",
     "AnnouncementCreate",
+    "AnswerInput",
     "ApiInfo",
     "ApiKey",
     "ApiKeyCreate",
@@ -579,6 +678,15 @@ __all__ = [
     "ApplicationStatus",
     "ApplicationUser",
     "AssignedMedia",
+    "Attempt",
+    "AttemptPage",
+    "AttemptQuestion",
+    "AttemptQuestionAnswer",
+    "AttemptQuestionOptionsItem",
+    "AttemptQuestionResult",
+    "AttemptStatus",
+    "AttemptSubmission",
+    "AttemptSummary",
     "AuthEvent",
     "AuthEventData",
     "AuthEventDataUserMetadata",
@@ -595,6 +703,11 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "Certificate",
+    "CertificateCourse",
+    "CertificatePage",
+    "CertificateRevocation",
+    "CertificateStatus",
     "CompletedMetadata",
     "CompletedUpload",
     "Coupon",
@@ -604,6 +717,14 @@ __all__ = [
     "CouponUpdate",
     "CouponValidate",
     "Course",
+    "CourseAnalytics",
+    "CourseAnalyticsEnrollments",
+    "CourseAnalyticsEnrollmentsByDayItem",
+    "CourseAnalyticsFunnelItem",
+    "CourseAnalyticsLessonsItem",
+    "CourseAnalyticsQuizzes",
+    "CourseAnalyticsRatings",
+    "CourseAnalyticsRatingsDistributionItem",
     "CourseCategory",
     "CourseCreate",
     "CourseInstructor",
@@ -627,6 +748,11 @@ __all__ = [
     "CurriculumSection",
     "Difficulty",
     "Discount",
+    "EarnedAchievement",
+    "Earnings",
+    "EarningsByCourseItem",
+    "EarningsByMonthItem",
+    "EarningsSum",
     "EmailAddress",
     "EmailChange",
     "EnrollRequest",
@@ -646,6 +772,7 @@ __all__ = [
     "ErrorEnvelopeStatus",
     "Export",
     "ExportStatus",
+    "FunnelStep",
     "GrantedPlan",
     "Health",
     "HealthDatabase",
@@ -659,10 +786,15 @@ __all__ = [
     "Invoice",
     "InvoicePage",
     "InvoiceStatus",
+    "LearningAnalytics",
+    "LearningAnalyticsCourseProgressItem",
+    "LearningAnalyticsDailyActivityItem",
+    "LearningAnalyticsSummary",
     "LearningCourse",
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
     "LearningCourseSectionsItemLessonsItem",
+    "LearningQuiz",
     "Lesson",
     "LessonCreate",
     "LessonList",
@@ -704,6 +836,7 @@ __all__ = [
     "OpenApiDocument",
     "OpenApiDocumentInfo",
     "OpenApiDocumentPaths",
+    "OptionInput",
     "OwnCourse",
     "OwnCoursePage",
     "OwnCourseResult",
@@ -741,6 +874,14 @@ __all__ = [
     "ProfileUpdated",
     "ProgressRecord",
     "ProgressStatus",
+    "Question",
+    "QuestionInput",
+    "QuestionOptionsItem",
+    "QuestionType",
+    "Quiz",
+    "QuizCreate",
+    "QuizSummary",
+    "QuizUpdate",
     "Readiness",
     "ReadinessProblem",
     "Receipt",

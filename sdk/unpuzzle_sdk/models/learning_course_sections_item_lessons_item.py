@@ -27,6 +27,7 @@ class LearningCourseSectionsItemLessonsItem(Model):
         duration_seconds: How long it takes.
         is_preview: Whether it is open to everybody.
         body: Its text as clean HTML; null where it has none, or texts were not asked for.
+        quizzes: Its quizzes.
         is_completed: Whether the caller has completed it.
         completed_at: When.
         position_seconds: Where the caller stopped.
@@ -42,6 +43,7 @@ class LearningCourseSectionsItemLessonsItem(Model):
     duration_seconds: int
     is_preview: bool
     body: str | None
+    quizzes: list[models.LearningQuiz]
     is_completed: bool
     completed_at: datetime.datetime | None
     position_seconds: float
@@ -61,6 +63,7 @@ class LearningCourseSectionsItemLessonsItem(Model):
                 "duration_seconds": self.duration_seconds,
                 "is_preview": self.is_preview,
                 "body": self.body,
+                "quizzes": self.quizzes,
                 "is_completed": self.is_completed,
                 "completed_at": self.completed_at,
                 "position_seconds": self.position_seconds,
@@ -82,6 +85,7 @@ class LearningCourseSectionsItemLessonsItem(Model):
             duration_seconds=fields.pop("duration_seconds"),
             is_preview=fields.pop("is_preview"),
             body=fields.pop("body"),
+            quizzes=[models.LearningQuiz.from_dict(item) for item in fields.pop("quizzes")],
             is_completed=fields.pop("is_completed"),
             completed_at=codec.maybe(codec.parse_datetime, fields.pop("completed_at")),
             position_seconds=fields.pop("position_seconds"),

@@ -30,6 +30,7 @@ class Lesson(Model):
         is_preview: Whether it is open to everybody.
         body: The text in safe HTML.
         media_id: The file that it shows, null if none.
+        quizzes: Its quizzes, the oldest first.
         created_at: When it was made.
         updated_at: When it last changed.
     """
@@ -45,6 +46,7 @@ class Lesson(Model):
     is_preview: bool
     body: str | None
     media_id: str | None
+    quizzes: list[models.QuizSummary]
     created_at: datetime.datetime
     updated_at: datetime.datetime
 
@@ -64,6 +66,7 @@ class Lesson(Model):
                 "is_preview": self.is_preview,
                 "body": self.body,
                 "media_id": self.media_id,
+                "quizzes": self.quizzes,
                 "created_at": self.created_at,
                 "updated_at": self.updated_at,
             }
@@ -85,6 +88,7 @@ class Lesson(Model):
             is_preview=fields.pop("is_preview"),
             body=fields.pop("body"),
             media_id=fields.pop("media_id"),
+            quizzes=[models.QuizSummary.from_dict(item) for item in fields.pop("quizzes")],
             created_at=codec.parse_datetime(fields.pop("created_at")),
             updated_at=codec.parse_datetime(fields.pop("updated_at")),
         )

@@ -7,6 +7,7 @@ from typing import Literal
 Scope = Literal[
     "admin:read",
     "admin:write",
+    "analytics:read",
     "content:read",
     "content:write",
     "courses:read",
@@ -19,8 +20,12 @@ Scope = Literal[
     "media:write",
     "notifications:read",
     "notifications:write",
+    "payments:read",
+    "payments:write",
     "profile:read",
     "profile:write",
     "reflections:read",
     "reflections:write",
+    "subscriptions:read",
+    "subscriptions:write",
 ]

@@ -14,11 +14,14 @@ from .._core.unset import UNSET, Unset
 from ..api.content import (
     content_assign_media,
     content_create_lesson,
+    content_create_quiz,
     content_create_section,
     content_delete_lesson,
+    content_delete_quiz,
     content_delete_section,
     content_delete_transcript,
     content_get_lesson,
+    content_get_quiz,
     content_get_section,
     content_get_transcript,
     content_list_lessons,
@@ -30,6 +33,7 @@ from ..api.content import (
     content_transcribe,
     content_unassign_media,
     content_update_lesson,
+    content_update_quiz,
     content_update_section,
 )
 
@@ -785,6 +789,199 @@ class Content:
                 },
                 headers={
                     "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def create_quiz(
+        self,
+        lesson_id: str,
+        *,
+        title: str,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]],
+        description: str | None | Unset = UNSET,
+        is_required: bool | Unset = UNSET,
+        passing_percentage: int | Unset = UNSET,
+        time_limit_minutes: int | None | Unset = UNSET,
+        max_attempts: int | None | Unset = UNSET,
+        shuffle_questions: bool | Unset = UNSET,
+        shuffle_options: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Quiz:
+        """Add a quiz.
+
+        Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
+        for
+        multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
+        a
+        `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+
+        Args:
+            lesson_id: The id of the lesson.
+            title: The title.
+            questions: The questions in order.
+            description: What it is about.
+            is_required: Whether the course is completed only when it is passed, true if absent.
+            passing_percentage: Which share of the points passes, 70 if absent.
+            time_limit_minutes: How long an attempt may take.
+            max_attempts: How often one may try.
+            shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
+            shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.QuestionInvalid: `QUESTION_INVALID`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return self._client.call(
+            content_create_quiz.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "questions": questions,
+                    "description": description,
+                    "is_required": is_required,
+                    "passing_percentage": passing_percentage,
+                    "time_limit_minutes": time_limit_minutes,
+                    "max_attempts": max_attempts,
+                    "shuffle_questions": shuffle_questions,
+                    "shuffle_options": shuffle_options,
+                },
+            ),
+        )
+
+    def get_quiz(
+        self,
+        quiz_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Quiz:
+        """Get a quiz.
+
+        A quiz of your course, with its answers.
+
+        Args:
+            quiz_id: The id of the quiz.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            content_get_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def delete_quiz(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete a quiz.
+
+        Deletes the quiz. What learners achieved in it still counts in their analytics.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            content_delete_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
+    def update_quiz(
+        self,
+        quiz_id: str,
+        *,
+        title: str | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        is_required: bool | Unset = UNSET,
+        passing_percentage: int | Unset = UNSET,
+        time_limit_minutes: int | None | Unset = UNSET,
+        max_attempts: int | None | Unset = UNSET,
+        shuffle_questions: bool | Unset = UNSET,
+        shuffle_options: bool | Unset = UNSET,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Quiz:
+        """Change a quiz.
+
+        Changes what is sent and keeps the rest. `questions` is the whole list: what is not in it is taken out, and
+        a
+        question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+
+        Args:
+            quiz_id: The id of the quiz.
+            title: The title.
+            description: What it is about.
+            is_required: Whether the course is completed only when it is passed, true if absent.
+            passing_percentage: Which share of the points passes, 70 if absent.
+            time_limit_minutes: How long an attempt may take.
+            max_attempts: How often one may try.
+            shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
+            shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            questions: The questions in order.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.QuestionInvalid: `QUESTION_INVALID`.
+        """
+        return self._client.call(
+            content_update_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "is_required": is_required,
+                    "passing_percentage": passing_percentage,
+                    "time_limit_minutes": time_limit_minutes,
+                    "max_attempts": max_attempts,
+                    "shuffle_questions": shuffle_questions,
+                    "shuffle_options": shuffle_options,
+                    "questions": questions,
                 },
             ),
         )
@@ -1545,6 +1742,199 @@ class AsyncContent:
             ),
         )
 
+    async def create_quiz(
+        self,
+        lesson_id: str,
+        *,
+        title: str,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]],
+        description: str | None | Unset = UNSET,
+        is_required: bool | Unset = UNSET,
+        passing_percentage: int | Unset = UNSET,
+        time_limit_minutes: int | None | Unset = UNSET,
+        max_attempts: int | None | Unset = UNSET,
+        shuffle_questions: bool | Unset = UNSET,
+        shuffle_options: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Quiz:
+        """Add a quiz.
+
+        Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
+        for
+        multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
+        a
+        `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+
+        Args:
+            lesson_id: The id of the lesson.
+            title: The title.
+            questions: The questions in order.
+            description: What it is about.
+            is_required: Whether the course is completed only when it is passed, true if absent.
+            passing_percentage: Which share of the points passes, 70 if absent.
+            time_limit_minutes: How long an attempt may take.
+            max_attempts: How often one may try.
+            shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
+            shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.QuestionInvalid: `QUESTION_INVALID`.
+            errors.Conflict: `CONFLICT`.
+        """
+        return await self._client.call(
+            content_create_quiz.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "title": title,
+                    "questions": questions,
+                    "description": description,
+                    "is_required": is_required,
+                    "passing_percentage": passing_percentage,
+                    "time_limit_minutes": time_limit_minutes,
+                    "max_attempts": max_attempts,
+                    "shuffle_questions": shuffle_questions,
+                    "shuffle_options": shuffle_options,
+                },
+            ),
+        )
+
+    async def get_quiz(
+        self,
+        quiz_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Quiz:
+        """Get a quiz.
+
+        A quiz of your course, with its answers.
+
+        Args:
+            quiz_id: The id of the quiz.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            content_get_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def delete_quiz(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete a quiz.
+
+        Deletes the quiz. What learners achieved in it still counts in their analytics.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            content_delete_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
+    async def update_quiz(
+        self,
+        quiz_id: str,
+        *,
+        title: str | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        is_required: bool | Unset = UNSET,
+        passing_percentage: int | Unset = UNSET,
+        time_limit_minutes: int | None | Unset = UNSET,
+        max_attempts: int | None | Unset = UNSET,
+        shuffle_questions: bool | Unset = UNSET,
+        shuffle_options: bool | Unset = UNSET,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Quiz:
+        """Change a quiz.
+
+        Changes what is sent and keeps the rest. `questions` is the whole list: what is not in it is taken out, and
+        a
+        question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+
+        Args:
+            quiz_id: The id of the quiz.
+            title: The title.
+            description: What it is about.
+            is_required: Whether the course is completed only when it is passed, true if absent.
+            passing_percentage: Which share of the points passes, 70 if absent.
+            time_limit_minutes: How long an attempt may take.
+            max_attempts: How often one may try.
+            shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
+            shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            questions: The questions in order.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.QuestionInvalid: `QUESTION_INVALID`.
+        """
+        return await self._client.call(
+            content_update_quiz.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "title": title,
+                    "description": description,
+                    "is_required": is_required,
+                    "passing_percentage": passing_percentage,
+                    "time_limit_minutes": time_limit_minutes,
+                    "max_attempts": max_attempts,
+                    "shuffle_questions": shuffle_questions,
+                    "shuffle_options": shuffle_options,
+                    "questions": questions,
+                },
+            ),
+        )
+
 
 class RawContent:
     """The methods of `Content`, answering a `RawResponse`."""
@@ -1628,6 +2018,22 @@ class RawContent:
     def unassign_media(self) -> None:
         """See `Content.unassign_media`."""
 
+    @raw(Content.create_quiz)
+    def create_quiz(self) -> None:
+        """See `Content.create_quiz`."""
+
+    @raw(Content.get_quiz)
+    def get_quiz(self) -> None:
+        """See `Content.get_quiz`."""
+
+    @raw(Content.delete_quiz)
+    def delete_quiz(self) -> None:
+        """See `Content.delete_quiz`."""
+
+    @raw(Content.update_quiz)
+    def update_quiz(self) -> None:
+        """See `Content.update_quiz`."""
+
 
 class AsyncRawContent:
     """The methods of `AsyncContent`, answering a `RawResponse`."""
@@ -1710,3 +2116,19 @@ class AsyncRawContent:
     @async_raw(AsyncContent.unassign_media)
     def unassign_media(self) -> None:
         """See `AsyncContent.unassign_media`."""
+
+    @async_raw(AsyncContent.create_quiz)
+    def create_quiz(self) -> None:
+        """See `AsyncContent.create_quiz`."""
+
+    @async_raw(AsyncContent.get_quiz)
+    def get_quiz(self) -> None:
+        """See `AsyncContent.get_quiz`."""
+
+    @async_raw(AsyncContent.delete_quiz)
+    def delete_quiz(self) -> None:
+        """See `AsyncContent.delete_quiz`."""
+
+    @async_raw(AsyncContent.update_quiz)
+    def update_quiz(self) -> None:
+        """See `AsyncContent.update_quiz`."""

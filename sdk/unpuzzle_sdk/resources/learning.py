@@ -14,16 +14,25 @@ from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
 from .._core.unset import UNSET, Unset
 from ..api.learning import (
+    learning_certificate_page,
     learning_complete_lesson,
     learning_create_review,
     learning_delete_review,
+    learning_download_certificate,
+    learning_get_attempt,
     learning_get_course,
     learning_get_playback,
     learning_get_progress,
+    learning_list_attempts,
+    learning_list_certificates,
     learning_list_courses,
     learning_record_progress,
     learning_reopen_lesson,
+    learning_revoke_certificate,
+    learning_start_attempt,
+    learning_submit_attempt,
     learning_update_review,
+    learning_verify_certificate,
 )
 
 
@@ -393,6 +402,306 @@ class Learning:
             Arguments(
                 path={
                     "lesson_id": lesson_id,
+                },
+            ),
+        )
+
+    def list_attempts(
+        self,
+        quiz_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.AttemptSummary]:
+        """List your attempts at a quiz.
+
+        The attempts of the caller at a quiz, the latest first.
+
+        Args:
+            quiz_id: The id of the quiz.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+        """
+        return self._client.page(
+            learning_list_attempts.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def start_attempt(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Start an attempt at a quiz.
+
+        Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
+        200. What the instructor changes later does not change it.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+        """
+        return self._client.call(
+            learning_start_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def get_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Attempt:
+        """Get an attempt.
+
+        An attempt of the caller. Right answers and explanations are in it once it is submitted.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            learning_get_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def submit_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        answers: Sequence[models.AnswerInput | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Submit the answers of an attempt.
+
+        Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
+        answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
+        whose
+        lessons are completed.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            answers: The answers, in any order; what is missing is not answered.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`.
+            errors.AnswerInvalid: `ANSWER_INVALID`.
+        """
+        return self._client.call(
+            learning_submit_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "answers": answers,
+                },
+            ),
+        )
+
+    def list_certificates(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> Page[models.Certificate]:
+        """List your certificates.
+
+        The certificates of the caller, the newest first, with those that were revoked.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            learning_list_certificates.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    def verify_certificate(
+        self,
+        code: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Certificate:
+        """Verify a certificate.
+
+        What a certificate says, and whether it holds; for anybody who knows its code.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            learning_verify_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def download_certificate(
+        self,
+        code: str,
+    ) -> bytes:
+        """Get a certificate to print.
+
+        The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
+        anybody can verify it. One that was revoked is not there.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            learning_download_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+            ),
+        )
+
+    def certificate_page(
+        self,
+        code: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> str:
+        """See a certificate.
+
+        The page to which the code on a certificate leads: what it says, and whether it holds.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            learning_certificate_page.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def revoke_certificate(
+        self,
+        code: str,
+        *,
+        reason: str | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Certificate:
+        """Revoke a certificate.
+
+        Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
+        changes
+        nothing.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            reason: Why, for its learner; nobody else is told.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            learning_revoke_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "reason": reason,
                 },
             ),
         )
@@ -768,6 +1077,306 @@ class AsyncLearning:
             ),
         )
 
+    def list_attempts(
+        self,
+        quiz_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.AttemptSummary]:
+        """List your attempts at a quiz.
+
+        The attempts of the caller at a quiz, the latest first.
+
+        Args:
+            quiz_id: The id of the quiz.
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+        """
+        return self._client.page(
+            learning_list_attempts.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def start_attempt(
+        self,
+        quiz_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Start an attempt at a quiz.
+
+        Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
+        200. What the instructor changes later does not change it.
+
+        Args:
+            quiz_id: The id of the quiz.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+        """
+        return await self._client.call(
+            learning_start_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    async def get_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Attempt:
+        """Get an attempt.
+
+        An attempt of the caller. Right answers and explanations are in it once it is submitted.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            learning_get_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def submit_attempt(
+        self,
+        quiz_id: str,
+        attempt_id: str,
+        *,
+        answers: Sequence[models.AnswerInput | Mapping[str, Any]],
+        idempotency_key: str | None = None,
+    ) -> models.Attempt:
+        """Submit the answers of an attempt.
+
+        Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
+        answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
+        whose
+        lessons are completed.
+
+        Args:
+            quiz_id: The id of the quiz.
+            attempt_id: The id of the attempt.
+            answers: The answers, in any order; what is missing is not answered.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`.
+            errors.AnswerInvalid: `ANSWER_INVALID`.
+        """
+        return await self._client.call(
+            learning_submit_attempt.OPERATION,
+            Arguments(
+                path={
+                    "quiz_id": quiz_id,
+                    "attempt_id": attempt_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "answers": answers,
+                },
+            ),
+        )
+
+    def list_certificates(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_items: int | None = None,
+    ) -> AsyncPager[models.Certificate]:
+        """List your certificates.
+
+        The certificates of the caller, the newest first, with those that were revoked.
+
+        Args:
+            page: Which page, from 1. A page past the end is empty.
+            page_size: How many results a page holds.
+            max_items: Stop iterating after so many items.
+        """
+        return self._client.page(
+            learning_list_certificates.OPERATION,
+            lambda page: page.results,
+            max_items,
+            Arguments(
+                query={
+                    "page": page,
+                    "page_size": page_size,
+                },
+            ),
+        )
+
+    async def verify_certificate(
+        self,
+        code: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Certificate:
+        """Verify a certificate.
+
+        What a certificate says, and whether it holds; for anybody who knows its code.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            learning_verify_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def download_certificate(
+        self,
+        code: str,
+    ) -> bytes:
+        """Get a certificate to print.
+
+        The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
+        anybody can verify it. One that was revoked is not there.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            learning_download_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+            ),
+        )
+
+    async def certificate_page(
+        self,
+        code: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> str:
+        """See a certificate.
+
+        The page to which the code on a certificate leads: what it says, and whether it holds.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            learning_certificate_page.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def revoke_certificate(
+        self,
+        code: str,
+        *,
+        reason: str | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Certificate:
+        """Revoke a certificate.
+
+        Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
+        changes
+        nothing.
+
+        Args:
+            code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
+                for 1.
+            reason: Why, for its learner; nobody else is told.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            learning_revoke_certificate.OPERATION,
+            Arguments(
+                path={
+                    "code": code,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "reason": reason,
+                },
+            ),
+        )
+
 
 class RawLearning:
     """The methods of `Learning`, answering a `RawResponse`."""
@@ -815,6 +1424,42 @@ class RawLearning:
     def get_playback(self) -> None:
         """See `Learning.get_playback`."""
 
+    @raw(Learning.list_attempts)
+    def list_attempts(self) -> None:
+        """See `Learning.list_attempts`."""
+
+    @raw(Learning.start_attempt)
+    def start_attempt(self) -> None:
+        """See `Learning.start_attempt`."""
+
+    @raw(Learning.get_attempt)
+    def get_attempt(self) -> None:
+        """See `Learning.get_attempt`."""
+
+    @raw(Learning.submit_attempt)
+    def submit_attempt(self) -> None:
+        """See `Learning.submit_attempt`."""
+
+    @raw(Learning.list_certificates)
+    def list_certificates(self) -> None:
+        """See `Learning.list_certificates`."""
+
+    @raw(Learning.verify_certificate)
+    def verify_certificate(self) -> None:
+        """See `Learning.verify_certificate`."""
+
+    @raw(Learning.download_certificate)
+    def download_certificate(self) -> None:
+        """See `Learning.download_certificate`."""
+
+    @raw(Learning.certificate_page)
+    def certificate_page(self) -> None:
+        """See `Learning.certificate_page`."""
+
+    @raw(Learning.revoke_certificate)
+    def revoke_certificate(self) -> None:
+        """See `Learning.revoke_certificate`."""
+
 
 class AsyncRawLearning:
     """The methods of `AsyncLearning`, answering a `RawResponse`."""
@@ -861,3 +1506,39 @@ class AsyncRawLearning:
     @async_raw(AsyncLearning.get_playback)
     def get_playback(self) -> None:
         """See `AsyncLearning.get_playback`."""
+
+    @async_raw(AsyncLearning.list_attempts)
+    def list_attempts(self) -> None:
+        """See `AsyncLearning.list_attempts`."""
+
+    @async_raw(AsyncLearning.start_attempt)
+    def start_attempt(self) -> None:
+        """See `AsyncLearning.start_attempt`."""
+
+    @async_raw(AsyncLearning.get_attempt)
+    def get_attempt(self) -> None:
+        """See `AsyncLearning.get_attempt`."""
+
+    @async_raw(AsyncLearning.submit_attempt)
+    def submit_attempt(self) -> None:
+        """See `AsyncLearning.submit_attempt`."""
+
+    @async_raw(AsyncLearning.list_certificates)
+    def list_certificates(self) -> None:
+        """See `AsyncLearning.list_certificates`."""
+
+    @async_raw(AsyncLearning.verify_certificate)
+    def verify_certificate(self) -> None:
+        """See `AsyncLearning.verify_certificate`."""
+
+    @async_raw(AsyncLearning.download_certificate)
+    def download_certificate(self) -> None:
+        """See `AsyncLearning.download_certificate`."""
+
+    @async_raw(AsyncLearning.certificate_page)
+    def certificate_page(self) -> None:
+        """See `AsyncLearning.certificate_page`."""
+
+    @async_raw(AsyncLearning.revoke_certificate)
+    def revoke_certificate(self) -> None:
+        """See `AsyncLearning.revoke_certificate`."""

@@ -13,7 +13,7 @@ KEYS, PROFILE, OWN = "/api/v1/auth/api-keys/", "/api/v1/auth/profile/", "/api/v1
 EVERYTHING = [
     "profile:read", "profile:write", "courses:read", "courses:write", "content:read", "content:write", "enrollments:read",
     "enrollments:write", "learning:read", "learning:write", "notifications:read", "notifications:write", "reflections:read",
-    "reflections:write", "admin:read", "admin:write",
+    "reflections:write", "analytics:read", "admin:read", "admin:write",
 ]  # fmt: skip
 GUARDED = [operation for operation in CONTRACT.operations.values() if operation.role not in ("public", "service")]
 

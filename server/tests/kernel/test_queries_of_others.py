@@ -14,13 +14,16 @@ from sqlalchemy import Engine, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from harness import Api, Person, Server
+from unpuzzle_server.analytics import queries as analytics
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
+from unpuzzle_server.learning import attempt_queries as attempts
+from unpuzzle_server.learning import certificate_queries as certificates
 from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [enrollments, learning, notifications, reflections]
+MODULES = [analytics, enrollments, learning, attempts, certificates, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
@@ -50,6 +53,10 @@ BE = "SELECT set_config('app.user_id', %s, true), set_config('app.roles', %s, tr
 PAID = """
     INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
     SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
+"""
+CERTIFIED = """
+    INSERT INTO certificates (enrollment_id, user_id, course_id, learner_name, course_title, instructor_name, issued_at)
+    SELECT id, user_id, course_id, '', '', '', now() FROM enrollments WHERE user_id = %s
 """
 SUBSCRIBED = """
     WITH known AS (INSERT INTO stripe_customers (user_id, customer) VALUES (%s, 'cus_' || gen_random_uuid())),
@@ -97,6 +104,7 @@ class World:
     owner: Person
     course: str
     lesson: str
+    quiz: str
     ids: dict[str, str]
     """By the names that statements know them by."""
     others: dict[str, tuple[str, str]]
@@ -115,6 +123,10 @@ def world(server: Server) -> Iterator[World]:
         # Completed around the application, so that completing the course is left to do.
         server.sql("UPDATE lesson_progress SET completed_at = now() WHERE user_id = %s", owner.id)
         owner.post(f"/api/v1/student/courses/{course['id']}/review/", json={"rating": 5})
+        quiz = instructor.quiz({"id": lesson})
+        attempt = owner.post(f"/api/v1/student/quizzes/{quiz['id']}/attempts/").json()
+        # It is left open, so that submitting it is left to do; completing the course waits for none.
+        server.sql("UPDATE quizzes SET is_required = false WHERE id = %s", quiz["id"])
         owner.post("/api/v1/reflections/", json={"lesson_id": lesson, "content": "Mine", "tags": ["x"]})
         owner.post("/api/v1/auth/api-keys/", json={"name": "script", "scopes": ["courses:read"]})
         owner.post("/api/v1/auth/account/export/")
@@ -134,6 +146,8 @@ def world(server: Server) -> Iterator[World]:
         server.sql(answered, owner.id)
         server.sql("UPDATE notifications SET number = 1 WHERE user_id = %s", owner.id)
         server.sql(PAID, owner.id, course["id"])
+        server.sql(CERTIFIED, owner.id)
+        server.sql(PAID, fellow.id, owner.published_course(price=5)["id"])
         server.sql(SUBSCRIBED, *[owner.id] * 4)
         server.sql(SOLD, owner.id, owner.id)
         for statement in FILES:
@@ -148,7 +162,8 @@ def world(server: Server) -> Iterator[World]:
             "the instructor": (instructor.id, "student,instructor"),
             "somebody else": (api.sign_up().id, "student"),
         }
-        yield World(owner, course["id"], lesson, {"user": owner.id, **ids}, others)
+        ids |= {"user": owner.id, "attempt": attempt["id"]}
+        yield World(owner, course["id"], lesson, quiz["id"], ids, others)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +175,11 @@ def engine(server: Server) -> Iterator[Engine]:
 
 
 def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
-    public = {"course": world.course, "slug": None, "lesson": world.lesson, "course_id": world.course, "lesson_id": world.lesson}
+    public = {
+        "course": world.course, "slug": None, "lesson": world.lesson, "quiz": world.quiz, "course_id": world.course,
+        "lesson_id": world.lesson, "given": "{}", "public_url": "https://api.unpuzzle.com", "code": "X", "reason": "x",
+        "period": "month", "days": 30, "first": None, "last": None, "sold": None, "rule": "streak-7",
+    }  # fmt: skip
     progress = {
         "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,
         "at_most": 600,

@@ -40,6 +40,7 @@ EVENTS = """
     UNION ALL SELECT e.user_id, 'New lesson available', l.created_at
                 FROM lessons l JOIN courses c ON c.id = l.course_id JOIN enrollments e ON e.course_id = c.id
                WHERE l.created_at > c.published_at
+    UNION ALL SELECT a.user_id, r.title, a.earned_at FROM achievements a JOIN achievement_rules r ON r.id = a.rule
      ORDER BY 1, 2, 3
 """
 TOLD = "SELECT user_id, title, created_at FROM notifications ORDER BY 1, 2, 3"

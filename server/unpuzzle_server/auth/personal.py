@@ -19,6 +19,11 @@ EXPORTED = {
                         FROM transcripts t JOIN transcript_segments s ON s.lesson_id = t.lesson_id
                         JOIN lessons l ON l.id = t.lesson_id JOIN courses c ON c.id = l.course_id
                        WHERE c.instructor_id = :user""",
+    "quizzes": """SELECT q.*, a.questions FROM quizzes q JOIN courses c ON c.id = q.course_id
+                    LEFT JOIN quiz_questions a ON a.quiz_id = q.id WHERE c.instructor_id = :user""",
+    "quiz_attempts": "SELECT * FROM quiz_attempts WHERE user_id = :user",
+    "achievements": "SELECT * FROM achievements WHERE user_id = :user",
+    "certificates": "SELECT * FROM certificates WHERE user_id = :user",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
@@ -44,6 +49,11 @@ NOT_EXPORTED = {
     "refresh_tokens": "digests of tokens; the sessions are exported",
     "one_time_tokens": "digests of links that were mailed",
     "idempotency_keys": "answers that were given before, for a day",
+    "quiz_attempt_keys": "what was right stands with each attempt that was submitted",
+    "learner_days": "sums of study time, progress and attempts",
+    "learner_courses": "sums, as above",
+    "learner_totals": "sums, as above",
+    "monthly_earnings": "sums of earnings, by month and course",
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
@@ -60,13 +70,15 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons", "plan_grants", "stripe_customers", "uploads", "reflection_responses", "bulk_jobs", "bulk_rows", "invitations", "reminders",
+        "coupons", "plan_grants", "stripe_customers", "uploads", "reflection_responses", "bulk_jobs", "bulk_rows", "invitations",
+        "reminders", "certificates", "quiz_attempts", "quiz_attempt_keys", "learner_days", "learner_courses", "learner_totals",
+        "achievements",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments", "subscriptions", "invoices", "media"],
     "kept, as nothing in it is personal": [
-        "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "refunds",
-        "earnings",
+        "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "quizzes",
+        "quiz_questions", "refunds", "earnings", "monthly_earnings",
     ],
 }  # fmt: skip
 
@@ -77,6 +89,10 @@ NOBODYS = {
     "plan_prices": "what that costs",
     "catalogue_counts": "counts",
     "course_stats": "counts",
+    "course_counts": "counts",
+    "course_days": "counts",
+    "lesson_counts": "counts",
+    "achievement_rules": "what can be achieved",
     "oauth_sandbox_grants": "what was typed into the sandbox, for ten minutes",
     "supabase_gone": "ids that mean nothing any more",
     "auth_webhook_events": "ids of events, for a month",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unpuzzle_server.content import assigning, service, transcripts
+from unpuzzle_server.content import assigning, quizzes, service, transcripts
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
@@ -95,3 +95,22 @@ async def list_section_media(tx: Transaction, section_id: str, page: int, page_s
 
 async def unassign_media(tx: Transaction, media_id: str) -> Body:
     return await assigning.unassign(tx, media_id)
+
+
+async def create_quiz(tx: Transaction, lesson_id: str, body: Body) -> Result:
+    found = await quizzes.create(tx, lesson_id, body)
+    return Result(found.quiz, found.version, location=f"/api/v1/content/quizzes/{found.quiz['id']}/")
+
+
+async def get_quiz(tx: Transaction, quiz_id: str) -> Result:
+    found = await quizzes.get(tx, quiz_id)
+    return Result(found.quiz, found.version)
+
+
+async def update_quiz(tx: Transaction, quiz_id: str, body: Body, if_match: str | None) -> Result:
+    found = await quizzes.update(tx, quiz_id, body, if_match)
+    return Result(found.quiz, found.version)
+
+
+async def delete_quiz(tx: Transaction, quiz_id: str, if_match: str | None) -> None:
+    await quizzes.delete(tx, quiz_id, if_match)

@@ -19,6 +19,9 @@ LESSON = """json_build_object(
     'id', n.id, 'course_id', n.course_id, 'section_id', n.section_id, 'title', n.title, 'type', n.type, 'order', n.position,
     'duration_minutes', ceil(n.duration_seconds / 60.0)::int, 'duration_seconds', n.duration_seconds,
     'is_preview', n.is_preview, 'body', b.body, 'media_id', n.media_id,
+    'quizzes', (SELECT coalesce(json_agg(json_build_object('id', q.id, 'title', q.title, 'is_required', q.is_required)
+                                         ORDER BY q.created_at, q.id), '[]')
+                  FROM quizzes q WHERE q.lesson_id = n.id),
     'created_at', app.rfc3339(n.created_at), 'updated_at', app.rfc3339(n.updated_at))"""
 LESSONS = "lessons n LEFT JOIN lesson_texts b ON b.lesson_id = n.id"
 

@@ -167,16 +167,6 @@ async def _put_text(tx: Transaction, lesson_id: str, html: str | None) -> None:
     await tx.execute(queries.TOUCH_LESSON, lesson=lesson_id)  # the text is part of the lesson: its version changes with it
 
 
-async def copy_content(tx: Transaction, source: Any, target: Any) -> None:
-    """Copies the sections and lessons of one course into another, which is empty."""
-    sections = await tx.rows(queries.COPY_SECTIONS, source=source, target=target)
-    old, new = [pair.old for pair in sections], [pair.new for pair in sections]
-    lessons = await tx.rows(queries.COPY_LESSONS, source=source, target=target, old=old, new=new)
-    pairs = {"old": [pair.old for pair in lessons], "new": [pair.new for pair in lessons]}
-    await tx.execute(queries.COPY_TEXTS, **pairs)
-    await tx.execute(queries.COPY_TRANSCRIPTS, **pairs)
-
-
 # Rows in an order: places are 1, 2, 3 … without gaps
 
 

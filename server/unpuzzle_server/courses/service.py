@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Row, TextClause
 from sqlalchemy.exc import IntegrityError
 
-from unpuzzle_server.content.service import copy_content
+from unpuzzle_server.content.copying import copy_content
 from unpuzzle_server.courses import queries
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction, violates

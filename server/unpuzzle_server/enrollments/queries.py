@@ -39,13 +39,18 @@ PROGRESS_STATUS = """CASE WHEN e.status = 'completed' THEN 'completed'
 MINUTES_SPENT = """(SELECT floor(coalesce(sum(t.seconds), 0) / 60)::int FROM study_time t
                      WHERE t.user_id = e.user_id AND t.course_id = e.course_id)"""
 
+# Where somebody is shown what they have earned, as long as it holds.
+CERTIFICATE = """(SELECT {shown} FROM certificates k WHERE k.enrollment_id = e.id AND k.revoked_at IS NULL)"""
+CERTIFICATE_URL = "CAST(:public_url AS text) || '/certificates/' || k.code || '/'"
+CERTIFICATE_SHOWN = f"""json_build_object('code', k.code, 'url', {CERTIFICATE_URL}, 'issued_at', app.rfc3339(k.issued_at))"""
+
 ENROLLMENT = f"""json_build_object(
     'enrollment_id', e.id,
     'course', json_build_object('id', e.course_id, 'title', e.title, 'slug', e.slug, 'thumbnail_url', e.thumbnail_url,
                                 'instructor', e.instructor_name),
     'status', e.status, 'progress_percentage', s.percentage, 'enrolled_at', app.rfc3339(e.enrolled_at),
     'last_accessed_at', app.rfc3339(e.last_accessed_at), 'completed_at', app.rfc3339(e.completed_at),
-    'certificate', null, 'time_spent_minutes', {MINUTES_SPENT})"""
+    'certificate', {CERTIFICATE.format(shown=CERTIFICATE_SHOWN)}, 'time_spent_minutes', {MINUTES_SPENT})"""
 
 STUDENT_COURSE = f"""json_build_object(
     'enrollment_id', e.id,
@@ -56,7 +61,8 @@ STUDENT_COURSE = f"""json_build_object(
     'progress', json_build_object('percentage', s.percentage, 'completed_lessons', s.completed, 'total_lessons', s.lessons,
                                   'last_accessed_at', app.rfc3339(e.last_accessed_at),
                                   'estimated_time_remaining_hours', round(s.seconds_left / 3600.0, 1)),
-    'enrolled_at', app.rfc3339(e.enrolled_at), 'completed_at', app.rfc3339(e.completed_at), 'certificate_url', null)"""
+    'enrolled_at', app.rfc3339(e.enrolled_at), 'completed_at', app.rfc3339(e.completed_at),
+    'certificate_url', {CERTIFICATE.format(shown=CERTIFICATE_URL)})"""
 
 GET = text(f"""
     SELECT {ENROLLMENT} AS enrollment, e.version FROM own_enrollments e CROSS JOIN {STANDING} WHERE e.id = :enrollment

@@ -115,7 +115,7 @@ def not_enrolled() -> Problem:
 
 
 async def get(tx: Transaction, enrollment_id: Any) -> Row[Any]:
-    found = await tx.row(queries.GET, enrollment=enrollment_id)
+    found = await tx.row(queries.GET, enrollment=enrollment_id, public_url=tx.settings.public_url)
     if found is None:
         raise Problem("ENROLLMENT_NOT_FOUND", "There is no such enrolment.")
     return found
@@ -136,5 +136,5 @@ async def list_student_courses(
 
 
 async def _page(tx: Transaction, statement: TextClause, page: int, page_size: int, status: str | None) -> Row[Any]:
-    values = {**window(page, page_size), **({"status": status} if status else {})}
+    values = {**window(page, page_size), "public_url": tx.settings.public_url, **({"status": status} if status else {})}
     return cast("Row[Any]", await tx.row(statement, **values))

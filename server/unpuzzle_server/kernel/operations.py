@@ -29,9 +29,9 @@ from unpuzzle_server.kernel.pagination import Page, page_body
 from unpuzzle_server.kernel.ratelimit import RateLimiter
 from unpuzzle_server.kernel.security import SAFE_METHODS, Gate
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.kernel.streams import Event, Events, Stream, framed, only, send_stream
 from unpuzzle_server.kernel.streams_in import OCTETS
 from unpuzzle_server.kernel.streams_out import FileAnswer
-from unpuzzle_server.kernel.streams import Event, Events, Stream, framed, only, send_stream
 from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
 
 log = logging.getLogger(__name__)

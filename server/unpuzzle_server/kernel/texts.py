@@ -1,6 +1,7 @@
-"""Texts that people write: HTML made safe, titles made into slugs."""
+"""Texts that people write: HTML made safe, titles made into slugs, answers made alike."""
 
 import re
+import unicodedata
 
 import nh3
 from slugify import slugify
@@ -21,6 +22,11 @@ def safe_html(html: str) -> str:
 def slug(title: str, fallback: str) -> str:
     """A title in URLs, in ASCII; `fallback` where nothing of it can be written so."""
     return slugify(title, max_length=100, word_boundary=True) or fallback
+
+
+def folded(text: str) -> str:
+    """The text without what makes no difference to whoever reads it: case, blanks, and ways of writing the same letter."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def reading_seconds(html: str) -> int:

@@ -69,8 +69,14 @@ async def _lock(tx: Transaction, lesson_id: str) -> Row[Any]:
 
 
 async def _complete(tx: Transaction, lesson: Row[Any], lesson_id: str) -> None:
-    await tx.execute(queries.COMPLETE, user=tx.user.user_id, lesson=lesson_id)
-    await tx.execute(queries.COMPLETE_COURSE, enrollment=lesson.id)
+    await advance(tx, lesson.id, lesson_id)
+
+
+async def advance(tx: Transaction, enrollment_id: Any, lesson_id: Any | None) -> None:
+    """Completes a lesson, where there is one, and with the last of lessons and required quizzes the course."""
+    if lesson_id is not None:
+        await tx.execute(queries.COMPLETE, user=tx.user.user_id, lesson=lesson_id)
+    await tx.execute(queries.COMPLETE_COURSE, enrollment=enrollment_id)
 
 
 def _is_watched(tx: Transaction, lesson: Row[Any], now: Row[Any]) -> bool:

@@ -50,6 +50,7 @@ COMPLETE_COURSE = text("""
      WHERE e.id = :enrollment AND e.completed_at IS NULL
        AND NOT EXISTS (SELECT FROM own_lessons l
                         WHERE l.enrollment_id = e.id AND l.lesson_id IS NOT NULL AND l.completed_at IS NULL)
+       AND NOT EXISTS (SELECT FROM own_quizzes q WHERE q.enrollment_id = e.id AND q.is_required AND NOT q.is_passed)
 """)
 
 WATCHED = """(SELECT coalesce(json_agg(json_build_object('start', trim_scale(lower(part)), 'end', trim_scale(upper(part)))
@@ -99,7 +100,10 @@ PROGRESS = text(f"""
         'sections', coalesce(json_agg(json_build_object(
             'section_id', section_id, 'title', section_title, 'progress', app.percentage(completed, lessons),
             'completed_lessons', completed, 'total_lessons', lessons, 'lessons', tree) ORDER BY section_position), '[]'),
-        'quizzes', json_build_object('total', 0, 'completed', 0, 'average_score', null),
+        'quizzes', (
+            SELECT json_build_object('total', count(*), 'completed', count(*) FILTER (WHERE is_passed),
+                                     'average_score', trim_scale(round(avg(best_score), 1)))
+              FROM own_quizzes WHERE enrollment_id = :enrollment),
         'last_accessed', (
             SELECT json_build_object('lesson_id', lesson_id, 'lesson_title', title, 'section_id', section_id,
                                      'timestamp', app.rfc3339(accessed_at))
@@ -112,10 +116,18 @@ PROGRESS = text(f"""
 
 TREE_LESSON = f"""json_build_object(
     'id', lesson_id, 'title', title, 'type', type, 'order', position, 'duration_minutes', {MINUTES.format(lesson="mine")},
-    'duration_seconds', duration_seconds, 'is_preview', is_preview, 'body', body,
+    'duration_seconds', duration_seconds, 'is_preview', is_preview, 'body', body, 'quizzes', quizzes,
     'is_completed', completed_at IS NOT NULL, 'completed_at', app.rfc3339(completed_at),
     'position_seconds', position_seconds, 'watch_time_seconds', {WATCH_TIME.format(lesson="mine")},
     'watched', {WATCHED.format(lesson="mine")})"""
+
+LEARNING_QUIZZES = """
+    SELECT lesson_id, json_agg(json_build_object(
+               'id', id, 'title', title, 'description', description, 'is_required', is_required,
+               'questions_count', questions_count, 'total_points', total_points, 'passing_percentage', passing_percentage,
+               'time_limit_minutes', time_limit_minutes, 'max_attempts', max_attempts, 'attempts_count', attempts_count,
+               'best_score', best_score, 'is_passed', is_passed) ORDER BY created_at, id) AS quizzes
+      FROM own_quizzes WHERE enrollment_id = :enrollment GROUP BY lesson_id"""
 
 # The lesson that was left last while it is open; else the first open one behind it; else the first.
 NEXT_LESSON = """
@@ -136,7 +148,10 @@ def tree(*, texts: bool) -> TextClause:
 
 def _tree(body: str, around: str) -> TextClause:
     return text(f"""
-        WITH mine AS (SELECT l.*, {body} AS body FROM own_lessons l {around} WHERE l.enrollment_id = :enrollment),
+        WITH quizzes AS ({LEARNING_QUIZZES}),
+             mine AS (SELECT l.*, {body} AS body, coalesce(z.quizzes, '[]') AS quizzes
+                        FROM own_lessons l LEFT JOIN quizzes z ON z.lesson_id = l.lesson_id {around}
+                       WHERE l.enrollment_id = :enrollment),
              sections AS ({SECTIONS.format(lesson=TREE_LESSON)}),
              e AS (SELECT * FROM own_enrollments WHERE id = :enrollment),
              done AS (SELECT coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(lessons), 0)::bigint AS lessons

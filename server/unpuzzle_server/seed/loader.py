@@ -67,11 +67,11 @@ STATEMENTS = {
         SELECT :id, :user_id, :course_id, :enrolled_at, :enrolled_at, CAST(:last_accessed_at AS timestamptz)
          WHERE {SINCE.format("enrolled_at")}""",
     # Paid before there was a Stripe to say so: they stand in the history, and can't be refunded.
-    "payments": """INSERT INTO payments (id, user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at,
+    "payments": f"""INSERT INTO payments (id, user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at,
             created_at, updated_at)
         SELECT :id, :user_id, c.id, c.instructor_id, c.title, c.price_minor, c.currency, 'succeeded', :paid_at,
                :paid_at, :paid_at
-          FROM courses c WHERE c.id = :course_id""",
+          FROM courses c WHERE c.id = :course_id AND {SINCE.format("paid_at")}""",
     "completions": f"""UPDATE enrollments SET status = 'completed', completed_at = :completed_at
          WHERE id = :id AND {SINCE.format("completed_at")}""",
     "added_lessons": LESSON,
@@ -80,10 +80,11 @@ STATEMENTS = {
         VALUES (:lesson_id, 'en', 'upload', :created_at, :created_at)""",
     "transcript_segments": """INSERT INTO transcript_segments (lesson_id, position, start_ms, end_ms, text)
         VALUES (:lesson_id, :position, :start_ms, :end_ms, :text)""",
-    "lesson_progress": """INSERT INTO lesson_progress (user_id, lesson_id, position_seconds, positioned_at, watched,
+    "lesson_progress": f"""INSERT INTO lesson_progress (user_id, lesson_id, position_seconds, positioned_at, watched,
             active_seconds, completed_at, accessed_at)
-        VALUES (:user_id, :lesson_id, :position_seconds, :accessed_at, CAST(:watched AS nummultirange),
-            :active_seconds, :completed_at, :accessed_at)""",
+        SELECT :user_id, :lesson_id, :position_seconds, :accessed_at, CAST(:watched AS nummultirange),
+               :active_seconds, CAST(:completed_at AS timestamptz), :accessed_at
+         WHERE {SINCE.format("accessed_at")}""",
     "reviews": f"""INSERT INTO reviews (id, enrollment_id, course_id, user_id, rating, comment, created_at, updated_at)
         SELECT :id, :enrollment_id, :course_id, :user_id, :rating, :comment, :created_at, :created_at
          WHERE {SINCE.format("created_at")}""",
@@ -127,6 +128,8 @@ def demo_rows(now: datetime) -> dict[str, Rows]:
     for course, lessons in _read(HERE / "transcripts.yaml").items():
         for number, sentences in lessons.items():
             _add_transcript(tables, demo_id("lesson", f"{demo_id('course', course)}:{number}"), sentences)
+    for table, moment in {"lesson_progress": "accessed_at", "completions": "completed_at", "reviews": "created_at"}.items():
+        tables[table].sort(key=lambda row: row[moment])  # as it happened: what is first earns an achievement
     return tables
 
 

@@ -1,0 +1,1 @@
+"""What was learnt, what a course comes to, and achievements: read from what triggers have counted."""
