@@ -23,7 +23,7 @@ from unpuzzle_server.subscriptions.billing import Card, Price, Snapshot
 
 SOON = timedelta(minutes=10)
 """When a subscription is followed up that Stripe may never have heard of: no request takes so long."""
-ATTEMPTS = 5
+ATTEMPTS = 10
 INTERVALS = ("month", "year")
 RUNNING = {"active", "trialing"}
 ENDED = {"canceled", "incomplete_expired"}
