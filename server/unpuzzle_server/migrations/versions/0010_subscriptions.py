@@ -197,7 +197,8 @@ BEGIN
     SELECT * INTO priced FROM plan_prices WHERE price = told->>'price';
     SELECT * INTO following FROM plan_prices WHERE price = told->>'next_price';
     UPDATE subscriptions
-       SET subscription = coalesce(s.subscription, told->>'subscription'), status = stands, last_word = told, revision = s.revision + 1,
+       SET subscription = coalesce(s.subscription, told->>'subscription'), status = stands, last_word = told,
+           revision = s.revision + 1,
            plan = coalesce(priced.plan, s.plan), "interval" = coalesce(priced."interval", s."interval"),
            amount_minor = coalesce(priced.amount_minor, s.amount_minor), currency = coalesce(priced.currency, s.currency),
            trial_end = coalesce(app.moment(nullif(told->'trial_end', 'null')), s.trial_end),
