@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.ai import AsyncAi, AsyncRawAi
     from .resources.auth import AsyncAuth, AsyncRawAuth
     from .resources.content import AsyncContent, AsyncRawContent
     from .resources.courses import AsyncCourses, AsyncRawCourses
@@ -79,6 +80,13 @@ class AsyncUnpuzzle(AsyncClient):
         return AsyncPayments(self)
 
     @property
+    def ai(self) -> AsyncAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import AsyncAi
+
+        return AsyncAi(self)
+
+    @property
     def notifications(self) -> AsyncNotifications:
         """What has happened that concerns you."""
         from .resources.notifications import AsyncNotifications
@@ -144,6 +152,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.payments import AsyncRawPayments
 
         return AsyncRawPayments(self)
+
+    @property
+    def ai(self) -> AsyncRawAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import AsyncRawAi
+
+        return AsyncRawAi(self)
 
     @property
     def notifications(self) -> AsyncRawNotifications:

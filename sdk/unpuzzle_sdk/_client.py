@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.ai import Ai, RawAi
     from .resources.auth import Auth, RawAuth
     from .resources.content import Content, RawContent
     from .resources.courses import Courses, RawCourses
@@ -79,6 +80,13 @@ class Unpuzzle(SyncClient):
         return Payments(self)
 
     @property
+    def ai(self) -> Ai:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import Ai
+
+        return Ai(self)
+
+    @property
     def notifications(self) -> Notifications:
         """What has happened that concerns you."""
         from .resources.notifications import Notifications
@@ -144,6 +152,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.payments import RawPayments
 
         return RawPayments(self)
+
+    @property
+    def ai(self) -> RawAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import RawAi
+
+        return RawAi(self)
 
     @property
     def notifications(self) -> RawNotifications:

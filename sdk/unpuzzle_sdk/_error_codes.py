@@ -21,7 +21,10 @@ from ._core.errors import (
 
 __all__ = [
     "AccountSuspended",
+    "AiLimitExceeded",
+    "AiServiceError",
     "AmountMismatch",
+    "AnswerInvalid",
     "AuthInvalidCredentials",
     "AuthInvalidToken",
     "AuthRequired",
@@ -41,7 +44,9 @@ __all__ = [
     "IdempotencyMismatch",
     "InternalError",
     "InvalidSignature",
+    "LessonEmpty",
     "MalformedRequest",
+    "MessageRefused",
     "MethodNotAllowed",
     "NotConfigured",
     "NotFound",
@@ -72,8 +77,20 @@ class AccountSuspended(PermissionDeniedError):
     """The API answered 403 `ACCOUNT_SUSPENDED`."""
 
 
+class AiLimitExceeded(RateLimitError):
+    """The API answered 429 `AI_LIMIT_EXCEEDED`."""
+
+
+class AiServiceError(ServiceUnavailableError):
+    """The API answered 503 `AI_SERVICE_ERROR`."""
+
+
 class AmountMismatch(UnprocessableEntityError):
     """The API answered 422 `AMOUNT_MISMATCH`."""
+
+
+class AnswerInvalid(UnprocessableEntityError):
+    """The API answered 422 `ANSWER_INVALID`."""
 
 
 class AuthInvalidCredentials(AuthenticationError):
@@ -152,8 +169,16 @@ class InvalidSignature(BadRequestError):
     """The API answered 400 `INVALID_SIGNATURE`."""
 
 
+class LessonEmpty(ConflictError):
+    """The API answered 409 `LESSON_EMPTY`."""
+
+
 class MalformedRequest(BadRequestError):
     """The API answered 400 `MALFORMED_REQUEST`."""
+
+
+class MessageRefused(UnprocessableEntityError):
+    """The API answered 422 `MESSAGE_REFUSED`."""
 
 
 class MethodNotAllowed(MethodNotAllowedError):
@@ -250,7 +275,10 @@ class WeakPassword(UnprocessableEntityError):
 
 BY_CODE: dict[str, type[APIStatusError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspended,
+    "AI_LIMIT_EXCEEDED": AiLimitExceeded,
+    "AI_SERVICE_ERROR": AiServiceError,
     "AMOUNT_MISMATCH": AmountMismatch,
+    "ANSWER_INVALID": AnswerInvalid,
     "AUTH_INVALID_CREDENTIALS": AuthInvalidCredentials,
     "AUTH_INVALID_TOKEN": AuthInvalidToken,
     "AUTH_REQUIRED": AuthRequired,
@@ -270,7 +298,9 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "IDEMPOTENCY_MISMATCH": IdempotencyMismatch,
     "INTERNAL_ERROR": InternalError,
     "INVALID_SIGNATURE": InvalidSignature,
+    "LESSON_EMPTY": LessonEmpty,
     "MALFORMED_REQUEST": MalformedRequest,
+    "MESSAGE_REFUSED": MessageRefused,
     "METHOD_NOT_ALLOWED": MethodNotAllowed,
     "NOT_CONFIGURED": NotConfigured,
     "NOT_FOUND": NotFound,

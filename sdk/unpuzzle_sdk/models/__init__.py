@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
     from .category_update import CategoryUpdate
+    from .chat_answer import ChatAnswer
+    from .chat_context import ChatContext
+    from .chat_history import ChatHistory
+    from .chat_message import ChatMessage
+    from .chat_message_rating import ChatMessageRating
+    from .chat_reference import ChatReference
+    from .chat_reference_type import ChatReferenceType
+    from .chat_role import ChatRole
+    from .chat_send import ChatSend
+    from .chat_session import ChatSession
+    from .chat_session_page import ChatSessionPage
     from .coupon import Coupon
     from .coupon_create import CouponCreate
     from .coupon_page import CouponPage
@@ -56,6 +67,7 @@ if TYPE_CHECKING:
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
+    from .difficulty_level import DifficultyLevel
     from .discount import Discount
     from .email_address import EmailAddress
     from .email_change import EmailChange
@@ -76,9 +88,14 @@ if TYPE_CHECKING:
     from .error_envelope_status import ErrorEnvelopeStatus
     from .export import Export
     from .export_status import ExportStatus
+    from .feedback_rating import FeedbackRating
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
+    from .hint import Hint
+    from .hint_example import HintExample
+    from .hint_level import HintLevel
+    from .hint_request import HintRequest
     from .identity import Identity
     from .identity_page import IdentityPage
     from .instructor_application import InstructorApplication
@@ -88,6 +105,8 @@ if TYPE_CHECKING:
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
     from .learning_course_sections_item_lessons_item import LearningCourseSectionsItemLessonsItem
+    from .learning_path import LearningPath
+    from .learning_path_request import LearningPathRequest
     from .lesson import Lesson
     from .lesson_create import LessonCreate
     from .lesson_list import LessonList
@@ -98,6 +117,8 @@ if TYPE_CHECKING:
     from .lesson_type import LessonType
     from .lesson_update import LessonUpdate
     from .message import Message
+    from .message_feedback import MessageFeedback
+    from .message_rating import MessageRating
     from .notification import Notification
     from .notification_page import NotificationPage
     from .notification_read import NotificationRead
@@ -123,6 +144,8 @@ if TYPE_CHECKING:
     from .paid_course import PaidCourse
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
+    from .path_step import PathStep
+    from .path_step_type import PathStepType
     from .payment import Payment
     from .payment_config import PaymentConfig
     from .payment_confirm import PaymentConfirm
@@ -135,6 +158,16 @@ if TYPE_CHECKING:
     from .payment_page import PaymentPage
     from .payment_status import PaymentStatus
     from .plan import Plan
+    from .practice_answer import PracticeAnswer
+    from .practice_answers import PracticeAnswers
+    from .practice_difficulty import PracticeDifficulty
+    from .practice_grade import PracticeGrade
+    from .practice_question import PracticeQuestion
+    from .practice_question_type import PracticeQuestionType
+    from .practice_quiz import PracticeQuiz
+    from .practice_quiz_request import PracticeQuizRequest
+    from .practice_quiz_request_question_types_item import PracticeQuizRequestQuestionTypesItem
+    from .practice_result import PracticeResult
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
     from .profile_update import ProfileUpdate
@@ -150,6 +183,9 @@ if TYPE_CHECKING:
     from .reflection_create_visibility import ReflectionCreateVisibility
     from .reflection_lesson import ReflectionLesson
     from .reflection_page import ReflectionPage
+    from .reflection_prompt import ReflectionPrompt
+    from .reflection_prompt_request import ReflectionPromptRequest
+    from .reflection_prompts import ReflectionPrompts
     from .reflection_sort import ReflectionSort
     from .reflection_type import ReflectionType
     from .reflection_update import ReflectionUpdate
@@ -194,9 +230,24 @@ if TYPE_CHECKING:
     from .student_course_page import StudentCoursePage
     from .student_course_progress import StudentCourseProgress
     from .subscription import Subscription
+    from .suggested_action import SuggestedAction
+    from .suggested_action_type import SuggestedActionType
     from .time_range import TimeRange
+    from .token_usage import TokenUsage
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .transcript_match import TranscriptMatch
+    from .transcript_match_page import TranscriptMatchPage
+    from .tutor_agent import TutorAgent
+    from .tutor_features import TutorFeatures
+    from .tutor_limit_numbers import TutorLimitNumbers
+    from .tutor_limit_resets import TutorLimitResets
+    from .tutor_limit_usage import TutorLimitUsage
+    from .tutor_limits import TutorLimits
+    from .tutor_usage import TutorUsage
+    from .tutor_usage_agent import TutorUsageAgent
+    from .tutor_usage_day import TutorUsageDay
+    from .tutor_usage_total import TutorUsageTotal
     from .user import User
     from .watched_range import WatchedRange
     from .webhook_received import WebhookReceived
@@ -225,6 +276,17 @@ _MODULES = {
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
     "CategoryUpdate": ".category_update",
+    "ChatAnswer": ".chat_answer",
+    "ChatContext": ".chat_context",
+    "ChatHistory": ".chat_history",
+    "ChatMessage": ".chat_message",
+    "ChatMessageRating": ".chat_message_rating",
+    "ChatReference": ".chat_reference",
+    "ChatReferenceType": ".chat_reference_type",
+    "ChatRole": ".chat_role",
+    "ChatSend": ".chat_send",
+    "ChatSession": ".chat_session",
+    "ChatSessionPage": ".chat_session_page",
     "Coupon": ".coupon",
     "CouponCreate": ".coupon_create",
     "CouponPage": ".coupon_page",
@@ -251,6 +313,7 @@ _MODULES = {
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
+    "DifficultyLevel": ".difficulty_level",
     "Discount": ".discount",
     "EmailAddress": ".email_address",
     "EmailChange": ".email_change",
@@ -271,9 +334,14 @@ _MODULES = {
     "ErrorEnvelopeStatus": ".error_envelope_status",
     "Export": ".export",
     "ExportStatus": ".export_status",
+    "FeedbackRating": ".feedback_rating",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
+    "Hint": ".hint",
+    "HintExample": ".hint_example",
+    "HintLevel": ".hint_level",
+    "HintRequest": ".hint_request",
     "Identity": ".identity",
     "IdentityPage": ".identity_page",
     "InstructorApplication": ".instructor_application",
@@ -283,6 +351,8 @@ _MODULES = {
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
     "LearningCourseSectionsItemLessonsItem": ".learning_course_sections_item_lessons_item",
+    "LearningPath": ".learning_path",
+    "LearningPathRequest": ".learning_path_request",
     "Lesson": ".lesson",
     "LessonCreate": ".lesson_create",
     "LessonList": ".lesson_list",
@@ -293,6 +363,8 @@ _MODULES = {
     "LessonType": ".lesson_type",
     "LessonUpdate": ".lesson_update",
     "Message": ".message",
+    "MessageFeedback": ".message_feedback",
+    "MessageRating": ".message_rating",
     "Notification": ".notification",
     "NotificationPage": ".notification_page",
     "NotificationRead": ".notification_read",
@@ -318,6 +390,8 @@ _MODULES = {
     "PaidCourse": ".paid_course",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
+    "PathStep": ".path_step",
+    "PathStepType": ".path_step_type",
     "Payment": ".payment",
     "PaymentConfig": ".payment_config",
     "PaymentConfirm": ".payment_confirm",
@@ -330,6 +404,16 @@ _MODULES = {
     "PaymentPage": ".payment_page",
     "PaymentStatus": ".payment_status",
     "Plan": ".plan",
+    "PracticeAnswer": ".practice_answer",
+    "PracticeAnswers": ".practice_answers",
+    "PracticeDifficulty": ".practice_difficulty",
+    "PracticeGrade": ".practice_grade",
+    "PracticeQuestion": ".practice_question",
+    "PracticeQuestionType": ".practice_question_type",
+    "PracticeQuiz": ".practice_quiz",
+    "PracticeQuizRequest": ".practice_quiz_request",
+    "PracticeQuizRequestQuestionTypesItem": ".practice_quiz_request_question_types_item",
+    "PracticeResult": ".practice_result",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
     "ProfileUpdate": ".profile_update",
@@ -345,6 +429,9 @@ _MODULES = {
     "ReflectionCreateVisibility": ".reflection_create_visibility",
     "ReflectionLesson": ".reflection_lesson",
     "ReflectionPage": ".reflection_page",
+    "ReflectionPrompt": ".reflection_prompt",
+    "ReflectionPromptRequest": ".reflection_prompt_request",
+    "ReflectionPrompts": ".reflection_prompts",
     "ReflectionSort": ".reflection_sort",
     "ReflectionType": ".reflection_type",
     "ReflectionUpdate": ".reflection_update",
@@ -389,9 +476,24 @@ _MODULES = {
     "StudentCoursePage": ".student_course_page",
     "StudentCourseProgress": ".student_course_progress",
     "Subscription": ".subscription",
+    "SuggestedAction": ".suggested_action",
+    "SuggestedActionType": ".suggested_action_type",
     "TimeRange": ".time_range",
+    "TokenUsage": ".token_usage",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "TranscriptMatch": ".transcript_match",
+    "TranscriptMatchPage": ".transcript_match_page",
+    "TutorAgent": ".tutor_agent",
+    "TutorFeatures": ".tutor_features",
+    "TutorLimitNumbers": ".tutor_limit_numbers",
+    "TutorLimitResets": ".tutor_limit_resets",
+    "TutorLimitUsage": ".tutor_limit_usage",
+    "TutorLimits": ".tutor_limits",
+    "TutorUsage": ".tutor_usage",
+    "TutorUsageAgent": ".tutor_usage_agent",
+    "TutorUsageDay": ".tutor_usage_day",
+    "TutorUsageTotal": ".tutor_usage_total",
     "User": ".user",
     "WatchedRange": ".watched_range",
     "WebhookReceived": ".webhook_received",
@@ -421,6 +523,17 @@ __all__ = [
     "CategoryCreate",
     "CategoryPage",
     "CategoryUpdate",
+    "ChatAnswer",
+    "ChatContext",
+    "ChatHistory",
+    "ChatMessage",
+    "ChatMessageRating",
+    "ChatReference",
+    "ChatReferenceType",
+    "ChatRole",
+    "ChatSend",
+    "ChatSession",
+    "ChatSessionPage",
     "Coupon",
     "CouponCreate",
     "CouponPage",
@@ -447,6 +560,7 @@ __all__ = [
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
+    "DifficultyLevel",
     "Discount",
     "EmailAddress",
     "EmailChange",
@@ -467,9 +581,14 @@ __all__ = [
     "ErrorEnvelopeStatus",
     "Export",
     "ExportStatus",
+    "FeedbackRating",
     "Health",
     "HealthDatabase",
     "HealthStatus",
+    "Hint",
+    "HintExample",
+    "HintLevel",
+    "HintRequest",
     "Identity",
     "IdentityPage",
     "InstructorApplication",
@@ -479,6 +598,8 @@ __all__ = [
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
     "LearningCourseSectionsItemLessonsItem",
+    "LearningPath",
+    "LearningPathRequest",
     "Lesson",
     "LessonCreate",
     "LessonList",
@@ -489,6 +610,8 @@ __all__ = [
     "LessonType",
     "LessonUpdate",
     "Message",
+    "MessageFeedback",
+    "MessageRating",
     "Notification",
     "NotificationPage",
     "NotificationRead",
@@ -514,6 +637,8 @@ __all__ = [
     "PaidCourse",
     "PasswordChange",
     "PasswordReset",
+    "PathStep",
+    "PathStepType",
     "Payment",
     "PaymentConfig",
     "PaymentConfirm",
@@ -526,6 +651,16 @@ __all__ = [
     "PaymentPage",
     "PaymentStatus",
     "Plan",
+    "PracticeAnswer",
+    "PracticeAnswers",
+    "PracticeDifficulty",
+    "PracticeGrade",
+    "PracticeQuestion",
+    "PracticeQuestionType",
+    "PracticeQuiz",
+    "PracticeQuizRequest",
+    "PracticeQuizRequestQuestionTypesItem",
+    "PracticeResult",
     "Preferences",
     "PreferencesUpdate",
     "ProfileUpdate",
@@ -541,6 +676,9 @@ __all__ = [
     "ReflectionCreateVisibility",
     "ReflectionLesson",
     "ReflectionPage",
+    "ReflectionPrompt",
+    "ReflectionPromptRequest",
+    "ReflectionPrompts",
     "ReflectionSort",
     "ReflectionType",
     "ReflectionUpdate",
@@ -585,9 +723,24 @@ __all__ = [
     "StudentCoursePage",
     "StudentCourseProgress",
     "Subscription",
+    "SuggestedAction",
+    "SuggestedActionType",
     "TimeRange",
+    "TokenUsage",
     "Tokens",
     "TokensTokenType",
+    "TranscriptMatch",
+    "TranscriptMatchPage",
+    "TutorAgent",
+    "TutorFeatures",
+    "TutorLimitNumbers",
+    "TutorLimitResets",
+    "TutorLimitUsage",
+    "TutorLimits",
+    "TutorUsage",
+    "TutorUsageAgent",
+    "TutorUsageDay",
+    "TutorUsageTotal",
     "User",
     "WatchedRange",
     "WebhookReceived",

@@ -6,7 +6,10 @@ from typing import Literal
 # The values known to this version. Answers may carry newer ones: they are kept as plain strings.
 ErrorCode = Literal[
     "ACCOUNT_SUSPENDED",
+    "AI_LIMIT_EXCEEDED",
+    "AI_SERVICE_ERROR",
     "AMOUNT_MISMATCH",
+    "ANSWER_INVALID",
     "AUTH_INVALID_CREDENTIALS",
     "AUTH_INVALID_TOKEN",
     "AUTH_REQUIRED",
@@ -26,7 +29,9 @@ ErrorCode = Literal[
     "IDEMPOTENCY_MISMATCH",
     "INTERNAL_ERROR",
     "INVALID_SIGNATURE",
+    "LESSON_EMPTY",
     "MALFORMED_REQUEST",
+    "MESSAGE_REFUSED",
     "METHOD_NOT_ALLOWED",
     "NOT_CONFIGURED",
     "NOT_FOUND",

@@ -7,6 +7,8 @@ from typing import Literal
 Scope = Literal[
     "admin:read",
     "admin:write",
+    "ai:read",
+    "ai:write",
     "content:read",
     "content:write",
     "courses:read",
