@@ -24,6 +24,7 @@ FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
+OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
 OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
 """What needs a payment of its own kind."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
@@ -255,6 +256,13 @@ class World:
         return review
 
     @cached_property
+    def _transcript(self) -> str:
+        """Of the owner's lesson."""
+        body = {"format": "segments", "segments": [{"start": 0, "end": 2.5, "text": "What is said"}]}
+        made: str = self.owner.put(f"/api/v1/content/lessons/{self.lesson_id}/transcript/", json=body).text
+        return made
+
+    @cached_property
     def caller(self) -> Person:
         """A learner who has nothing yet."""
         return self.api.sign_up()
@@ -268,6 +276,8 @@ class World:
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
+        if operation.id in OF_A_TRANSCRIPT:
+            assert self._transcript
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:

@@ -66,6 +66,7 @@ __all__ = [
     "ServiceUnavailable",
     "TimezoneUnknown",
     "TokenInvalid",
+    "TranscriptInvalid",
     "UnsupportedMediaType",
     "UnsupportedVersion",
     "ValidationError",
@@ -257,6 +258,10 @@ class TokenInvalid(BadRequestError):
     """The API answered 400 `TOKEN_INVALID`."""
 
 
+class TranscriptInvalid(UnprocessableEntityError):
+    """The API answered 422 `TRANSCRIPT_INVALID`."""
+
+
 class UnsupportedMediaType(UnsupportedMediaTypeError):
     """The API answered 415 `UNSUPPORTED_MEDIA_TYPE`."""
 
@@ -320,6 +325,7 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "SERVICE_UNAVAILABLE": ServiceUnavailable,
     "TIMEZONE_UNKNOWN": TimezoneUnknown,
     "TOKEN_INVALID": TokenInvalid,
+    "TRANSCRIPT_INVALID": TranscriptInvalid,
     "UNSUPPORTED_MEDIA_TYPE": UnsupportedMediaType,
     "UNSUPPORTED_VERSION": UnsupportedVersion,
     "VALIDATION_ERROR": ValidationError,

@@ -236,8 +236,14 @@ if TYPE_CHECKING:
     from .token_usage import TokenUsage
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
+    from .transcript import Transcript
+    from .transcript_format import TranscriptFormat
     from .transcript_match import TranscriptMatch
     from .transcript_match_page import TranscriptMatchPage
+    from .transcript_segment import TranscriptSegment
+    from .transcript_segment_upload import TranscriptSegmentUpload
+    from .transcript_source import TranscriptSource
+    from .transcript_upload import TranscriptUpload
     from .tutor_agent import TutorAgent
     from .tutor_features import TutorFeatures
     from .tutor_limit_numbers import TutorLimitNumbers
@@ -482,8 +488,14 @@ _MODULES = {
     "TokenUsage": ".token_usage",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
+    "Transcript": ".transcript",
+    "TranscriptFormat": ".transcript_format",
     "TranscriptMatch": ".transcript_match",
     "TranscriptMatchPage": ".transcript_match_page",
+    "TranscriptSegment": ".transcript_segment",
+    "TranscriptSegmentUpload": ".transcript_segment_upload",
+    "TranscriptSource": ".transcript_source",
+    "TranscriptUpload": ".transcript_upload",
     "TutorAgent": ".tutor_agent",
     "TutorFeatures": ".tutor_features",
     "TutorLimitNumbers": ".tutor_limit_numbers",
@@ -729,8 +741,14 @@ __all__ = [
     "TokenUsage",
     "Tokens",
     "TokensTokenType",
+    "Transcript",
+    "TranscriptFormat",
     "TranscriptMatch",
     "TranscriptMatchPage",
+    "TranscriptSegment",
+    "TranscriptSegmentUpload",
+    "TranscriptSource",
+    "TranscriptUpload",
     "TutorAgent",
     "TutorFeatures",
     "TutorLimitNumbers",

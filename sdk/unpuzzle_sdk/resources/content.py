@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
@@ -15,10 +16,13 @@ from ..api.content import (
     content_create_section,
     content_delete_lesson,
     content_delete_section,
+    content_delete_transcript,
     content_get_lesson,
     content_get_section,
+    content_get_transcript,
     content_list_lessons,
     content_list_sections,
+    content_put_transcript,
     content_reorder_lessons,
     content_reorder_sections,
     content_update_lesson,
@@ -518,6 +522,123 @@ class Content:
             ),
         )
 
+    def get_transcript(
+        self,
+        lesson_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Transcript:
+        """Read the transcript of a lesson.
+
+        What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
+        preview for everybody who is signed in.
+
+        Args:
+            lesson_id: The id of the lesson.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            content_get_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def put_transcript(
+        self,
+        lesson_id: str,
+        *,
+        format: models.TranscriptFormat,
+        language: str | Unset = UNSET,
+        text: str | Unset = UNSET,
+        segments: Sequence[models.TranscriptSegmentUpload | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Transcript:
+        """Write the transcript of a lesson.
+
+        Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
+        sent: as the
+        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
+        left out, and
+        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
+        nothing changes.
+
+        Args:
+            lesson_id: The id of the lesson.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
+            language: The language that is spoken, as BCP 47 names it; English if absent.
+            text: The file, with the formats `vtt` and `srt`.
+            segments: The segments, with the format `segments`.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+        """
+        return self._client.call(
+            content_put_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "format": format,
+                    "language": language,
+                    "text": text,
+                    "segments": segments,
+                },
+            ),
+        )
+
+    def delete_transcript(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete the transcript of a lesson.
+
+        Deletes what is said in a lesson of your course; the lesson stays.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            content_delete_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
 
 class AsyncContent:
     """Sections and lessons of a course, for its instructor."""
@@ -1011,6 +1132,123 @@ class AsyncContent:
             ),
         )
 
+    async def get_transcript(
+        self,
+        lesson_id: str,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.Transcript:
+        """Read the transcript of a lesson.
+
+        What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
+        preview for everybody who is signed in.
+
+        Args:
+            lesson_id: The id of the lesson.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            content_get_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def put_transcript(
+        self,
+        lesson_id: str,
+        *,
+        format: models.TranscriptFormat,
+        language: str | Unset = UNSET,
+        text: str | Unset = UNSET,
+        segments: Sequence[models.TranscriptSegmentUpload | Mapping[str, Any]] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Transcript:
+        """Write the transcript of a lesson.
+
+        Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
+        sent: as the
+        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
+        left out, and
+        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
+        nothing changes.
+
+        Args:
+            lesson_id: The id of the lesson.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
+            language: The language that is spoken, as BCP 47 names it; English if absent.
+            text: The file, with the formats `vtt` and `srt`.
+            segments: The segments, with the format `segments`.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+        """
+        return await self._client.call(
+            content_put_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "format": format,
+                    "language": language,
+                    "text": text,
+                    "segments": segments,
+                },
+            ),
+        )
+
+    async def delete_transcript(
+        self,
+        lesson_id: str,
+        *,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Delete the transcript of a lesson.
+
+        Deletes what is said in a lesson of your course; the lesson stays.
+
+        Args:
+            lesson_id: The id of the lesson.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            content_delete_transcript.OPERATION,
+            Arguments(
+                path={
+                    "lesson_id": lesson_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+            ),
+        )
+
 
 class RawContent:
     """The methods of `Content`, answering a `RawResponse`."""
@@ -1066,6 +1304,18 @@ class RawContent:
     def update_lesson(self) -> None:
         """See `Content.update_lesson`."""
 
+    @raw(Content.get_transcript)
+    def get_transcript(self) -> None:
+        """See `Content.get_transcript`."""
+
+    @raw(Content.put_transcript)
+    def put_transcript(self) -> None:
+        """See `Content.put_transcript`."""
+
+    @raw(Content.delete_transcript)
+    def delete_transcript(self) -> None:
+        """See `Content.delete_transcript`."""
+
 
 class AsyncRawContent:
     """The methods of `AsyncContent`, answering a `RawResponse`."""
@@ -1120,3 +1370,15 @@ class AsyncRawContent:
     @async_raw(AsyncContent.update_lesson)
     def update_lesson(self) -> None:
         """See `AsyncContent.update_lesson`."""
+
+    @async_raw(AsyncContent.get_transcript)
+    def get_transcript(self) -> None:
+        """See `AsyncContent.get_transcript`."""
+
+    @async_raw(AsyncContent.put_transcript)
+    def put_transcript(self) -> None:
+        """See `AsyncContent.put_transcript`."""
+
+    @async_raw(AsyncContent.delete_transcript)
+    def delete_transcript(self) -> None:
+        """See `AsyncContent.delete_transcript`."""

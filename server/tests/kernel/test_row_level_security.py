@@ -134,6 +134,35 @@ def test_the_text_of_a_lesson_is_for_those_who_take_the_course(
         assert count(application, "lesson_texts", mine, course["id"]) == 1
 
 
+def test_a_transcript_is_read_with_its_lesson_and_written_by_who_teaches_it(
+    api: Api, application: psycopg.Connection, instructor: Person, learner: Person
+) -> None:
+    course = instructor.published_course()
+    lesson = instructor.lesson(instructor.section(course, is_published=True))
+    said = {"format": "segments", "segments": [{"start": 0, "end": 1, "text": "Paid for"}]}
+    assert instructor.put(f"/api/v1/content/lessons/{lesson['id']}/transcript/", json=said).status_code == 200
+    written = f"SELECT app.put_transcript('{lesson['id']}', 'en', 'upload', '{{0}}', '{{1}}', '{{x}}')"
+
+    def read() -> list[int]:
+        tables = ("transcripts", "transcript_segments", f"app.segments_of('{lesson['id']}')")
+        return [count(application, table, "lesson_id = %s", lesson["id"]) for table in tables]
+
+    for user_id, roles in (("", ""), (learner.id, "student"), (api.sign_up_instructor().id, "student,instructor")):
+        as_user(application, user_id, roles)
+        assert read() == [0, 0, 0]
+        assert application.execute("DELETE FROM transcripts").rowcount == 0
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            application.execute(written)
+    learner.post(f"/api/v1/courses/{course['id']}/enroll/")
+    as_user(application, learner.id)
+    assert read() == [1, 1, 1]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        application.execute(written)
+    as_user(application, instructor.id, "student,instructor")
+    application.execute(written)
+    assert read() == [1, 1, 1]
+
+
 def test_who_asked_is_forgotten_with_the_transaction(application: psycopg.Connection, learner: Person) -> None:
     as_user(application, learner.id)
     assert count(application, "users") == 1

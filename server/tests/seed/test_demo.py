@@ -114,6 +114,17 @@ def test_whoever_reviewed_a_course_has_completed_it_and_whoever_completed_it_all
     assert all(is_completed == has_all for _, is_completed, has_all in demo.sql(complete))
 
 
+def test_what_is_said_in_some_videos_can_be_read_along(demo: Server) -> None:
+    said = """SELECT l.type, l.duration_seconds * 1000, array_agg(s.start_ms ORDER BY s.position),
+                     array_agg(s.end_ms ORDER BY s.position)
+                FROM transcript_segments s JOIN lessons l ON l.id = s.lesson_id GROUP BY l.id"""
+    transcripts = demo.sql(said)
+    assert len(transcripts) >= 5
+    for kind, length, starts, ends in transcripts:
+        assert (kind, starts, ends[-1]) == ("video", [0, *ends[:-1]], length)
+        assert len(ends) >= 10
+
+
 def test_everything_that_happened_was_told_when_it_happened(demo: Server) -> None:
     assert demo.sql(TOLD) == demo.sql(EVENTS)
     assert demo.sql("SELECT count(*) FROM notifications WHERE read_at < created_at") == [(0,)]

@@ -15,6 +15,10 @@ EXPORTED = {
     "sections": "SELECT x.* FROM sections x JOIN courses c ON c.id = x.course_id WHERE c.instructor_id = :user",
     "lessons": """SELECT l.*, t.body FROM lessons l JOIN courses c ON c.id = l.course_id
                     LEFT JOIN lesson_texts t ON t.lesson_id = l.id WHERE c.instructor_id = :user""",
+    "transcripts": """SELECT t.*, s.position, s.start_ms, s.end_ms, s.text
+                        FROM transcripts t JOIN transcript_segments s ON s.lesson_id = t.lesson_id
+                        JOIN lessons l ON l.id = t.lesson_id JOIN courses c ON c.id = l.course_id
+                       WHERE c.instructor_id = :user""",
     "enrollments": "SELECT * FROM enrollments WHERE user_id = :user",
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
@@ -36,6 +40,7 @@ NOT_EXPORTED = {
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
     "refunds": "what was given back stands with each payment",
+    "transcript_segments": "they stand with their transcripts",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
 }
 
@@ -47,7 +52,9 @@ ERASED = {
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],
-    "kept, as nothing in it is personal": ["enrollments", "courses", "sections", "lessons", "lesson_texts", "refunds"],
+    "kept, as nothing in it is personal": [
+        "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "refunds",
+    ],
 }  # fmt: skip
 
 NOBODYS = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unpuzzle_server.content import service
+from unpuzzle_server.content import service, transcripts
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.pagination import Page
@@ -65,3 +65,17 @@ async def delete_lesson(tx: Transaction, lesson_id: str, if_match: str | None) -
 async def reorder_lessons(tx: Transaction, section_id: str, body: Body) -> Body:
     results = await service.reorder_lessons(tx, section_id, body["lesson_ids"])
     return {"message": "Lessons reordered", "count": len(results), "results": results}
+
+
+async def get_transcript(tx: Transaction, lesson_id: str) -> Result:
+    found = await transcripts.get(tx, lesson_id)
+    return Result(found.transcript, found.version)
+
+
+async def put_transcript(tx: Transaction, lesson_id: str, body: Body, if_match: str | None) -> Result:
+    found = await transcripts.put(tx, lesson_id, body, if_match)
+    return Result(found.transcript, found.version)
+
+
+async def delete_transcript(tx: Transaction, lesson_id: str, if_match: str | None) -> None:
+    await transcripts.delete(tx, lesson_id, if_match)

@@ -48,6 +48,24 @@ PUT_TEXT = text("""
 DELETE_TEXT = text("DELETE FROM lesson_texts WHERE lesson_id = :lesson")
 TOUCH_LESSON = text("UPDATE lessons SET updated_at = app.now() WHERE id = :lesson")
 
+GET_TRANSCRIPT = text("""
+    SELECT json_build_object(
+               'lesson_id', t.lesson_id, 'course_id', (SELECT course_id FROM lessons WHERE id = t.lesson_id),
+               'language', t.language, 'source', t.source, 'segments_count', said.count, 'segments', said.segments,
+               'created_at', app.rfc3339(t.created_at), 'updated_at', app.rfc3339(t.updated_at)) AS transcript, t.version
+      FROM transcripts t, LATERAL (
+          SELECT count(*), coalesce(json_agg(json_build_object(
+                     'start', trim_scale(start_ms / 1000.0), 'end', trim_scale(end_ms / 1000.0), 'text', text)
+                     ORDER BY position), '[]') AS segments
+            FROM app.segments_of(t.lesson_id)) said
+     WHERE t.lesson_id = :lesson
+""")
+TRANSCRIPT_VERSION = text("SELECT version FROM transcripts WHERE lesson_id = :lesson")
+PUT_TRANSCRIPT = text("""
+    SELECT app.put_transcript(:lesson, :language, :source, CAST(:starts AS int[]), CAST(:ends AS int[]), CAST(:texts AS text[]))
+""")
+DELETE_TRANSCRIPT = text("DELETE FROM transcripts WHERE lesson_id = :lesson")
+
 SECTION_COLUMNS = ("title", "description", "is_published")
 LESSON_COLUMNS = ("title", "type", "duration_seconds", "is_preview")
 
@@ -109,4 +127,12 @@ COPY_TEXTS = text("""
     INSERT INTO lesson_texts (lesson_id, body)
     SELECT pair.new, body FROM unnest(CAST(:old AS uuid[]), CAST(:new AS uuid[])) AS pair (old, new)
       JOIN lesson_texts ON lesson_id = pair.old
+""")
+COPY_TRANSCRIPTS = text("""
+    WITH pairs AS (SELECT * FROM unnest(CAST(:old AS uuid[]), CAST(:new AS uuid[])) AS pair (old, new))
+    SELECT app.put_transcript(p.new, t.language, t.source, s.starts, s.ends, s.texts)
+      FROM pairs p JOIN transcripts t ON t.lesson_id = p.old, LATERAL (
+          SELECT array_agg(start_ms ORDER BY position) AS starts, array_agg(end_ms ORDER BY position) AS ends,
+                 array_agg(text ORDER BY position) AS texts
+            FROM app.segments_of(p.old)) s
 """)

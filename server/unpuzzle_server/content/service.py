@@ -172,7 +172,9 @@ async def copy_content(tx: Transaction, source: Any, target: Any) -> None:
     sections = await tx.rows(queries.COPY_SECTIONS, source=source, target=target)
     old, new = [pair.old for pair in sections], [pair.new for pair in sections]
     lessons = await tx.rows(queries.COPY_LESSONS, source=source, target=target, old=old, new=new)
-    await tx.execute(queries.COPY_TEXTS, old=[pair.old for pair in lessons], new=[pair.new for pair in lessons])
+    pairs = {"old": [pair.old for pair in lessons], "new": [pair.new for pair in lessons]}
+    await tx.execute(queries.COPY_TEXTS, **pairs)
+    await tx.execute(queries.COPY_TRANSCRIPTS, **pairs)
 
 
 # Rows in an order: places are 1, 2, 3 … without gaps

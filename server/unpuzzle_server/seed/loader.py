@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -76,6 +76,10 @@ STATEMENTS = {
          WHERE id = :id AND {SINCE.format("completed_at")}""",
     "added_lessons": LESSON,
     "lesson_texts": "INSERT INTO lesson_texts (lesson_id, body) VALUES (:lesson_id, :body)",
+    "transcripts": """INSERT INTO transcripts (lesson_id, language, source, created_at, updated_at)
+        VALUES (:lesson_id, 'en', 'upload', :created_at, :created_at)""",
+    "transcript_segments": """INSERT INTO transcript_segments (lesson_id, position, start_ms, end_ms, text)
+        VALUES (:lesson_id, :position, :start_ms, :end_ms, :text)""",
     "lesson_progress": """INSERT INTO lesson_progress (user_id, lesson_id, position_seconds, positioned_at, watched,
             active_seconds, completed_at, accessed_at)
         VALUES (:user_id, :lesson_id, :position_seconds, :accessed_at, CAST(:watched AS nummultirange),
@@ -120,6 +124,9 @@ def demo_rows(now: datetime) -> dict[str, Rows]:
     _add_people(tables, _read(HERE / "people.yaml"))
     for path in sorted((HERE / "catalogue").glob("*.yaml")):
         _add_category(tables, _read(path), now)
+    for course, lessons in _read(HERE / "transcripts.yaml").items():
+        for number, sentences in lessons.items():
+            _add_transcript(tables, demo_id("lesson", f"{demo_id('course', course)}:{number}"), sentences)
     return tables
 
 
@@ -273,3 +280,14 @@ def _add_reflection(tables: dict[str, Rows], course: Row, reflection: Row) -> No
             "created_at": opened,
         }
     )
+
+
+def _add_transcript(tables: dict[str, Rows], lesson_id: UUID, sentences: list[str]) -> None:
+    """The sentences share the time of their lesson by their length."""
+    (lesson,) = (row for row in tables["lessons"] if row["id"] == lesson_id)
+    tables["transcripts"].append({"lesson_id": lesson_id, "created_at": lesson["created_at"]})
+    pace = lesson["duration_seconds"] * 1000 / sum(map(len, sentences))
+    ends = [round(pace * length) for length in accumulate(map(len, sentences))]
+    for position, (start, end, sentence) in enumerate(zip([0, *ends], ends, sentences, strict=False), 1):
+        row = {"position": position, "start_ms": start, "end_ms": end, "text": sentence}
+        tables["transcript_segments"].append({"lesson_id": lesson_id, **row})
