@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -11,6 +13,8 @@ from connexion.middleware.security import SecurityMiddleware
 from connexion.spec import OpenAPISpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from unpuzzle_server.ai.extractive import Extractive
+from unpuzzle_server.ai.tutor import Tutor
 from unpuzzle_server.auth.oauth.providers import Registration, played_by, registrations
 from unpuzzle_server.auth.oauth.service import OAuth
 from unpuzzle_server.auth.passwords import Passwords
@@ -101,6 +105,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **signing_in(accounts, settings, clock),
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
+        "tutor": tutoring(settings),
     }
     return Kernel(
         settings=settings,
@@ -143,6 +148,11 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
     played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
     client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
     return {"stripe": client, "embedded_stripe": played}
+
+
+def tutoring(settings: Settings) -> Tutor:
+    """The tutor by a language model, or where there is none the one that finds and quotes."""
+    return Tutor(Extractive(), Decimal("0.00003"), 16_000, timedelta(minutes=2))
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

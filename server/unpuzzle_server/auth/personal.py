@@ -26,6 +26,10 @@ EXPORTED = {
     "coupons": "SELECT * FROM coupons WHERE user_id = :user",
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
+    "ai_requests": "SELECT * FROM ai_requests WHERE user_id = :user",
+    "ai_sessions": "SELECT * FROM ai_sessions WHERE user_id = :user",
+    "ai_messages": "SELECT * FROM ai_messages WHERE user_id = :user",
+    "ai_quizzes": "SELECT * FROM ai_quizzes WHERE user_id = :user",
     "notifications": "SELECT * FROM notifications WHERE user_id = :user",
     "exports": "SELECT id, created_at, ready_at, expires_at FROM exports WHERE user_id = :user",
 }
@@ -48,7 +52,7 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons",
+        "coupons", "ai_requests", "ai_sessions", "ai_messages", "ai_quizzes",
         "tasks", "failed_tasks", "rate_limits",
     ],
     "without a name": ["users", "reviews", "payments"],

@@ -55,7 +55,7 @@ class Kernel:
 
     async def close(self) -> None:
         """Ends every connection that was opened on the way."""
-        for gateway in ("accounts", "stripe"):
+        for gateway in ("accounts", "stripe", "tutor"):
             await self.gateways[gateway].close()
         await self.limiter.counters.close()
         await self.database.close()

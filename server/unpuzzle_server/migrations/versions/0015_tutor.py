@@ -26,6 +26,9 @@ CREATE TABLE ai_requests (
 );
 CREATE INDEX ai_requests_user ON ai_requests (user_id, created_at);
 
+CREATE FUNCTION app.plan_of(account uuid) RETURNS TABLE (plan text, daily_limit int, monthly_limit int, valid_until timestamptz)
+    LANGUAGE sql STABLE AS $$ SELECT 'free', 3, 90, NULL::timestamptz $$;
+
 -- What an account may ask of the tutor, and what it has asked today and this month, which begin at 00:00 UTC.
 CREATE FUNCTION app.find_allowance(account uuid)
     RETURNS TABLE (plan text, daily_limit int, monthly_limit int, valid_until timestamptz, daily_used int, monthly_used int,
