@@ -81,9 +81,20 @@ class Operation:
         return self.method in ("patch", "put") and bool(self.fields) and not self.body.get("required")
 
     @property
+    def only_streams(self) -> bool:
+        """Whether it answers with events and nothing else."""
+        return "x-unpuzzle-stream" in self.raw and not self.stream_flag
+
+    @property
+    def stream_flag(self) -> str:
+        """The field of the body that asks for events in the place of JSON; empty if none does."""
+        flag: str = self.raw.get("x-unpuzzle-stream", {}).get("flag", "")
+        return flag
+
+    @property
     def answers_a_file(self) -> bool:
         kinds = [kind for status, answer in self.raw["responses"].items() if status < "3" for kind in answer.get("content", {})]
-        return bool(kinds) and "application/json" not in kinds
+        return bool(kinds) and "application/json" not in kinds and not self.only_streams
 
     @property
     def body_type(self) -> str:

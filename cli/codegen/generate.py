@@ -22,7 +22,7 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
+from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, follow, walk
 
 app = typer.Typer(rich_markup_mode=None)
 """
@@ -53,18 +53,28 @@ def command(operation: Operation) -> str:
     asks = ["yes: Yes = False"] if operation.deletes else []
     signature = ["context: typer.Context", *(option.declaration for option in declared), *asks, *common]
     key = [f"key={operation.key!r}"] if operation.is_list and operation.key != "id" else []
-    handed = ["context", repr(operation.name), arguments(operation, where, body), *common.values(), *key]
+    handed = [arguments(operation, where, body), *common.values(), *key]
     settings = [repr(operation.verb.replace("_", "-")), "cls=Command", f"epilog={epilog(operation, declared)!r}"]
     settings += ["deprecated=True"] if operation.raw.get("deprecated") else []
     return (
         f"\n\n@app.command({', '.join(settings)})\n"
         f"def {operation.verb}_command({', '.join(signature)}) -> None:\n"
-        f"    {docstring(operation)}\n{question(operation)}    {runner(operation)}({', '.join(handed)})\n"
+        f"    {docstring(operation)}\n{question(operation)}{runs(operation, ', '.join(handed))}\n"
     )
+
+
+def runs(operation: Operation, handed: str) -> str:
+    """The call that does it; where a flag asks for events, one of two."""
+    plain = f"{runner(operation)}(context, {operation.name!r}, {handed})"
+    if not operation.stream_flag:
+        return f"    {plain}"
+    streamed = f"follow(context, {f'{operation.name}_stream'!r}, {handed})"
+    return f"    if {operation.stream_flag}:\n        {streamed}\n        return\n    {plain}"
 
 
 def arguments(operation: Operation, where: list[Option], body: list[Option]) -> str:
     """The arguments of the SDK's method, as code."""
+    body = [option for option in body if option.name != operation.stream_flag]
     if operation.edits:
         changed = f"values.changes({', '.join(option.pair for option in body)})"
         return f"{{**values.given({', '.join(option.pair for option in where)}), **{changed}}}" if where else changed
@@ -75,6 +85,8 @@ def arguments(operation: Operation, where: list[Option], body: list[Option]) -> 
 def runner(operation: Operation) -> str:
     if operation.answers_a_file:
         return "download"
+    if operation.only_streams:
+        return "follow"
     return "walk" if operation.is_list else "call"
 
 

@@ -110,6 +110,13 @@ def test_what_the_contract_does_not_hold_yet_can_be_generated(tmp_path: Path) ->
     assert commands["change"].deprecated
     assert "--input" in {option for each in commands["upload"].params for option in each.opts}
     assert "--output" in {option for each in commands["download"].params for option in each.opts}
+    told: list[tuple[str, dict[str, Any]]] = []
+    for runs in ("call", "follow"):
+        setattr(module, runs, lambda _, name, arguments, runs=runs, **__: told.append((f"{runs} {name}", arguments)))
+    for command, *given in (("ask", "7"), ("ask", "7", "--question", "why", "--stream"), ("watch",)):
+        commands[command].main(given, standalone_mode=False)
+    asked = {"file_id": "7", "question": "why"}
+    assert told == [("call media.ask", {"file_id": "7"}), ("follow media.ask_stream", asked), ("follow media.watch", {})]
 
 
 def test_a_name_that_every_command_has_is_refused(tmp_path: Path) -> None:
@@ -174,4 +181,24 @@ paths:
       description: Gives bytes.
       x-unpuzzle-role: public
       responses: {'200': {content: {application/pdf: {}}}}
+    post:
+      operationId: media.ask
+      tags: [media]
+      summary: Ask about a file
+      description: Answers, or streams.
+      x-unpuzzle-role: user
+      x-unpuzzle-stream: {flag: stream, final: done, events: {done: {}}}
+      requestBody:
+        content:
+          application/json: {schema: {type: object, properties: {question: {type: string}, stream: {type: boolean}}}}
+      responses: {'200': {content: {application/json: {}, text/event-stream: {}}}}
+  /watch/:
+    get:
+      operationId: media.watch
+      tags: [media]
+      summary: Watch the files
+      description: Streams.
+      x-unpuzzle-role: user
+      x-unpuzzle-stream: {events: {changed: {}}}
+      responses: {'200': {content: {text/event-stream: {}}}}
 """

@@ -68,9 +68,15 @@ def _folded(line: str) -> str:
     return textwrap.fill(line, width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def say_json(value: Any) -> None:
+def flush() -> None:
+    """Hands on what was said: whoever reads a pipe has it now, and not when there is more."""
+    sys.stdout.flush()
+
+
+def say_json(value: Any, *, on_one_line: bool = False) -> None:
     """JSON, indented for people. What could command the terminal is escaped, so that nothing is lost."""
-    text = json.dumps(value, indent=2 if for_people() else None, ensure_ascii=False, default=_in_json)
+    indent = 2 if for_people() and not on_one_line else None
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_in_json)
     _write(sys.stdout, UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 

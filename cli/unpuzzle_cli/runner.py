@@ -54,6 +54,15 @@ def download(context: typer.Context, operation: str, arguments: dict[str, Any], 
         console.say_bytes(found)
 
 
+def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+    """An operation that answers with events: each is shown when it comes, until the last, or Ctrl-C."""
+    shape = show.Shape(as_json, fields)
+    with Choice.of(context).client() as client, _method(client, operation)(**arguments) as events:
+        for event in events:
+            show.event(event.event, event.id, event.data.to_dict(), shape)
+            console.flush()
+
+
 def walk(
     context: typer.Context,
     operation: str,

@@ -86,6 +86,18 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
     console.talk(f"{len(items)} of {total}. All of them: --all" if total > len(items) else f"{total} in all")
 
 
+def event(name: str, event_id: str | None, told: Item, shape: Shape) -> None:
+    """One event of a stream, on a line."""
+    if shape.as_json:
+        console.say_json({"event": name, "id": event_id, "data": shape.of(told)}, on_one_line=True)
+        return
+    people = console.for_people()
+    chosen = shape.of(told) if shape.names else flat(told, whole=True)
+    columns = shape.names or [column for column in _columns([chosen], "id") if not people or column != "id"]
+    cells = [cell(chosen.get(column), people=people) for column in columns]
+    console.say("  ".join(cells) if people else "\t".join([name, *cells]))
+
+
 def flat(item: Item, prefix: str = "", *, whole: bool = False) -> Item:
     """Objects inside as `object.field`; `whole` keeps those that have a name, too."""
     found: Item = {}

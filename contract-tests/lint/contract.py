@@ -128,6 +128,18 @@ class Operation:
         return errors
 
     @property
+    def stream(self) -> Node | None:
+        """What the operation says of the events that it streams."""
+        stream: Node | None = self.node.get("x-unpuzzle-stream")
+        return stream
+
+    @property
+    def events(self) -> Node:
+        """The schema of what each event of its stream tells, by its name."""
+        events: Node = (self.stream or {}).get("events", {})
+        return events
+
+    @property
     def is_limited(self) -> bool:
         return bool(self.node.get("x-unpuzzle-limit", {}).get("name") != "none")
 
@@ -258,7 +270,8 @@ class Contract:
     @property
     def answered(self) -> Iterator[tuple[str, Node]]:
         """Every schema that describes an answer."""
-        return self.reached((f"{answer.operation.id} {answer.status}", answer.schema) for answer in self.answers)
+        events = ((f"{op.id} {name}", schema) for op in self.operations for name, schema in op.events.items())
+        return self.reached([*((f"{answer.operation.id} {answer.status}", answer.schema) for answer in self.answers), *events])
 
 
 def tree(where: str, schema: Node) -> Iterator[tuple[str, Node]]:

@@ -2,7 +2,8 @@
 
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
-`resources/<tag>.py`, `_client.py`, `_async_client.py`, `_session.py`, `_error_codes.py` and `_spec.py`.
+`resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
+`_error_codes.py` and `_spec.py`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,44 @@ class Operation:
         return self.raw["operationId"].removeprefix(f"{self.tag}.")
 
     @property
+    def stream(self) -> dict[str, Any]:
+        """What the contract says of the events that it streams; empty if it streams none."""
+        return dict(self.raw.get("x-unpuzzle-stream", {}))
+
+    @property
+    def only_streams(self) -> bool:
+        """Whether it answers with events and nothing else."""
+        return bool(self.stream) and "flag" not in self.stream
+
+    @property
+    def stream_verb(self) -> str:
+        """The name of the method that gives events."""
+        return self.verb if self.only_streams else f"{self.verb}_stream"
+
+    @property
+    def stream_module(self) -> str:
+        """The module that says so."""
+        return str(self.endpoint.name) if self.only_streams else f"{self.endpoint.name}_stream"
+
+    @property
+    def events(self) -> dict[str, str]:
+        """The model of what each event tells, by its name."""
+        named = {name: schema["$ref"].rpartition("/")[2] for name, schema in self.stream.get("events", {}).items()}
+        names = [str(model.class_info.name) for model in self.project.openapi.models]
+        classes = {name.lower(): name for name in names}
+        return {name: classes[schema.lower()] for name, schema in named.items()}
+
+    @property
+    def event_type(self) -> str:
+        """What any of its events may tell."""
+        return " | ".join(dict.fromkeys(f"models.{name}" for name in self.events.values()))
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it takes an `Idempotency-Key`."""
+        return "Idempotency-Key" in {_text(header.name) for header in self.headers}
+
+    @property
     def headers(self) -> list[Property]:
         """The header parameters that a caller may set."""
         return [header for header in self.endpoint.header_parameters if _text(header.name) not in CLIENT_HEADERS]
@@ -76,7 +115,8 @@ class Operation:
         if self.body_kind != "fields":
             return []
         model = self._model(self.endpoint.bodies[0].prop)
-        return [*(model.required_properties or []), *(model.optional_properties or [])]
+        fields = [*(model.required_properties or []), *(model.optional_properties or [])]
+        return [field for field in fields if _text(field.name) != self.stream.get("flag")]
 
     @property
     def not_modified(self) -> bool:
@@ -238,6 +278,9 @@ def main() -> None:
     codes = error_codes(document)
     classes = {code["code"]: code["name"] for code in codes}
     render(project, "resources_init.py.jinja", "resources/__init__.py")
+    for operation in (operation for operation in operations if operation.stream):
+        target = f"api/{operation.tag}/{operation.stream_module}.py"
+        render(project, "stream_module.py.jinja", target, operation=operation, endpoint=operation.endpoint)
     for tag in tags:
         context = {"tag": tag, "operations": by_tag[tag["name"]], "error_classes": classes}
         render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)

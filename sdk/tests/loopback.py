@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -32,6 +33,10 @@ class Received:
         return json.loads(self.body)
 
 
+HANG, CUT = b"wait until the client is gone", b"break off before the end"
+"""What a stream may do in the place of a piece."""
+
+
 @dataclass
 class Reply:
     status: int = 200
@@ -39,6 +44,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes | None = None
     drop: bool = False
+    pieces: list[bytes] | None = None
     claim_length: int | None = None
 
     @property
@@ -66,6 +72,7 @@ class Server:
         self.received: list[Received] = []
         self.script: list[Reply] = []
         self.respond: Callable[[Received], Reply] = lambda _: Reply(500)
+        self.open_streams = 0
         self._lock = threading.Lock()
         owner = self
 
@@ -100,12 +107,38 @@ class Server:
         handler.send_response(reply.status)
         for name, value in reply.headers.items():
             handler.send_header(name, value)
+        if reply.pieces is not None:
+            self.stream(handler, reply.pieces)
+            return
         length = len(reply.body) if reply.claim_length is None else reply.claim_length
         handler.send_header("Content-Length", str(length))
         handler.end_headers()
         handler.wfile.write(reply.body)
         if length != len(reply.body):
             handler.close_connection = True
+
+    def stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes]) -> None:
+        """Sends piece after piece, and the end."""
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.close_connection = True
+        for piece in pieces:
+            if piece == HANG:
+                self.wait_until_gone(handler)
+                return
+            if piece == CUT:
+                return
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    def wait_until_gone(self, handler: BaseHTTPRequestHandler) -> None:
+        with self._lock:
+            self.open_streams += 1
+        with contextlib.suppress(ConnectionResetError):
+            handler.connection.recv(1)
+        with self._lock:
+            self.open_streams -= 1
 
     def close(self) -> None:
         self.http.shutdown()

@@ -71,3 +71,84 @@ def test_unions_are_told_apart_by_their_tag(project: Any) -> None:
 def test_nullable_objects_get_plain_names_and_secrets_are_not_shown(project: Any) -> None:
     assert resources.nullable.new_names(project) == {"QuizSealType0": "QuizSeal"}
     assert "password: str | Unset = field(default=UNSET, repr=False)" in model(project, "QuizSealType0")
+
+
+STREAMING = {
+    "/chat/": {
+        "post": {
+            "operationId": "chat.send",
+            "tags": ["chat"],
+            "summary": "Send",
+            "description": "Sends.",
+            "x-unpuzzle-stream": {
+                "flag": "stream",
+                "final": "done",
+                "events": {"said": ref("Essay"), "done": ref("Quiz")},
+            },
+            "requestBody": {"required": True, "content": {"application/json": {"schema": ref("Question")}}},
+            "responses": {
+                "200": {
+                    "description": "It.",
+                    "content": {
+                        "application/json": {"schema": ref("Quiz")},
+                        "text/event-stream": {"schema": ref("Frame")},
+                    },
+                }
+            },
+        }
+    },
+    "/watch/": {
+        "get": {
+            "operationId": "chat.watch",
+            "tags": ["chat"],
+            "summary": "Watch",
+            "description": "Watches.",
+            "x-unpuzzle-stream": {"resumes": True, "events": {"said": ref("Essay")}},
+            "responses": {"200": {"description": "It.", "content": {"text/event-stream": {"schema": ref("Frame")}}}},
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("contract") / "contract.yaml"
+    more = {"Question": schema("text", text=TEXT, stream={"type": "boolean"}), "Frame": schema(data=TEXT)}
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "T", "version": "1.0.0"},
+        "paths": STREAMING,
+        "components": {"schemas": SCHEMAS | more},
+    }
+    path.write_text(yaml.safe_dump(document))
+    project = resources.load_project(path)
+    return project, list(resources.join(project, document))
+
+
+def rendered(streaming: Any, template: str, **context: Any) -> str:
+    project, operations = streaming
+    return project.env.get_template(template).render(operations=operations, error_classes={}, **context)
+
+
+def test_what_streams_has_a_method_of_its_own_beside_json(streaming: Any) -> None:
+    text = rendered(streaming, "resource.py.jinja", tag={"name": "chat", "class_name": "Chat", "description": "Chat."})
+    compile(text, "chat.py", "exec")
+    assert ") -> Stream[models.Essay | models.Quiz]:" in text
+    assert ") -> AsyncStream[models.Essay]:" in text
+    assert "stream: bool" not in text
+    for signature in ("    def send(", "    def send_stream(", "    async def send(", "    def watch("):
+        assert signature in text
+    assert "def watch_stream(" not in text
+    assert text.count("chat_send_stream.OPERATION,") == text.count("chat_send.OPERATION,") == 2
+    assert "@async_raw(AsyncChat.send_stream)" in text
+
+
+def test_a_stream_says_which_events_it_has(streaming: Any) -> None:
+    first, second = streaming[1]
+    text = rendered(streaming, "stream_module.py.jinja", operation=first, endpoint=first.endpoint)
+    compile(text, "chat_send_stream.py", "exec")
+    assert '"done": lambda data: models.Quiz.from_dict(data)' in text
+    assert 'flag="stream"' in text
+    assert 'final="done"' in text
+    assert (first.stream_module, second.stream_module) == ("chat_send_stream", "chat_watch")
+    assert "resumes=True" in rendered(streaming, "stream_module.py.jinja", operation=second, endpoint=second.endpoint)

@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     from ._core.pages import AsyncPage, AsyncPager, Page
     from ._core.pkce import PKCE
     from ._core.response import RateLimit, RawResponse
+    from ._core.streaming import AsyncStream, Event, Stream
     from ._core.unset import UNSET, Unset
     from ._version import __version__
 
 _MODULES = {
     "AsyncPage": "._core.pages",
     "AsyncPager": "._core.pages",
+    "AsyncStream": "._core.streaming",
     "AsyncUnpuzzle": "._async_client",
+    "Event": "._core.streaming",
     "FileTokenStore": "._core.auth",
     "MemoryTokenStore": "._core.auth",
     "PKCE": "._core.pkce",
     "Page": "._core.pages",
     "RateLimit": "._core.response",
     "RawResponse": "._core.response",
+    "Stream": "._core.streaming",
     "TokenStore": "._core.auth",
     "Tokens": "._core.auth",
     "UNSET": "._core.unset",
@@ -52,12 +56,15 @@ __all__ = [
     "UNSET",
     "AsyncPage",
     "AsyncPager",
+    "AsyncStream",
     "AsyncUnpuzzle",
+    "Event",
     "FileTokenStore",
     "MemoryTokenStore",
     "Page",
     "RateLimit",
     "RawResponse",
+    "Stream",
     "TokenStore",
     "Tokens",
     "Unpuzzle",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -55,6 +56,8 @@ class Server:
     settings: Settings
     owner: psycopg.Connection
     """Kept open, for to connect costs more than most statements."""
+    stop: Callable[[], None]
+    """Tells it to stop, as a signal does."""
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Runs a statement as the owner, around the application."""
@@ -90,7 +93,7 @@ def running_server(owner_url: str, **changes: Any) -> Iterator[Server]:
     wait_for(lambda: uvicorn_server.started)
     try:
         with psycopg.connect(owner_url, autocommit=True, prepare_threshold=None) as owner:
-            yield Server(base_url, owner_url, clock, settings, owner)
+            yield Server(base_url, owner_url, clock, settings, owner, partial(setattr, uvicorn_server, "should_exit", True))
     finally:
         uvicorn_server.should_exit = True
         thread.join(timeout=10)

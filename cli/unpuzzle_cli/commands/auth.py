@@ -6,7 +6,19 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
+from unpuzzle_cli.runner import (
+    All,
+    AsJson,
+    Fields,
+    Limit,
+    Output,
+    PageNumber,
+    PageSize,
+    Yes,
+    call,
+    download,
+    walk,
+)
 
 app = typer.Typer(rich_markup_mode=None)
 

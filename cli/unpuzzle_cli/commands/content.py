@@ -6,7 +6,17 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, walk
+from unpuzzle_cli.runner import (
+    All,
+    AsJson,
+    Fields,
+    Limit,
+    PageNumber,
+    PageSize,
+    Yes,
+    call,
+    walk,
+)
 
 app = typer.Typer(rich_markup_mode=None)
 

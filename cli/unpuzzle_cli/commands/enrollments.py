@@ -6,7 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, call, walk
+from unpuzzle_cli.runner import (
+    All,
+    AsJson,
+    Fields,
+    Limit,
+    PageNumber,
+    PageSize,
+    call,
+    walk,
+)
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -20,6 +20,7 @@ OPAQUE = {
     "AuthEvent.id",
     "StripeEvent.id",
     "StripeEvent.data.object.id",
+    "ServerSentEvent.id",
 }
 # These alone may be missing from an answer.
 OF_A_PAYMENT = {f"Error.{name}" for name in ("payment_id", "client_secret", "status", "decline_code", "next_action_url")}

@@ -19,6 +19,7 @@ from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
+    from .streaming import AsyncStream, StreamOperation
     from .transport import AsyncBaseTransport, AsyncHttpClient, AsyncTransport, Timeout
 
 T = TypeVar("T")
@@ -73,6 +74,12 @@ class AsyncClient(BaseClient):
             return self.page_from(answer, operation, items, max_items, arguments)
 
         return AsyncPager(fetch)
+
+    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> AsyncStream[T]:
+        """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
+        from .streaming import AsyncStream
+
+        return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments)
 
     async def request(
         self,
@@ -228,6 +235,15 @@ class AsyncRawCaller:
             return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
 
         return fetch()
+
+    def stream(self, operation: StreamOperation[Any], arguments: Arguments) -> Any:
+        """Call an operation of the contract that answers with events; the resources do."""
+
+        async def begin() -> RawResponse[Any]:
+            stream = await self._client.stream(operation, arguments)
+            return RawResponse.of(stream.answer, stream)
+
+        return begin()
 
     async def request(
         self,

@@ -10,6 +10,7 @@ from .operation import Arguments, Operation
 if TYPE_CHECKING:
     from .pages import AsyncPager, Page, PageModel
     from .response import RawResponse
+    from .streaming import AsyncStream, Stream, StreamOperation
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,6 +30,10 @@ class Caller(Protocol):
         """Call a list operation."""
         ...
 
+    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> Stream[T]:
+        """Call an operation that answers with events."""
+        ...
+
 
 class AsyncCaller(Protocol):
     """Calls operations in asyncio."""
@@ -41,6 +46,10 @@ class AsyncCaller(Protocol):
         self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
     ) -> AsyncPager[T]:
         """Call a list operation when the result is awaited."""
+        ...
+
+    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> AsyncStream[T]:
+        """Call an operation that answers with events."""
         ...
 
 

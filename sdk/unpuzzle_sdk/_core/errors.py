@@ -31,6 +31,7 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "ServiceUnavailableError",
+    "StreamInterrupted",
     "UnprocessableEntityError",
     "UnpuzzleError",
     "UnsupportedMediaTypeError",
@@ -66,6 +67,10 @@ class APIConnectionError(UnpuzzleError):
 
 class APITimeoutError(APIConnectionError):
     """The API did not answer in time."""
+
+
+class StreamInterrupted(APIConnectionError):
+    """A stream broke off before its last event, and can't be gone on with."""
 
 
 class InvalidRequestError(APIConnectionError):
@@ -284,3 +289,8 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
 def class_of_status(status: int) -> type[APIStatusError]:
     """Give the exception for a status."""
     return _BY_STATUS.get(status, ServerError if status >= 500 else APIStatusError)
+
+
+def status_of_class(kind: type[APIStatusError]) -> int:
+    """Give the status that an exception stands for."""
+    return next((status for status, base in _BY_STATUS.items() if issubclass(kind, base)), 500)

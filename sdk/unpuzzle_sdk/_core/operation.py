@@ -33,6 +33,7 @@ class Operation(Generic[T]):
         form: Whether the body is sent as a form instead of JSON.
         keyed: Whether it takes an `Idempotency-Key`, which makes it safe to repeat.
         optional_body: Whether an empty body is left out.
+        streams: Whether it answers with events, which are read as they come.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Operation(Generic[T]):
     form: bool = False
     keyed: bool = False
     optional_body: bool = False
+    streams: bool = False
 
     def parse(self, answer: Answer) -> T:
         """Turn an answer into the value that the method gives."""
@@ -89,6 +91,7 @@ class Request:
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)
     authenticated: bool = True
+    streams: bool = False
 
     @property
     def target(self) -> str:
@@ -104,13 +107,15 @@ class Request:
         """Give a copy with more headers."""
         # Not `evolve`, which looks up the fields at every call.
         merged = {**self.headers, **headers}
-        return Request(self.method, self.path, self.query, merged, self.content, self.authenticated)
+        return Request(self.method, self.path, self.query, merged, self.content, self.authenticated, self.streams)
 
 
 def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     """Make the request of an operation from its arguments."""
     chosen = {name: value for name, value in arguments.headers.items() if value is not None}
     content = arguments.content
+    if operation.streams:
+        chosen["Accept"] = "text/event-stream"
     if operation.keyed and IDEMPOTENCY_KEY not in chosen:
         chosen[IDEMPOTENCY_KEY] = _new_key()
     if content is not None:
@@ -130,6 +135,7 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
         headers=chosen,
         content=content,
         authenticated=operation.authenticated,
+        streams=operation.streams,
     )
 
 

@@ -42,11 +42,19 @@ class RateLimit:
 
 @frozen
 class Answer:
-    """An HTTP response, read to the end. The keys of `headers` are in lower case."""
+    """An HTTP response, read to the end unless it is a stream. The keys of `headers` are in lower case.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers.
+        content: The body; empty for a stream.
+        chunks: The pieces of a stream as they come, and its connection.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    chunks: Any = field(default=None, repr=False, eq=False)
 
     @property
     def request_id(self) -> str | None:

@@ -17,6 +17,7 @@ from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
+    from .streaming import Stream, StreamOperation
     from .transport import BaseTransport, HttpClient, Timeout, Transport
 
 T = TypeVar("T")
@@ -66,6 +67,12 @@ class SyncClient(BaseClient):
     ) -> Page[T]:
         """Call a list operation of the contract; the resources do."""
         return self.page_from(self.answer(operation, arguments), operation, items, max_items, arguments)
+
+    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> Stream[T]:
+        """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
+        from .streaming import Stream
+
+        return Stream(lambda asked: self.answer(operation, asked), operation, arguments)
 
     def request(
         self,
@@ -201,6 +208,11 @@ class RawCaller:
         """Call a list operation of the contract; the resources do."""
         answer = self._client.answer(operation, arguments)
         return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
+
+    def stream(self, operation: StreamOperation[Any], arguments: Arguments) -> Any:
+        """Call an operation of the contract that answers with events; the resources do."""
+        stream = self._client.stream(operation, arguments).open()
+        return RawResponse.of(stream.answer, stream)
 
     def request(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import ssl
 import threading
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -24,6 +26,8 @@ BaseTransport: TypeAlias = httpx.BaseTransport
 AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
 Timeout: TypeAlias = float | httpx.Timeout | None
 
+# The API sends something every 15 seconds; a stream that is silent for longer than this is dead.
+_SILENCE = 45.0
 # A server that does not accept within this time is not there; answers may take longer.
 _CONNECT_TIMEOUT = 5.0
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
@@ -52,6 +56,14 @@ def _timeout(timeout: Timeout, at_most: float | None) -> httpx.Timeout:
         return timeout
     phases = timeout.as_dict().items()
     return httpx.Timeout(**{phase: at_most if limit is None else min(limit, at_most) for phase, limit in phases})
+
+
+def _stream_timeout(timeout: Timeout, at_most: float | None) -> httpx.Timeout:
+    return httpx.Timeout(**{**_timeout(timeout, at_most).as_dict(), "read": _SILENCE})
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
 
 
 def _hide_cookies(record: logging.LogRecord) -> bool:
@@ -86,6 +98,53 @@ def _answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, dict(response.headers), response.content)
 
 
+class Chunks:
+    """The pieces of a stream. The connection is free again when they are closed."""
+
+    def __init__(self, request: Request, response: httpx.Response) -> None:
+        """Read this response."""
+        self._request = request
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces as they come."""
+        try:
+            yield from self._response.iter_bytes()
+        except _FAILURES as error:
+            failure = _failure(self._request, error)
+        else:
+            return
+        raise failure
+
+    def close(self) -> None:
+        """End the response."""
+        self._response.close()
+
+
+class AsyncChunks:
+    """The pieces of a stream. The connection is free again when they are closed."""
+
+    def __init__(self, request: Request, response: httpx.Response) -> None:
+        """Read this response."""
+        self._request = request
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces as they come."""
+        try:
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+        except _FAILURES as error:
+            failure = _failure(self._request, error)
+        else:
+            return
+        raise failure
+
+    async def close(self) -> None:
+        """End the response."""
+        await self._response.aclose()
+
+
 class Transport:
     """Sends requests over one pool of connections."""
 
@@ -103,6 +162,8 @@ class Transport:
     def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
         """Send a request once."""
         try:
+            if request.streams:
+                return self._open(request, _stream_timeout(timeout, at_most))
             response = self._pool().request(
                 request.method,
                 self._base_url + request.target,
@@ -116,6 +177,22 @@ class Transport:
         else:
             return _answer(response)
         raise failure
+
+    def _open(self, request: Request, timeout: httpx.Timeout) -> Answer:
+        pool = self._pool()
+        sent = pool.build_request(
+            request.method,
+            self._base_url + request.target,
+            headers=dict(request.headers),
+            content=request.content,
+            timeout=timeout,
+        )
+        response = pool.send(sent, stream=True, follow_redirects=False)
+        if _is_stream(response):
+            return Answer(response.status_code, dict(response.headers), b"", Chunks(request, response))
+        with contextlib.closing(response):
+            response.read()
+        return _answer(response)
 
     def close(self) -> None:
         """Close the connections."""
@@ -151,6 +228,8 @@ class AsyncTransport:
     async def send(self, request: Request, timeout: Timeout, at_most: float | None = None) -> Answer:
         """Send a request once."""
         try:
+            if request.streams:
+                return await self._open(request, _stream_timeout(timeout, at_most))
             response = await self._pool().request(
                 request.method,
                 self._base_url + request.target,
@@ -164,6 +243,22 @@ class AsyncTransport:
         else:
             return _answer(response)
         raise failure
+
+    async def _open(self, request: Request, timeout: httpx.Timeout) -> Answer:
+        pool = self._pool()
+        sent = pool.build_request(
+            request.method,
+            self._base_url + request.target,
+            headers=dict(request.headers),
+            content=request.content,
+            timeout=timeout,
+        )
+        response = await pool.send(sent, stream=True, follow_redirects=False)
+        if _is_stream(response):
+            return Answer(response.status_code, dict(response.headers), b"", AsyncChunks(request, response))
+        async with contextlib.aclosing(response):
+            await response.aread()
+        return _answer(response)
 
     async def close(self) -> None:
         """Close the connections of the running loop; those of other loops end with their loops."""

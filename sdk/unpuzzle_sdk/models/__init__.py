@@ -213,6 +213,7 @@ if TYPE_CHECKING:
     from .section_outline import SectionOutline
     from .section_page import SectionPage
     from .section_update import SectionUpdate
+    from .server_sent_event import ServerSentEvent
     from .session import Session
     from .session_page import SessionPage
     from .sessions_revoked import SessionsRevoked
@@ -465,6 +466,7 @@ _MODULES = {
     "SectionOutline": ".section_outline",
     "SectionPage": ".section_page",
     "SectionUpdate": ".section_update",
+    "ServerSentEvent": ".server_sent_event",
     "Session": ".session",
     "SessionPage": ".session_page",
     "SessionsRevoked": ".sessions_revoked",
@@ -718,6 +720,7 @@ __all__ = [
     "SectionOutline",
     "SectionPage",
     "SectionUpdate",
+    "ServerSentEvent",
     "Session",
     "SessionPage",
     "SessionsRevoked",

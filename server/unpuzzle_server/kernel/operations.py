@@ -6,34 +6,36 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+import jsonschema_rs
 import orjson
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Receive, Scope, Send
 
 from unpuzzle_server.kernel import database, idempotency, spec
-from unpuzzle_server.kernel.answers import Answer, Body, Result, enveloped, etag, not_modified, send_answer
+from unpuzzle_server.kernel.answers import Answer, Body, Result, enveloped, etag, not_modified, refusal, send_answer
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database, Transaction
-from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.errors import Problem, as_problem
 from unpuzzle_server.kernel.exchange import Exchange, Identity, exchange_of
 from unpuzzle_server.kernel.pagination import Page, page_body
 from unpuzzle_server.kernel.ratelimit import RateLimiter
 from unpuzzle_server.kernel.security import SAFE_METHODS, Gate
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.kernel.streams import Event, Events, Stream, framed, only, send_stream
 from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
-Returned = Result | Page | Body
+Returned = Result | Page | Body | Stream
 Handler = Callable[..., Awaitable[Returned]]
 
 
@@ -82,10 +84,10 @@ class Outside(Exception):
     """Raised by a handler that runs in `tx` where it can't go on within: something slow comes first.
 
     Its transaction is rolled back, `step` is done outside of any, and what it returns is the handler's last transaction. An
-    `Idempotency-Key` stands for that one.
+    `Idempotency-Key` stands for that one. It may return a stream in its place.
     """
 
-    def __init__(self, step: Callable[[Context], Awaitable[Callable[[Transaction], Awaitable[Returned]]]]) -> None:
+    def __init__(self, step: Callable[[Context], Awaitable[Callable[[Transaction], Awaitable[Returned]] | Stream]]) -> None:
         super().__init__()
         self.step = step
 
@@ -115,6 +117,8 @@ def check_signature(operation: spec.Operation, handler: Handler) -> str:
         raise BindingError(f"{operation.id}: the handler takes {sorted(names[1:])}, the spec gives {sorted(expected)}")
     if names[0] == "ctx" and operation.has("Idempotency-Key"):
         raise BindingError(f"{operation.id}: an answer can only be stored for a key in the handler's own transaction")
+    if names[0] == "tx" and operation.stream and not operation.stream.flag:
+        raise BindingError(f"{operation.id}: no transaction is held open while events come")
     return names[0]
 
 
@@ -134,6 +138,9 @@ class BoundOperation:
         self.runs_in = check_signature(operation, handler)
         self.reader = Reader(operation, kernel.settings.max_body_bytes)
         self.answers = {status: spec.compiled(schema) for status, schema in operation.responses.items() if schema}
+        self.events = (
+            {name: spec.compiled(schema) for name, schema in operation.stream.events.items()} if operation.stream else {}
+        )
         self.conditional = operation.has("If-None-Match")
         self.stored = operation.has("Idempotency-Key")
 
@@ -144,23 +151,69 @@ class BoundOperation:
         arguments = await self.reader.read(exchange)
         await self.kernel.limiter.count_by_field(exchange, self.operation, arguments.get("body") or {})
         answer = await self._perform(exchange, arguments)
-        await send_answer(send, self._dressed(exchange, answer))
+        if isinstance(answer, Answer) and not self._asks_for_stream(arguments):
+            await send_answer(send, self._dressed(exchange, answer))
+            return
+        stream = self._whole(answer) if isinstance(answer, Answer) else answer
+        try:
+            await send_stream(exchange, send, stream, self._framed, partial(self._told, exchange))
+        except Problem as problem:
+            self._check_declared(problem)
+            raise
 
-    async def _perform(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+    def _asks_for_stream(self, arguments: dict[str, Any]) -> bool:
+        stream = self.operation.stream
+        return stream is not None and (not stream.flag or bool(arguments["body"].get(stream.flag)))
+
+    def _whole(self, answer: Answer) -> Stream:
+        """An answer that is there already, such as one that was stored for a key, as the last event of its stream."""
+        assert self.operation.stream is not None
+        replayed = {name: value for name, value in answer.headers.items() if name == "Idempotency-Replayed"}
+        return Stream(only(Event(self.operation.stream.final, orjson.loads(answer.content))), replayed)
+
+    def _framed(self, event: Event) -> bytes:
+        return framed(event.name, self._valid(self.events[event.name], event.data), event.id)
+
+    def _told(self, exchange: Exchange, error: Exception) -> bytes:
+        """What has gone wrong in the middle, as the last event: the envelope that it would have been answered in."""
+        try:
+            problem = as_problem(error)
+            self._check_declared(problem)
+        except ContractBroken as broken:
+            problem = as_problem(broken)
+        return framed("error", refusal(problem, exchange.request_id, self.kernel.clock).content)
+
+    async def _perform(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer | Stream:
         try:
             if self.runs_in == "ctx":
-                return self._answer(exchange, arguments, await self.handler(Context(exchange, self.kernel), **arguments))
+                returned = await self.handler(Context(exchange, self.kernel), **arguments)
+                return returned if isinstance(returned, Stream) else self._answer(exchange, arguments, returned)
             return await self._with_steps_outside(exchange, arguments)
         except Problem as problem:
             self._check_declared(problem)
             raise
 
-    async def _with_steps_outside(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer:
+    async def _with_steps_outside(self, exchange: Exchange, arguments: dict[str, Any]) -> Answer | Stream:
         try:
             return await self._retried(exchange, arguments, partial(self.handler, **arguments))
         except Outside as outside:
             last = await outside.step(Context(exchange, self.kernel))
+        if isinstance(last, Stream):
+            return Stream(self._stored_at_its_end(exchange, arguments, last.events), last.headers)
         return await self._retried(exchange, arguments, last)
+
+    async def _stored_at_its_end(self, exchange: Exchange, arguments: dict[str, Any], events: Events) -> Events:
+        """The same events; the last is stored for an `Idempotency-Key`, before it is sent."""
+        key = exchange.headers.get("idempotency-key") if self.stored else None
+        final = self.operation.stream.final if self.operation.stream else ""
+        async with aclosing(events):
+            async for event in events:
+                if key is not None and event is not None and event.name == final:
+                    mark = idempotency.fingerprint({**arguments, **exchange.path_params})
+                    answer = self._answer(exchange, arguments, dict(event.data))
+                    async with self.kernel.database.transaction(exchange.identity) as tx:
+                        await idempotency.remember(tx, self.operation.id, key, mark, answer)
+                yield event
 
     async def _retried(self, exchange: Exchange, arguments: dict[str, Any], work: Handler) -> Answer:
         """Runs the handler's transaction, again where PostgreSQL asks for that."""
@@ -192,6 +245,7 @@ class BoundOperation:
         return self.kernel.database.transaction(exchange.identity)
 
     def _answer(self, exchange: Exchange, arguments: dict[str, Any], returned: Returned) -> Answer:
+        assert not isinstance(returned, Stream), "a stream comes from outside of transactions"
         if isinstance(returned, Page):
             url = self.kernel.settings.public_url + exchange.path
             page, page_size = arguments["page"], arguments["page_size"]
@@ -209,8 +263,10 @@ class BoundOperation:
         return Answer(status, content, headers, result.cookies)
 
     def _checked(self, status: int, body: dict[str, Any]) -> bytes:
+        return self._valid(self.answers[status], body)
+
+    def _valid(self, validator: jsonschema_rs.Draft202012Validator, body: Mapping[str, Any]) -> bytes:
         """The body as JSON; one that is not what the spec says is a fault of ours."""
-        validator = self.answers[status]
         if not validator.is_valid(body):
             problems = "; ".join(f"{error.instance_path}: {error.kind.name}" for error in validator.iter_errors(body))
             if self.kernel.settings.environment != "production":

@@ -94,6 +94,18 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class StreamOf:
+    """What an operation may stream, as `x-unpuzzle-stream` says."""
+
+    events: dict[str, Schema]
+    """The schema of what each event tells, by its name."""
+    flag: str
+    """The field of the body that asks for the stream in the place of JSON; empty where there is nothing else."""
+    final: str
+    """The event that tells what the JSON answer would be, the last of them."""
+
+
+@dataclass(frozen=True)
 class Operation:
     """One operation of the contract, with everything the server needs to know of it."""
 
@@ -113,6 +125,8 @@ class Operation:
     """What an API key needs; where there is none, no API key is let in."""
     is_open: bool
     """Whether others send what they like besides: parameters that are not known are no problem then."""
+    stream: StreamOf | None = None
+    """The events that it answers with."""
 
     @property
     def success(self) -> int:
@@ -147,7 +161,12 @@ def _operation(path: str, method: str, raw: dict[str, Any], shared: list[Any]) -
         limit=raw.get("x-unpuzzle-limit", {}),
         scopes=frozenset(raw.get("x-unpuzzle-scopes", ())),
         is_open=raw.get("x-unpuzzle-open", False),
+        stream=_stream(raw["x-unpuzzle-stream"]) if "x-unpuzzle-stream" in raw else None,
     )
+
+
+def _stream(raw: dict[str, Any]) -> StreamOf:
+    return StreamOf(raw["events"], raw.get("flag", ""), raw.get("final", ""))
 
 
 def resolve_once(node: dict[str, Any]) -> dict[str, Any]:

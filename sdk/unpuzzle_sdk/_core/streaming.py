@@ -1,0 +1,299 @@
+"""Answers that come bit by bit: events to iterate over, over a connection that comes back where the API can go on."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from typing import Any, Generic, Self, TypeVar
+
+from attrs import evolve, field, frozen
+
+from .errors import (
+    APIConnectionError,
+    APIStatusError,
+    InvalidResponseError,
+    StreamInterrupted,
+    UnpuzzleError,
+    status_of_class,
+)
+from .operation import Arguments, Operation
+from .response import Answer, status_error
+from .sse import Parser, ServerSentEvent
+
+T = TypeVar("T")
+
+LAST_EVENT_ID = "Last-Event-ID"
+ERROR = "error"
+# Full jitter, as between the attempts of a call: those whom a server lost together come back apart.
+_FIRST_BOUND = 1.0
+_LAST_BOUND = 30.0
+
+
+@frozen
+class Event(Generic[T]):
+    """Something that the API told.
+
+    Attributes:
+        event: What it is called.
+        data: What it tells.
+        id: What to give as `last_event_id` to go on after it later; None where that can't be.
+    """
+
+    event: str
+    data: T
+    id: str | None = None
+
+
+@frozen
+class StreamOperation(Operation[Any], Generic[T]):
+    """An operation that answers with events.
+
+    Attributes:
+        events: How to read what each event tells, by its name. Others are left out: later versions may have more.
+        flag: The field of the body that asks for events; empty where there is nothing else.
+        final: The last event; empty where there is none.
+        resumes: Whether it goes on after the event in `Last-Event-ID`.
+    """
+
+    events: Mapping[str, Callable[[Any], T]] = field(factory=dict)
+    flag: str = ""
+    final: str = ""
+    resumes: bool = False
+    streams: bool = True
+
+    def asked(self, arguments: Arguments, last_id: str) -> Arguments:
+        """Give the arguments with which to begin, or to go on after an event."""
+        if self.flag:
+            arguments = evolve(arguments, body={**arguments.body, self.flag: True})
+        if last_id:
+            arguments = evolve(arguments, headers={**arguments.headers, LAST_EVENT_ID: last_id})
+        return arguments
+
+    def read(self, answer: Answer, found: ServerSentEvent) -> Event[T] | None:
+        """Read an event; None for one that this version does not know."""
+        told = Answer(answer.status, {"x-request-id": answer.request_id or ""}, found.data.encode())
+        if found.event == ERROR:
+            raise _refusal(told)
+        decode = self.events.get(found.event)
+        return Event(found.event, told.decode(decode), found.id or None) if decode else None
+
+
+def _refusal(told: Answer) -> APIStatusError:
+    # Its status went out before it happened: the exception has the one that its code stands for.
+    kind = type(status_error(evolve(told, status=500)))
+    return status_error(evolve(told, status=status_of_class(kind)))
+
+
+class _Course(Generic[T]):
+    """How far a stream is, and whether to come back when it breaks off."""
+
+    def __init__(self, operation: StreamOperation[T], arguments: Arguments) -> None:
+        self.operation = operation
+        self.arguments = arguments
+        self.last_id = ""
+        self.is_over = False
+        self._parser = Parser()
+        self._failures = 0
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """Start to read an answer."""
+        self._parser = Parser()
+        self._began = time.monotonic()
+
+    def read(self, answer: Answer, chunk: bytes) -> Iterator[Event[T]]:
+        for found in self._parser.feed(chunk):
+            event = self.operation.read(answer, found)
+            self.last_id = found.id or self.last_id
+            self._failures = 0
+            self.is_over = found.event == self.operation.final
+            if event is not None:
+                yield event
+
+    def asked(self) -> Arguments:
+        if self._began is not None and not self.operation.resumes:
+            raise UnpuzzleError("this stream has been read: call the method again for another")
+        return self.operation.asked(self.arguments, self.last_id)
+
+    def pause(self, error: APIConnectionError | APIStatusError | None) -> float | None:
+        """Give the seconds after which to come back to a stream that ended, None if it is over. Raise what is final."""
+        if self.is_over or (error is None and not self.operation.final and not self.operation.resumes):
+            return None
+        if not self.operation.resumes:
+            if isinstance(error, APIStatusError):
+                raise error
+            raise StreamInterrupted(f"{self.operation.name}: the stream broke off ({error or 'no last event'})")
+        if isinstance(error, APIStatusError) and error.status_code < 500 and error.status_code != 429:
+            raise error
+        if self._began is not None and time.monotonic() - self._began > _LAST_BOUND:
+            self._failures = 0
+        self._failures += 1
+        bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** (self._failures - 1))
+        told = error.retry_after if isinstance(error, APIStatusError) else self._parser.retry
+        return (told or 0.0) + random.uniform(0, bound)
+
+
+class Stream(Generic[T]):
+    """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
+
+    Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
+    most half a minute after the last attempt. What the API refuses is raised.
+    """
+
+    def __init__(
+        self, connect: Callable[[Arguments], Answer], operation: StreamOperation[T], arguments: Arguments
+    ) -> None:
+        """Connect like this, when the first event is wanted."""
+        self._connect = connect
+        self._course = _Course(operation, arguments)
+        self._answer: Answer | None = None
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event, to go on after it later."""
+        return self._course.last_id or None
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that is being read."""
+        return self.open()._answer  # type: ignore[return-value]  # it has just been opened
+
+    def open(self) -> Self:
+        """Open the connection, if it is not open; raises what the API refuses."""
+        if self._answer is None:
+            answer = self._connect(self._course.asked())
+            if answer.chunks is None:
+                raise _no_stream(answer)
+            self._answer = answer
+            self._course.begin()
+        return self
+
+    def __iter__(self) -> Iterator[Event[T]]:
+        """Give the events as they come."""
+        self.open()
+        try:
+            while True:
+                error = None
+                try:
+                    yield from self._read()
+                except (APIConnectionError, APIStatusError) as failure:
+                    error = failure
+                pause = self._course.pause(error)
+                if pause is None:
+                    return
+                self.close()
+                time.sleep(pause)
+        finally:
+            self.close()
+
+    def _read(self) -> Iterator[Event[T]]:
+        answer = self.answer
+        for chunk in answer.chunks:
+            yield from self._course.read(answer, chunk)
+            if self._course.is_over:
+                return
+
+    def close(self) -> None:
+        """Close the connection."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.chunks.close()
+
+    def __enter__(self) -> Self:
+        """Open the connection."""
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+
+class AsyncStream(Generic[T]):
+    """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
+
+    Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
+    most half a minute after the last attempt. What the API refuses is raised.
+    """
+
+    def __init__(
+        self, connect: Callable[[Arguments], Awaitable[Answer]], operation: StreamOperation[T], arguments: Arguments
+    ) -> None:
+        """Connect like this, when the first event is wanted."""
+        self._connect = connect
+        self._course = _Course(operation, arguments)
+        self._answer: Answer | None = None
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event, to go on after it later."""
+        return self._course.last_id or None
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that is being read."""
+        if self._answer is None:
+            raise RuntimeError("the stream is not open")
+        return self._answer
+
+    async def open(self) -> Self:
+        """Open the connection, if it is not open; raises what the API refuses."""
+        if self._answer is None:
+            answer = await self._connect(self._course.asked())
+            if answer.chunks is None:
+                raise _no_stream(answer)
+            self._answer = answer
+            self._course.begin()
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the connection."""
+        return self.open().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[Event[T]]:
+        """Give the events as they come."""
+        await self.open()
+        try:
+            while True:
+                error = None
+                try:
+                    await self.open()
+                    async for chunk in self.answer.chunks:
+                        for event in self._course.read(self.answer, chunk):
+                            yield event
+                        if self._course.is_over:
+                            return
+                except (APIConnectionError, APIStatusError) as failure:
+                    error = failure
+                pause = self._course.pause(error)
+                if pause is None:
+                    return
+                await self.close()
+                await _slept(pause)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            await answer.chunks.close()
+
+    async def __aenter__(self) -> Self:
+        """Open the connection."""
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self.close()
+
+
+async def _slept(seconds: float) -> None:
+    # Plain programs need no asyncio, which takes its time to load.
+    from asyncio import sleep
+
+    await sleep(seconds)
+
+
+def _no_stream(answer: Answer) -> InvalidResponseError:
+    return answer.invalid("is no stream of events")
