@@ -15,6 +15,7 @@ from unpuzzle_cli.runner import (
     PageSize,
     Yes,
     call,
+    follow,
     walk,
 )
 
@@ -84,8 +85,26 @@ def send_message_command(
     Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
     `references` points to what the answer rests on, `suggested_actions` to where to go on. Without a
     `session_id` a conversation begins, and one goes on otherwise: its own context stands where none is sent.
-    One request of the plan's allowance is used; a failure uses none.
+    One request of the plan's allowance is used; a failure uses none. With `stream` the answer comes as
+    server-sent events: `message.start`, its text in pieces as `message.delta`, `message.references`, and
+    `message.done` with all of it. Together the pieces are the `response`. What goes wrong in the middle is the
+    event `error`, and costs nothing. Closing the connection ends the answer; what was read of it counts.
     """
+    if stream:
+        follow(
+            context,
+            "ai.stream_message",
+            values.given(
+                idempotency_key=idempotency_key,
+                message=values.text(message),
+                session_id=values.nullable(session_id),
+                context=values.mapping(context_, strings=()),
+                include_transcript=include_transcript,
+            ),
+            as_json=as_json,
+            fields=fields,
+        )
+        return
     call(
         context,
         "ai.send_message",
@@ -95,7 +114,6 @@ def send_message_command(
             session_id=values.nullable(session_id),
             context=values.mapping(context_, strings=()),
             include_transcript=include_transcript,
-            stream=stream,
         ),
         as_json=as_json,
         fields=fields,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .category_update import CategoryUpdate
     from .chat_answer import ChatAnswer
     from .chat_context import ChatContext
+    from .chat_delta import ChatDelta
     from .chat_history import ChatHistory
     from .chat_message import ChatMessage
     from .chat_message_rating import ChatMessageRating
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from .chat_send import ChatSend
     from .chat_session import ChatSession
     from .chat_session_page import ChatSessionPage
+    from .chat_sources import ChatSources
+    from .chat_start import ChatStart
     from .coupon import Coupon
     from .coupon_create import CouponCreate
     from .coupon_page import CouponPage
@@ -285,6 +288,7 @@ _MODULES = {
     "CategoryUpdate": ".category_update",
     "ChatAnswer": ".chat_answer",
     "ChatContext": ".chat_context",
+    "ChatDelta": ".chat_delta",
     "ChatHistory": ".chat_history",
     "ChatMessage": ".chat_message",
     "ChatMessageRating": ".chat_message_rating",
@@ -294,6 +298,8 @@ _MODULES = {
     "ChatSend": ".chat_send",
     "ChatSession": ".chat_session",
     "ChatSessionPage": ".chat_session_page",
+    "ChatSources": ".chat_sources",
+    "ChatStart": ".chat_start",
     "Coupon": ".coupon",
     "CouponCreate": ".coupon_create",
     "CouponPage": ".coupon_page",
@@ -539,6 +545,7 @@ __all__ = [
     "CategoryUpdate",
     "ChatAnswer",
     "ChatContext",
+    "ChatDelta",
     "ChatHistory",
     "ChatMessage",
     "ChatMessageRating",
@@ -548,6 +555,8 @@ __all__ = [
     "ChatSend",
     "ChatSession",
     "ChatSessionPage",
+    "ChatSources",
+    "ChatStart",
     "Coupon",
     "CouponCreate",
     "CouponPage",

@@ -12,6 +12,7 @@ from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
 from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
+from .._core.streaming import AsyncStream, Stream
 from .._core.unset import UNSET, Unset
 from ..api.ai import (
     ai_delete_session,
@@ -27,6 +28,7 @@ from ..api.ai import (
     ai_rate_message,
     ai_search_transcripts,
     ai_send_message,
+    ai_send_message_stream,
     ai_suggest_path,
 )
 
@@ -44,7 +46,6 @@ class Ai:
         session_id: str | None | Unset = UNSET,
         context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
         include_transcript: bool | Unset = UNSET,
-        stream: bool | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.ChatAnswer:
         """Ask the tutor.
@@ -57,12 +58,18 @@ class Ai:
         used; a
         failure uses none.
 
+        With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
+        `message.delta`,
+        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
+        wrong in the
+        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
+        counts.
+
         Args:
             message: What is asked.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
-            stream: Whether to answer as server-sent events while the answer is made, false if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -84,7 +91,62 @@ class Ai:
                     "session_id": session_id,
                     "context": context,
                     "include_transcript": include_transcript,
-                    "stream": stream,
+                },
+            ),
+        )
+
+    def stream_message(
+        self,
+        *,
+        message: str,
+        session_id: str | None | Unset = UNSET,
+        context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
+        include_transcript: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Stream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer]:
+        """Ask the tutor.
+
+        Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
+        `references`
+        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
+        conversation begins,
+        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
+        used; a
+        failure uses none.
+
+        With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
+        `message.delta`,
+        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
+        wrong in the
+        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
+        counts.
+
+        Args:
+            message: What is asked.
+            session_id: The conversation to go on with, a new one if absent.
+            context: What a message is about.
+            include_transcript: Whether the answer may rest on transcripts, true if absent.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
+            errors.AiServiceError: `AI_SERVICE_ERROR`.
+            errors.MessageRefused: `MESSAGE_REFUSED`.
+        """
+        return self._client.stream(
+            ai_send_message_stream.OPERATION,
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "message": message,
+                    "session_id": session_id,
+                    "context": context,
+                    "include_transcript": include_transcript,
                 },
             ),
         )
@@ -562,7 +624,6 @@ class AsyncAi:
         session_id: str | None | Unset = UNSET,
         context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
         include_transcript: bool | Unset = UNSET,
-        stream: bool | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.ChatAnswer:
         """Ask the tutor.
@@ -575,12 +636,18 @@ class AsyncAi:
         used; a
         failure uses none.
 
+        With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
+        `message.delta`,
+        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
+        wrong in the
+        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
+        counts.
+
         Args:
             message: What is asked.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
-            stream: Whether to answer as server-sent events while the answer is made, false if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -602,7 +669,62 @@ class AsyncAi:
                     "session_id": session_id,
                     "context": context,
                     "include_transcript": include_transcript,
-                    "stream": stream,
+                },
+            ),
+        )
+
+    def stream_message(
+        self,
+        *,
+        message: str,
+        session_id: str | None | Unset = UNSET,
+        context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
+        include_transcript: bool | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> AsyncStream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer]:
+        """Ask the tutor.
+
+        Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
+        `references`
+        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
+        conversation begins,
+        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
+        used; a
+        failure uses none.
+
+        With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
+        `message.delta`,
+        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
+        wrong in the
+        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
+        counts.
+
+        Args:
+            message: What is asked.
+            session_id: The conversation to go on with, a new one if absent.
+            context: What a message is about.
+            include_transcript: Whether the answer may rest on transcripts, true if absent.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+            errors.Conflict: `CONFLICT`.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
+            errors.AiServiceError: `AI_SERVICE_ERROR`.
+            errors.MessageRefused: `MESSAGE_REFUSED`.
+        """
+        return self._client.stream(
+            ai_send_message_stream.OPERATION,
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+                body={
+                    "message": message,
+                    "session_id": session_id,
+                    "context": context,
+                    "include_transcript": include_transcript,
                 },
             ),
         )
@@ -1077,6 +1199,10 @@ class RawAi:
     def send_message(self) -> None:
         """See `Ai.send_message`."""
 
+    @raw(Ai.stream_message)
+    def stream_message(self) -> None:
+        """See `Ai.stream_message`."""
+
     @raw(Ai.list_sessions)
     def list_sessions(self) -> None:
         """See `Ai.list_sessions`."""
@@ -1139,6 +1265,10 @@ class AsyncRawAi:
     @async_raw(AsyncAi.send_message)
     def send_message(self) -> None:
         """See `AsyncAi.send_message`."""
+
+    @async_raw(AsyncAi.stream_message)
+    def stream_message(self) -> None:
+        """See `AsyncAi.stream_message`."""
 
     @async_raw(AsyncAi.list_sessions)
     def list_sessions(self) -> None:

@@ -1,22 +1,25 @@
 """Conversations: a question with what may be known for it, the answer, and both kept."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import Row
 
 from unpuzzle_server.ai import gathering, queries, tokens
-from unpuzzle_server.ai.engine import Answer, Material, Passage, Question, Turn
+from unpuzzle_server.ai.engine import Answer, Material, Passage, Question, Tokens, Turn
 from unpuzzle_server.ai.tutor import Tutor, given_back, request_of, tutor_of
 from unpuzzle_server.ai.words import clock_time, shortened
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.operations import Context
+from unpuzzle_server.kernel.streams import Event, Events, Stream
 from unpuzzle_server.plans import allowance
 from unpuzzle_server.plans.allowance import Spent
 
@@ -90,6 +93,59 @@ async def _material(tx: Transaction, body: Body, session: Row[Any] | None, histo
     if lesson:
         return await gathering.lesson(tx, lesson, seconds=seconds, **how)
     return await gathering.course(tx, course, **how) if course else await gathering.everything(tx, **how)
+
+
+async def stream(ctx: Context, body: Body) -> Stream:
+    """The same as events. What is refused before the first piece comes is refused like anything else."""
+    asked = await begin(ctx, body)
+    return Stream(_events(ctx, asked), {"Location": asked.address})
+
+
+async def _events(ctx: Context, asked: Asked) -> Events:
+    tutor, said = tutor_of(ctx), ""
+    try:
+        async with given_back(ctx, asked.request):
+            await tutor.check(asked.question.message)
+            async with aclosing(tutor.engine.stream(asked.question)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        answer = piece
+                        break
+                    if not said:
+                        yield Event("message.start", _start(asked, tutor))
+                    said += piece
+                    yield Event("message.delta", {"text": piece})
+            async with ctx.transaction() as tx:
+                kept = await keep(tx, asked, answer, tutor.spent(answer.tokens))
+    except (GeneratorExit, asyncio.CancelledError):
+        if said and await _has_left(ctx):
+            await asyncio.shield(_count(ctx, asked, said))
+        raise
+    done = cast("Body", kept.body)
+    yield Event("message.references", {name: done[name] for name in ("references", "suggested_actions")})
+    yield Event("message.done", done)
+
+
+def _start(asked: Asked, tutor: Tutor) -> Body:
+    return {"message_id": str(asked.message_id), "session_id": str(asked.session_id), "model": tutor.engine.model}
+
+
+async def _has_left(ctx: Context) -> bool:
+    """Whether it is the client who ended it, and not this server."""
+    try:
+        async with asyncio.timeout(0.1):
+            return bool((await ctx.exchange.receive())["type"] == "http.disconnect")
+    except TimeoutError:
+        return False
+
+
+async def _count(ctx: Context, asked: Asked, said: str) -> None:
+    """Whoever leaves has read what came until then."""
+    tutor = tutor_of(ctx)
+    spent = tutor.spent(Tokens(tokens.count(asked.question.message), tokens.count(said)))
+    async with ctx.transaction() as tx:
+        await allowance.reserve(tx, asked.request, "chat", tutor.lease)
+        await allowance.settle(tx, asked.request, spent)
 
 
 async def keep(tx: Transaction, asked: Asked, answer: Answer, spent: Spent) -> Result:

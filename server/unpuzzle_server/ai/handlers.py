@@ -21,7 +21,7 @@ USUAL_DAYS, MOST_DAYS = 30, 366
 
 
 async def send_message(tx: Transaction, body: Body) -> Result:
-    raise Outside(partial(chat.send, body=body))
+    raise Outside(partial(chat.stream if body.get("stream") else chat.send, body=body))
 
 
 async def list_sessions(tx: Transaction, page: int, page_size: int, course_id: str | None, lesson_id: str | None) -> Page:
