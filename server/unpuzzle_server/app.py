@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -13,8 +12,10 @@ from connexion.middleware.security import SecurityMiddleware
 from connexion.spec import OpenAPISpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from unpuzzle_server.ai.engine import Engine
 from unpuzzle_server.ai.extractive import Extractive
-from unpuzzle_server.ai.tutor import Tutor
+from unpuzzle_server.ai.openai import OpenAI
+from unpuzzle_server.ai.tutor import USUAL_PRICE, Tutor
 from unpuzzle_server.auth.oauth.providers import Registration, played_by, registrations
 from unpuzzle_server.auth.oauth.service import OAuth
 from unpuzzle_server.auth.passwords import Passwords
@@ -152,7 +153,20 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
 
 def tutoring(settings: Settings) -> Tutor:
     """The tutor by a language model, or where there is none the one that finds and quotes."""
-    return Tutor(Extractive(), Decimal("0.00003"), 16_000, timedelta(minutes=2))
+    engine: Engine = Extractive()
+    if settings.openai_api_key:
+        engine = OpenAI(
+            settings.openai_api_key,
+            settings.openai_base_url,
+            settings.ai_model,
+            settings.ai_timeout_seconds,
+            settings.ai_retries,
+            settings.ai_context_tokens,
+            settings.ai_answer_tokens,
+        )
+    price = settings.ai_prices.get(engine.model, USUAL_PRICE)
+    lease = timedelta(seconds=settings.ai_timeout_seconds * (settings.ai_retries + 1) + 60)
+    return Tutor(engine, price, settings.ai_context_tokens, lease, moderated=settings.ai_moderation)
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

@@ -21,7 +21,7 @@ from unpuzzle_server.ai.engine import (
     QuizWish,
     Step,
 )
-from unpuzzle_server.ai.tutor import given_back, request_of, tutor_of
+from unpuzzle_server.ai.tutor import given_back, request_of, tutor_of, unless_gone
 from unpuzzle_server.ai.words import clock_time
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
@@ -49,7 +49,7 @@ async def hint(ctx: Context, body: Body) -> Last:
     wish = HintWish(concept, body.get("difficulty_level", "comfortable"), level, previous, material)
     async with given_back(ctx, request):
         await tutor.check(concept)
-        made = await tutor.engine.hint(wish)
+        made = await unless_gone(ctx, tutor.engine.hint(wish))
     return partial(_hinted, request=request, level=level, hint=made, spent=tutor.spent(made.tokens))
 
 
@@ -77,7 +77,7 @@ async def quiz(ctx: Context, body: Body) -> Last:
     wish = QuizWish(topics, body.get("question_count", 5), difficulty, types, material)
     async with given_back(ctx, request):
         await tutor.check(" ".join(topics))
-        made = await tutor.engine.quiz(wish)
+        made = await unless_gone(ctx, tutor.engine.quiz(wish))
         if not made.questions:
             raise Problem("LESSON_EMPTY", "This lesson says too little to ask about.")
     return partial(_quizzed, request=request, wish=wish, quiz=made, spent=tutor.spent(made.tokens))
@@ -100,7 +100,7 @@ async def reflection(ctx: Context, body: Body) -> Last:
         material = _spoken(_filled(found))
         await allowance.reserve(tx, request, "reflection", tutor.lease)
     async with given_back(ctx, request):
-        made = await tutor.engine.prompts(PromptWish(body.get("count", 3), material))
+        made = await unless_gone(ctx, tutor.engine.prompts(PromptWish(body.get("count", 3), material)))
     return partial(_prompted, request=request, material=material, made=made, spent=tutor.spent(made.tokens))
 
 
@@ -126,7 +126,7 @@ async def path(ctx: Context, body: Body) -> Last:
         await allowance.reserve(tx, request, "path", tutor.lease)
     async with given_back(ctx, request):
         await tutor.check(goal)
-        made = await tutor.engine.path(PathWish(goal, _each_once(steps)))
+        made = await unless_gone(ctx, tutor.engine.path(PathWish(goal, _each_once(steps))))
     return partial(_led, request=request, made=made, spent=tutor.spent(made.tokens))
 
 

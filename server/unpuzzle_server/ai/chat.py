@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.ai import gathering, queries, tokens
 from unpuzzle_server.ai.engine import Answer, Material, Passage, Question, Tokens, Turn
-from unpuzzle_server.ai.tutor import Tutor, given_back, request_of, tutor_of
+from unpuzzle_server.ai.tutor import Tutor, given_back, request_of, tutor_of, unless_gone
 from unpuzzle_server.ai.words import clock_time, shortened
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.database import Transaction
@@ -48,7 +48,7 @@ async def send(ctx: Context, body: Body) -> Callable[[Transaction], Awaitable[Re
     tutor, asked = tutor_of(ctx), await begin(ctx, body)
     async with given_back(ctx, asked.request):
         await tutor.check(asked.question.message)
-        answer = await tutor.engine.answer(asked.question)
+        answer = await unless_gone(ctx, tutor.engine.answer(asked.question))
     return partial(keep, asked=asked, answer=answer, spent=tutor.spent(answer.tokens))
 
 

@@ -188,8 +188,11 @@ class Unavailable(Exception):
 class Engine(Protocol):
     """Each call raises Unavailable where there is no answer."""
 
-    model: str
-    is_embedded: bool
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def is_embedded(self) -> bool: ...
 
     async def answer(self, question: Question) -> Answer: ...
 
@@ -210,14 +213,15 @@ class Engine(Protocol):
     async def close(self) -> None: ...
 
 
-def near(here: Sequence[Passage], seconds: float | None) -> list[Passage]:
+def near(here: Sequence[Passage], seconds: float | None, most: int | None = None) -> list[Passage]:
     """What is said around a moment, in order; the nearest where nobody speaks just then."""
     timed = [passage for passage in here if passage.start_ms is not None]
     if seconds is None or not timed:
         return []
     moment = seconds * 1000
-    close = [passage for passage in timed if _distance(passage, moment) <= NEAR_MS]
-    return close or [min(timed, key=lambda passage: _distance(passage, moment))]
+    nearest = sorted(timed, key=lambda passage: _distance(passage, moment))
+    close = [passage for passage in nearest if _distance(passage, moment) <= NEAR_MS]
+    return sorted((close or nearest[:1])[:most], key=lambda passage: passage.position)
 
 
 def _distance(passage: Passage, moment: float) -> float:

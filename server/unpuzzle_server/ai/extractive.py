@@ -84,16 +84,16 @@ def _answer(question: Question) -> Answer:
     material = question.material
     asked = _asked(question)
     found = about(asked, material.here, material.elsewhere, material.seconds)[:QUOTES]
-    around = near(material.here, material.seconds)
+    around = near(material.here, material.seconds, QUOTES)
     if found:
         text = " ".join(_quoted(passage, question) for passage in found)
     elif asked and around:
-        found = around[:QUOTES]
+        found = around
         text = f"{_nothing(asked, question)} Around that moment it is about this. {_said(found, question)}"
     elif asked:
         text = _nothing(asked, question)
     else:
-        found = around[:QUOTES] or central(material.here, QUOTES)
+        found = around or central(material.here, QUOTES)
         text = _said(found, question) if found else _empty(question)
     return Answer(text, found, _tokens(question.message, found, text))
 
@@ -206,7 +206,7 @@ PROMPTS = (
 
 def _prompts(wish: PromptWish) -> Prompts:
     material = wish.material
-    passages = near(material.here, material.seconds)[: wish.count] or central(material.here, wish.count)
+    passages = near(material.here, material.seconds, wish.count) or central(material.here, wish.count)
     shown = passages and [passages[place % len(passages)] for place in range(wish.count)]
     made = [
         Prompt(template.format(shortened(passage.text, 300)), kind, passage.seconds)

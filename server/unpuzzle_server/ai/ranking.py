@@ -1,7 +1,8 @@
 """What lessons say about a question: rare words weigh more, and what is said around the moment comes first."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -12,8 +13,10 @@ AROUND = 0.25
 """How much what its neighbours say counts for a passage."""
 AT_THE_MOMENT = 1.5
 SATURATION = 1.2
-ENOUGH = 0.5
-"""How much of a question, by the weight of its words, must be said in a passage and beside it."""
+HALF = 0.5
+"""More than so much of a question, by the weight of its words, is said where it is answered, and beside that."""
+A_DEFINITION = 1.3
+DEFINES = re.compile(r"(?:(?:an?|the)\s)?(\w+(?:\s\w+)?)\s(?:is|are|means)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,19 @@ def rank(query: str, here: Sequence[Passage], elsewhere: Sequence[Passage] = (),
         sides = (places.get((passage.lesson_id, passage.position + step)) for step in (-1, 1))
         beside = [side for side in sides if side is not None]
         score = own[place] + AROUND * sum(own[side] for side in beside)
+        if _defines(passage.text, weights):
+            score *= A_DEFINITION
         if place < len(here) and passage.position in close:
             score *= AT_THE_MOMENT
         heard = set(said[place]).union(*(said[side] for side in beside))
         ranked.append(Ranked(passage, score, sum(weight for word, weight in weights.items() if word in heard) / total))
     return sorted(ranked, key=lambda found: (-found.score, str(found.passage.lesson_id), found.passage.position))
+
+
+def _defines(text: str, wanted: Collection[str]) -> bool:
+    """Whether a passage begins with something that is asked about, and says what it is."""
+    found = DEFINES.match(text)
+    return found is not None and any(word in wanted for word in stems_of(found[1]))
 
 
 def _weights(wanted: set[str], said: Sequence[Counter[str]]) -> dict[str, float]:
@@ -64,4 +75,4 @@ def _score(words: Counter[str], weights: dict[str, float]) -> float:
 
 def about(query: str, here: Sequence[Passage], elsewhere: Sequence[Passage] = (), seconds: float | None = None) -> list[Passage]:
     """Those that speak about a query, the best first; none where its words are said in passing only, or not at all."""
-    return [found.passage for found in rank(query, here, elsewhere, seconds) if found.coverage >= ENOUGH]
+    return [found.passage for found in rank(query, here, elsewhere, seconds) if found.coverage > HALF]

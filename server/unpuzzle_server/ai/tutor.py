@@ -2,23 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from unpuzzle_server.ai.engine import Engine, Tokens, Unavailable
 from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.exchange import ClientGone
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.plans import allowance
 from unpuzzle_server.plans.allowance import Spent
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+USUAL_PRICE = Decimal("0.00003")
+"""Of a token, in US dollars, for models without a price of their own."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Tutor:
     """How much of a conversation the engine is given."""
     lease: timedelta
     """How long a request may take; one that was cut short counts no longer."""
-    moderated: bool = field(default=False)
+    moderated: bool = False
 
     def spent(self, tokens: Tokens) -> Spent:
         return Spent(self.engine.model, tokens.prompt, tokens.completion, (tokens.prompt + tokens.completion) * self.price)
@@ -44,6 +49,25 @@ class Tutor:
 
     async def close(self) -> None:
         await self.engine.close()
+
+
+async def unless_gone(ctx: Context, asking: Coroutine[Any, Any, T]) -> T:
+    """What is asked for; whoever asks and leaves meanwhile stops it."""
+    asked, gone = asyncio.create_task(asking), asyncio.create_task(_left(ctx))
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            return asked.result()
+        raise ClientGone
+    finally:
+        for task in (asked, gone):
+            task.cancel()
+        await asyncio.gather(asked, gone, return_exceptions=True)
+
+
+async def _left(ctx: Context) -> None:
+    while (await ctx.exchange.receive())["type"] != "http.disconnect":
+        pass
 
 
 def tutor_of(ctx: Any) -> Tutor:

@@ -11,6 +11,18 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+INTERIM = """
+CREATE TABLE plan_grants (user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE, plan text, daily_limit int,
+                          monthly_limit int);
+CREATE FUNCTION app.allowance(account uuid)
+    RETURNS TABLE (plan text, source text, daily_limit int, monthly_limit int, valid_until timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT coalesce(g.plan, 'free'), '', CASE WHEN g.plan IS NULL THEN 3 ELSE g.daily_limit END,
+           CASE WHEN g.plan IS NULL THEN 90 ELSE g.monthly_limit END, NULL::timestamptz
+      FROM (SELECT) n LEFT JOIN plan_grants g ON g.user_id = account
+$$;
+"""
+
 REQUESTS = """
 CREATE TABLE ai_requests (
     id uuid PRIMARY KEY,
@@ -26,9 +38,6 @@ CREATE TABLE ai_requests (
 );
 CREATE INDEX ai_requests_user ON ai_requests (user_id, created_at);
 
-CREATE FUNCTION app.plan_of(account uuid) RETURNS TABLE (plan text, daily_limit int, monthly_limit int, valid_until timestamptz)
-    LANGUAGE sql STABLE AS $$ SELECT 'free', 3, 90, NULL::timestamptz $$;
-
 -- What an account may ask of the tutor, and what it has asked today and this month, which begin at 00:00 UTC.
 CREATE FUNCTION app.find_allowance(account uuid)
     RETURNS TABLE (plan text, daily_limit int, monthly_limit int, valid_until timestamptz, daily_used int, monthly_used int,
@@ -40,7 +49,7 @@ CREATE FUNCTION app.find_allowance(account uuid)
            (SELECT count(*)::int FROM ai_requests r WHERE r.user_id = account AND r.created_at >= t.month
                                                       AND (r.settled_at IS NOT NULL OR r.expires_at > app.now())),
            t.today + interval '1 day', (t.month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
-      FROM app.plan_of(account) p,
+      FROM app.allowance(account) p,
            (SELECT date_trunc('day', app.now(), 'UTC') AS today, date_trunc('month', app.now(), 'UTC') AS month) t
 $$;
 
@@ -200,6 +209,6 @@ GRANT SELECT, INSERT, UPDATE (percentage, passed, graded_at) ON ai_quizzes TO {a
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    statements = [REQUESTS, CONVERSATIONS, QUIZZES, SEARCH, *(SECURE.format(table=table) for table in SECURED)]
+    statements = [INTERIM, REQUESTS, CONVERSATIONS, QUIZZES, SEARCH, *(SECURE.format(table=table) for table in SECURED)]
     for statement in [*statements, POLICIES.format(app=app), GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
