@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .resources.notifications import AsyncNotifications, AsyncRawNotifications
     from .resources.payments import AsyncPayments, AsyncRawPayments
     from .resources.reflections import AsyncRawReflections, AsyncReflections
+    from .resources.subscriptions import AsyncRawSubscriptions, AsyncSubscriptions
     from .resources.system import AsyncRawSystem, AsyncSystem
 
 
@@ -78,6 +79,13 @@ class AsyncUnpuzzle(AsyncClient):
         from .resources.payments import AsyncPayments
 
         return AsyncPayments(self)
+
+    @property
+    def subscriptions(self) -> AsyncSubscriptions:
+        """Plans, and subscribing to them."""
+        from .resources.subscriptions import AsyncSubscriptions
+
+        return AsyncSubscriptions(self)
 
     @property
     def ai(self) -> AsyncAi:
@@ -152,6 +160,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.payments import AsyncRawPayments
 
         return AsyncRawPayments(self)
+
+    @property
+    def subscriptions(self) -> AsyncRawSubscriptions:
+        """Plans, and subscribing to them."""
+        from .resources.subscriptions import AsyncRawSubscriptions
+
+        return AsyncRawSubscriptions(self)
 
     @property
     def ai(self) -> AsyncRawAi:

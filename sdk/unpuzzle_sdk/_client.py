@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .resources.notifications import Notifications, RawNotifications
     from .resources.payments import Payments, RawPayments
     from .resources.reflections import RawReflections, Reflections
+    from .resources.subscriptions import RawSubscriptions, Subscriptions
     from .resources.system import RawSystem, System
 
 
@@ -78,6 +79,13 @@ class Unpuzzle(SyncClient):
         from .resources.payments import Payments
 
         return Payments(self)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Plans, and subscribing to them."""
+        from .resources.subscriptions import Subscriptions
+
+        return Subscriptions(self)
 
     @property
     def ai(self) -> Ai:
@@ -152,6 +160,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.payments import RawPayments
 
         return RawPayments(self)
+
+    @property
+    def subscriptions(self) -> RawSubscriptions:
+        """Plans, and subscribing to them."""
+        from .resources.subscriptions import RawSubscriptions
+
+        return RawSubscriptions(self)
 
     @property
     def ai(self) -> RawAi:

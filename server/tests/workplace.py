@@ -14,7 +14,6 @@ from harness import Server
 from unpuzzle_server import deadletters
 from unpuzzle_server.app import wire
 from unpuzzle_server.companion import SUPERVISOR
-from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.operations import Kernel
 from unpuzzle_server.kernel.runner import Runner
@@ -80,7 +79,7 @@ class Workplace:
 
     def _with_kernel(self, database_url: str, act: Callable[[Kernel], Awaitable[Result]]) -> Result:
         async def acting() -> Result:
-            kernel = wire(replace(self.server.settings, database_app_url=database_url), Clock())
+            kernel = wire(replace(self.server.settings, database_app_url=database_url), self.server.clock)
             try:
                 return await act(kernel)
             finally:

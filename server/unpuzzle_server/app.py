@@ -36,6 +36,7 @@ from unpuzzle_server.mail.gateway import mailer
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.payments.stripe import Stripe
+from unpuzzle_server.subscriptions.tasks import follow_event
 from unpuzzle_server.system.reference import Reference
 
 CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -141,14 +142,15 @@ def taking_payments(settings: Settings, database: Database, clock: Clock) -> dic
     if settings.stripe_api_key:
         base, secrets = settings.stripe_api_base, settings.stripe_webhook_secrets
         publishable = settings.stripe_publishable_key or None
-        return {"stripe": Stripe(settings.stripe_api_key, base, publishable, base or STRIPE, secrets, is_embedded=False)}
+        client = Stripe(settings.stripe_api_key, base, publishable, base or STRIPE, secrets, is_embedded=False)
+        return {"stripe": client, "follow_subscription": follow_event}
     public_base = settings.public_url + embedded_stripe.PREFIX
     base = settings.stripe_api_base or public_base
     webhook = base.removesuffix(embedded_stripe.PREFIX) + "/api/v1/payments/webhooks/stripe/"
     key = derived_key(settings.secret_key, "embedded-stripe")
     played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
     client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
-    return {"stripe": client, "embedded_stripe": played}
+    return {"stripe": client, "embedded_stripe": played, "follow_subscription": follow_event}
 
 
 def tutoring(settings: Settings) -> Tutor:

@@ -11,10 +11,12 @@ from unpuzzle_cli.runner import (
     AsJson,
     Fields,
     Limit,
+    Output,
     PageNumber,
     PageSize,
     Yes,
     call,
+    download,
     walk,
 )
 
@@ -306,6 +308,29 @@ def get_receipt_command(
     What was paid to whom and for what, with refunds. Only what has been paid has a receipt.
     """
     call(context, "payments.get_receipt", values.given(payment_id=payment_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "download-receipt",
+    cls=Command,
+    epilog="Example: unpuzzle payments download-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
+)
+def download_receipt_command(
+    context: typer.Context,
+    payment_id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.",
+            autocompletion=complete.ids("payments.list_history"),
+        ),
+    ],
+    output: Output = "",
+) -> None:
+    """Get a receipt to print.
+
+    The receipt as a PDF of one A4 page.
+    """
+    download(context, "payments.download_receipt", values.given(payment_id=payment_id), output=output)
 
 
 @app.command(

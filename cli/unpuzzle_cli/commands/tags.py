@@ -8,6 +8,7 @@ TAGS = {
     "enrollments": "Taking a course, and leaving it.",
     "learning": "What a learner does in a course, and how far they are.",
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
+    "subscriptions": "Plans, and subscribing to them.",
     "ai": "The tutor that knows the moment of the lesson, within each plan's allowance.",
     "notifications": "What has happened that concerns you.",
     "reflections": "A learner's own notes on the moments where they got stuck.",

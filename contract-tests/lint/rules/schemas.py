@@ -16,6 +16,8 @@ OPAQUE = {
     "payment_intent_id",
     "payment_method_id",
     "refund_id",
+    "subscription_id",
+    "invoice_id",
     "request_id",
     "AuthEvent.id",
     "StripeEvent.id",

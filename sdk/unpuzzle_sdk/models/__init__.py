@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .auth_event_data_user_metadata import AuthEventDataUserMetadata
     from .auth_session import AuthSession
     from .auth_session_token_type import AuthSessionTokenType
+    from .billing_interval import BillingInterval
     from .category import Category
     from .category_create import CategoryCreate
     from .category_page import CategoryPage
@@ -67,6 +68,9 @@ if TYPE_CHECKING:
     from .course_update import CourseUpdate
     from .csrf_token import CsrfToken
     from .currency import Currency
+    from .current_subscription import CurrentSubscription
+    from .current_subscription_payment_method import CurrentSubscriptionPaymentMethod
+    from .current_subscription_price import CurrentSubscriptionPrice
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
@@ -92,6 +96,7 @@ if TYPE_CHECKING:
     from .export import Export
     from .export_status import ExportStatus
     from .feedback_rating import FeedbackRating
+    from .granted_plan import GrantedPlan
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
@@ -104,6 +109,9 @@ if TYPE_CHECKING:
     from .instructor_application import InstructorApplication
     from .instructor_application_create import InstructorApplicationCreate
     from .instructor_profile import InstructorProfile
+    from .invoice import Invoice
+    from .invoice_page import InvoicePage
+    from .invoice_status import InvoiceStatus
     from .learning_course import LearningCourse
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
@@ -145,6 +153,7 @@ if TYPE_CHECKING:
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
     from .paid_course import PaidCourse
+    from .paid_plan import PaidPlan
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
     from .path_step import PathStep
@@ -158,9 +167,17 @@ if TYPE_CHECKING:
     from .payment_intent_create import PaymentIntentCreate
     from .payment_intent_create_metadata import PaymentIntentCreateMetadata
     from .payment_intent_create_payment_method import PaymentIntentCreatePaymentMethod
+    from .payment_method_change import PaymentMethodChange
     from .payment_page import PaymentPage
     from .payment_status import PaymentStatus
     from .plan import Plan
+    from .plan_grant import PlanGrant
+    from .plan_limits import PlanLimits
+    from .plan_of_user import PlanOfUser
+    from .plan_offer import PlanOffer
+    from .plan_offer_page import PlanOfferPage
+    from .plan_price import PlanPrice
+    from .plan_source import PlanSource
     from .practice_answer import PracticeAnswer
     from .practice_answers import PracticeAnswers
     from .practice_difficulty import PracticeDifficulty
@@ -234,6 +251,11 @@ if TYPE_CHECKING:
     from .student_course_page import StudentCoursePage
     from .student_course_progress import StudentCourseProgress
     from .subscription import Subscription
+    from .subscription_cancel import SubscriptionCancel
+    from .subscription_cancel_feedback import SubscriptionCancelFeedback
+    from .subscription_change import SubscriptionChange
+    from .subscription_create import SubscriptionCreate
+    from .subscription_status import SubscriptionStatus
     from .suggested_action import SuggestedAction
     from .suggested_action_type import SuggestedActionType
     from .time_range import TimeRange
@@ -282,6 +304,7 @@ _MODULES = {
     "AuthEventDataUserMetadata": ".auth_event_data_user_metadata",
     "AuthSession": ".auth_session",
     "AuthSessionTokenType": ".auth_session_token_type",
+    "BillingInterval": ".billing_interval",
     "Category": ".category",
     "CategoryCreate": ".category_create",
     "CategoryPage": ".category_page",
@@ -323,6 +346,9 @@ _MODULES = {
     "CourseUpdate": ".course_update",
     "CsrfToken": ".csrf_token",
     "Currency": ".currency",
+    "CurrentSubscription": ".current_subscription",
+    "CurrentSubscriptionPaymentMethod": ".current_subscription_payment_method",
+    "CurrentSubscriptionPrice": ".current_subscription_price",
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
@@ -348,6 +374,7 @@ _MODULES = {
     "Export": ".export",
     "ExportStatus": ".export_status",
     "FeedbackRating": ".feedback_rating",
+    "GrantedPlan": ".granted_plan",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
@@ -360,6 +387,9 @@ _MODULES = {
     "InstructorApplication": ".instructor_application",
     "InstructorApplicationCreate": ".instructor_application_create",
     "InstructorProfile": ".instructor_profile",
+    "Invoice": ".invoice",
+    "InvoicePage": ".invoice_page",
+    "InvoiceStatus": ".invoice_status",
     "LearningCourse": ".learning_course",
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
@@ -401,6 +431,7 @@ _MODULES = {
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
     "PaidCourse": ".paid_course",
+    "PaidPlan": ".paid_plan",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
     "PathStep": ".path_step",
@@ -414,9 +445,17 @@ _MODULES = {
     "PaymentIntentCreate": ".payment_intent_create",
     "PaymentIntentCreateMetadata": ".payment_intent_create_metadata",
     "PaymentIntentCreatePaymentMethod": ".payment_intent_create_payment_method",
+    "PaymentMethodChange": ".payment_method_change",
     "PaymentPage": ".payment_page",
     "PaymentStatus": ".payment_status",
     "Plan": ".plan",
+    "PlanGrant": ".plan_grant",
+    "PlanLimits": ".plan_limits",
+    "PlanOfUser": ".plan_of_user",
+    "PlanOffer": ".plan_offer",
+    "PlanOfferPage": ".plan_offer_page",
+    "PlanPrice": ".plan_price",
+    "PlanSource": ".plan_source",
     "PracticeAnswer": ".practice_answer",
     "PracticeAnswers": ".practice_answers",
     "PracticeDifficulty": ".practice_difficulty",
@@ -490,6 +529,11 @@ _MODULES = {
     "StudentCoursePage": ".student_course_page",
     "StudentCourseProgress": ".student_course_progress",
     "Subscription": ".subscription",
+    "SubscriptionCancel": ".subscription_cancel",
+    "SubscriptionCancelFeedback": ".subscription_cancel_feedback",
+    "SubscriptionChange": ".subscription_change",
+    "SubscriptionCreate": ".subscription_create",
+    "SubscriptionStatus": ".subscription_status",
     "SuggestedAction": ".suggested_action",
     "SuggestedActionType": ".suggested_action_type",
     "TimeRange": ".time_range",
@@ -539,6 +583,7 @@ __all__ = [
     "AuthEventDataUserMetadata",
     "AuthSession",
     "AuthSessionTokenType",
+    "BillingInterval",
     "Category",
     "CategoryCreate",
     "CategoryPage",
@@ -580,6 +625,9 @@ __all__ = [
     "CourseUpdate",
     "CsrfToken",
     "Currency",
+    "CurrentSubscription",
+    "CurrentSubscriptionPaymentMethod",
+    "CurrentSubscriptionPrice",
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
@@ -605,6 +653,7 @@ __all__ = [
     "Export",
     "ExportStatus",
     "FeedbackRating",
+    "GrantedPlan",
     "Health",
     "HealthDatabase",
     "HealthStatus",
@@ -617,6 +666,9 @@ __all__ = [
     "InstructorApplication",
     "InstructorApplicationCreate",
     "InstructorProfile",
+    "Invoice",
+    "InvoicePage",
+    "InvoiceStatus",
     "LearningCourse",
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
@@ -658,6 +710,7 @@ __all__ = [
     "OwnCourseSort",
     "OwnCourseSummary",
     "PaidCourse",
+    "PaidPlan",
     "PasswordChange",
     "PasswordReset",
     "PathStep",
@@ -671,9 +724,17 @@ __all__ = [
     "PaymentIntentCreate",
     "PaymentIntentCreateMetadata",
     "PaymentIntentCreatePaymentMethod",
+    "PaymentMethodChange",
     "PaymentPage",
     "PaymentStatus",
     "Plan",
+    "PlanGrant",
+    "PlanLimits",
+    "PlanOfUser",
+    "PlanOffer",
+    "PlanOfferPage",
+    "PlanPrice",
+    "PlanSource",
     "PracticeAnswer",
     "PracticeAnswers",
     "PracticeDifficulty",
@@ -747,6 +808,11 @@ __all__ = [
     "StudentCoursePage",
     "StudentCourseProgress",
     "Subscription",
+    "SubscriptionCancel",
+    "SubscriptionCancelFeedback",
+    "SubscriptionChange",
+    "SubscriptionCreate",
+    "SubscriptionStatus",
     "SuggestedAction",
     "SuggestedActionType",
     "TimeRange",

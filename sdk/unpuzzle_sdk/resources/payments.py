@@ -19,6 +19,7 @@ from ..api.payments import (
     payments_create_coupon,
     payments_create_intent,
     payments_delete_coupon,
+    payments_download_receipt,
     payments_get_config,
     payments_get_coupon,
     payments_get_intent,
@@ -257,6 +258,29 @@ class Payments:
         """
         return self._client.call(
             payments_get_receipt.OPERATION,
+            Arguments(
+                path={
+                    "payment_id": payment_id,
+                },
+            ),
+        )
+
+    def download_receipt(
+        self,
+        payment_id: str,
+    ) -> bytes:
+        """Get a receipt to print.
+
+        The receipt as a PDF of one A4 page.
+
+        Args:
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            payments_download_receipt.OPERATION,
             Arguments(
                 path={
                     "payment_id": payment_id,
@@ -818,6 +842,29 @@ class AsyncPayments:
             ),
         )
 
+    async def download_receipt(
+        self,
+        payment_id: str,
+    ) -> bytes:
+        """Get a receipt to print.
+
+        The receipt as a PDF of one A4 page.
+
+        Args:
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            payments_download_receipt.OPERATION,
+            Arguments(
+                path={
+                    "payment_id": payment_id,
+                },
+            ),
+        )
+
     async def refund(
         self,
         payment_id: str,
@@ -1174,6 +1221,10 @@ class RawPayments:
     def get_receipt(self) -> None:
         """See `Payments.get_receipt`."""
 
+    @raw(Payments.download_receipt)
+    def download_receipt(self) -> None:
+        """See `Payments.download_receipt`."""
+
     @raw(Payments.refund)
     def refund(self) -> None:
         """See `Payments.refund`."""
@@ -1240,6 +1291,10 @@ class AsyncRawPayments:
     @async_raw(AsyncPayments.get_receipt)
     def get_receipt(self) -> None:
         """See `AsyncPayments.get_receipt`."""
+
+    @async_raw(AsyncPayments.download_receipt)
+    def download_receipt(self) -> None:
+        """See `AsyncPayments.download_receipt`."""
 
     @async_raw(AsyncPayments.refund)
     def refund(self) -> None:

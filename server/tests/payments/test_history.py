@@ -1,5 +1,6 @@
 """What was paid: the list, its sums, and receipts."""
 
+import pypdfium2
 from shop import HISTORY, VISA, confirm, coupon, enroll, intent
 
 from harness import Api, Person, code_of
@@ -63,3 +64,26 @@ def test_a_receipt_shows_what_was_paid(api: Api, instructor: Person, learner: Pe
     assert code_of(api.sign_up().get(path)) == "NOT_FOUND"
     assert code_of(instructor.get(path)) == "NOT_FOUND"
     assert code_of(api.get(path)) == "AUTH_REQUIRED"
+
+
+def test_a_receipt_is_a_page_to_print(api: Api, instructor: Person, learner: Person) -> None:
+    course = instructor.published_course(price=1049.99)
+    made = intent(learner, course, coupon_code=coupon(instructor, percentage=20)["code"])
+    path = f"{HISTORY}{made['payment_id']}/receipt.pdf"
+    assert code_of(learner.get(path)) == "NOT_FOUND"
+    confirm(learner, made, **VISA)
+    answer = learner.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/pdf")
+    [page] = pypdfium2.PdfDocument(answer.content)
+    words = page.get_textpage().get_text_bounded()
+    for shown in (made["payment_id"], "Ada Lovelace", course["title"], "1,049.99 USD", "−210.00 USD", "839.99 USD"):
+        assert shown in words
+    assert code_of(instructor.get(path)) == "NOT_FOUND"
+    assert code_of(api.get(path)) == "AUTH_REQUIRED"
+
+
+def test_a_receipt_has_no_decimals_where_the_currency_has_none(instructor: Person, learner: Person) -> None:
+    made = intent(learner, instructor.published_course(price=1500, currency="JPY"))
+    confirm(learner, made, **VISA)
+    pdf = learner.get(f"{HISTORY}{made['payment_id']}/receipt.pdf").content
+    assert "1,500 JPY" in pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_bounded()

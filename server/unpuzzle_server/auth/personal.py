@@ -23,6 +23,10 @@ EXPORTED = {
     "lesson_progress": "SELECT * FROM lesson_progress WHERE user_id = :user",
     "study_time": "SELECT * FROM study_time WHERE user_id = :user",
     "payments": "SELECT * FROM payments WHERE user_id = :user",
+    "subscriptions": "SELECT * FROM subscriptions WHERE user_id = :user",
+    "invoices": "SELECT * FROM invoices WHERE user_id = :user",
+    "plan_grants": "SELECT * FROM plan_grants WHERE user_id = :user",
+    "earnings": "SELECT * FROM earnings WHERE user_id = :user",
     "coupons": "SELECT * FROM coupons WHERE user_id = :user",
     "reviews": "SELECT * FROM reviews WHERE user_id = :user",
     "reflections": "SELECT * FROM reflections WHERE user_id = :user",
@@ -43,6 +47,7 @@ NOT_EXPORTED = {
     "tasks": "what is being done, with an address for as long as that takes",
     "failed_tasks": "what could not be done, until somebody sees to it",
     "rate_limits": "counts of requests, for an hour",
+    "stripe_customers": "an id at Stripe; what was paid stands with subscriptions and payments",
     "refunds": "what was given back stands with each payment",
     "transcript_segments": "they stand with their transcripts",
     "outbox_mails": "mails that were sent, where there is no SMTP server",
@@ -52,18 +57,21 @@ ERASED = {
     "deleted": [
         "passwords", "sessions", "refresh_tokens", "one_time_tokens", "identities", "api_keys", "exports", "idempotency_keys",
         "outbox_mails", "notifications", "reflections", "instructor_applications", "study_time", "lesson_progress",
-        "coupons", "ai_requests", "ai_sessions", "ai_messages", "ai_quizzes",
+        "coupons", "plan_grants", "stripe_customers", "ai_requests", "ai_sessions", "ai_messages", "ai_quizzes",
         "tasks", "failed_tasks", "rate_limits",
     ],
-    "without a name": ["users", "reviews", "payments"],
+    "without a name": ["users", "reviews", "payments", "subscriptions", "invoices"],
     "kept, as nothing in it is personal": [
         "enrollments", "courses", "sections", "lessons", "lesson_texts", "transcripts", "transcript_segments", "refunds",
+        "earnings",
     ],
 }  # fmt: skip
 
 NOBODYS = {
     "alembic_version": "the schema's",
     "categories": "the catalogue's",
+    "plans": "what there is",
+    "plan_prices": "what that costs",
     "catalogue_counts": "counts",
     "course_stats": "counts",
     "oauth_sandbox_grants": "what was typed into the sandbox, for ten minutes",

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from unpuzzle_server.kernel.clock import rfc3339
-from unpuzzle_server.plans.service import FREE, subscription
+from unpuzzle_server.plans.service import Allowance, subscription
 
 
 def user(row: Row[Any]) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def user(row: Row[Any]) -> dict[str, Any]:
         "avatar_url": row.avatar_url,
         "bio": row.bio,
         "roles": row.roles,
-        "subscription": subscription(FREE),
+        "subscription": subscription(Allowance(row.plan, row.daily_limit, row.daily_used, row.valid_until)),
         "preferences": {
             "email_notifications": row.email_notifications,
             "learning_reminders": row.learning_reminders,

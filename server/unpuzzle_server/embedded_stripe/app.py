@@ -24,6 +24,7 @@ from unpuzzle_server.embedded_stripe import (
     prices,
     products,
     refunds,
+    schedules,
     subscriptions,
 )
 from unpuzzle_server.embedded_stripe.errors import Declined, StripeError, missing, unauthorized
@@ -37,7 +38,8 @@ from unpuzzle_server.kernel.database import Database, asks_to_retry, pause
 PREFIX = "/embedded-stripe"
 TRIES = 5
 RESOURCES = (
-    charges, customers, events, invoices, payment_intents, payment_methods, prices, products, refunds, subscriptions,
+    charges, customers, events, invoices, payment_intents, payment_methods, prices, products, refunds, schedules,
+    subscriptions,
 )  # fmt: skip
 FOR_EVERYBODY = (payment_methods.create, payment_intents.retrieve, payment_intents.confirm)
 """What a publishable key is good for; a payment intent needs its client secret besides."""

@@ -1,6 +1,8 @@
 """What time does to a subscription: trials end, periods follow each other, what was not paid is tried again and given up."""
 
 from calendar import monthrange
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from datetime import datetime
 from itertools import count
 
@@ -20,6 +22,11 @@ RETRIES = (3 * DAY, 5 * DAY, 7 * DAY)
 MONTHS = {"month": 1, "year": 12}
 DAYS = {"day": 1, "week": 7}
 ENDED = ("canceled", "incomplete_expired")
+Following = Callable[[Store, Object], Awaitable[None]]
+BEGINNING: list[Following] = []
+"""What else happens as a period begins, before it is charged."""
+ENDING: list[Following] = []
+"""What else ends with a subscription."""
 
 
 async def advance(database: Database, base_url: str) -> int:
@@ -89,6 +96,8 @@ async def end(store: Store, subscription: Object, reason: str | None, details: O
     subscription.update(status="canceled", ended_at=store.now, canceled_at=subscription["canceled_at"] or store.now)
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **(details or {}), "reason": reason}
     subscription.update(_pending=[], _retries=[])
+    for follow in ENDING:
+        await follow(store, subscription)
     await save(store, subscription)
     await store.emit("customer.subscription.deleted", subscription)
     return subscription
@@ -96,8 +105,10 @@ async def end(store: Store, subscription: Object, reason: str | None, details: O
 
 async def renew(store: Store, subscription: Object) -> None:
     """The next period, with its invoice."""
-    before = {**subscription, "items": subscription["items"]}
+    before = deepcopy(subscription)
     start = subscription["trial_end"] if subscription["status"] == "trialing" else period(subscription)[1]
+    for begin in BEGINNING:
+        await begin(store, subscription)
     set_period(subscription, start)
     subscription["status"] = "active" if subscription["status"] == "trialing" else subscription["status"]
     await save(store, subscription, before)

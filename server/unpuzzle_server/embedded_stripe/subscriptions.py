@@ -77,6 +77,7 @@ async def update(store: Store, form: Form, object_id: str) -> Object:
     behavior, off_session = _behavior(form), form.boolean("off_session")
     await _apply(store, form, subscription)
     if "cancel_at_period_end" in form:
+        _check_unscheduled(subscription)
         (_cancel_later if form.boolean("cancel_at_period_end") else _go_on)(store, subscription)
     charged, at_once, reason = await _change(store, form, subscription, before)
     await cycles.save(store, subscription, before)
@@ -108,7 +109,7 @@ async def _change(store: Store, form: Form, subscription: Object, before: Object
     trial_ends = trial_was and form.text("trial_end") == "now"
     if "trial_end" in form and not trial_ends:
         _move_trial(store, form, subscription)
-    if _rhythm(subscription) != _rhythm(before) or trial_ends:
+    if rhythm(subscription) != rhythm(before) or trial_ends:
         credited = [] if trial_was or behavior == "none" else await _prorated(store, form, before, subscription, charge=False)
         _restart(store, subscription, keeps_trial=trial_was and not trial_ends)
         if trial_was and not trial_ends:
@@ -151,7 +152,7 @@ def _cost(item: Object) -> tuple[str, int]:
     return item["price"]["id"], item["quantity"]
 
 
-def _rhythm(subscription: Object) -> tuple[str, int]:
+def rhythm(subscription: Object) -> tuple[str, int]:
     recurring = subscription["items"]["data"][0]["price"]["recurring"]
     return recurring["interval"], recurring["interval_count"]
 
@@ -199,9 +200,9 @@ async def _change_items(store: Store, form: Form, subscription: Object) -> None:
 
 
 async def _changed(store: Store, given: Form, item: Object) -> Object:
-    price = await _price(store, given) if "price" in given else item["price"]
+    price = await recurring_price(store, given) if "price" in given else item["price"]
     quantity = given.integer("quantity", 1, MOST_OF_ONE) or item["quantity"]
-    return {**item, "price": price, "plan": _plan(price), "quantity": quantity, "metadata": given.metadata(item["metadata"])}
+    return {**item, "price": price, "plan": plan(price), "quantity": quantity, "metadata": given.metadata(item["metadata"])}
 
 
 async def _new_items(store: Store, subscription: Object, form: Form) -> list[Object]:
@@ -214,7 +215,7 @@ async def _new_items(store: Store, subscription: Object, form: Form) -> list[Obj
 
 
 async def _item(store: Store, subscription: Object, given: Form) -> Object:
-    price = await _price(store, given)
+    price = await recurring_price(store, given)
     return {
         "id": new_id("si"),
         "object": "subscription_item",
@@ -225,7 +226,7 @@ async def _item(store: Store, subscription: Object, given: Form) -> Object:
         "current_period_start": store.now,
         "discounts": [],
         "metadata": given.metadata(),
-        "plan": _plan(price),
+        "plan": plan(price),
         "price": price,
         "quantity": given.integer("quantity", 1, MOST_OF_ONE) or 1,
         "subscription": subscription["id"],
@@ -233,7 +234,7 @@ async def _item(store: Store, subscription: Object, given: Form) -> Object:
     }
 
 
-async def _price(store: Store, given: Form) -> Object:
+async def recurring_price(store: Store, given: Form) -> Object:
     given.need("price")
     price = await store.named(given, "price", "price")
     assert price is not None, "it is needed"
@@ -257,7 +258,7 @@ def _one_rhythm(subscription: Object) -> str:
     return str(prices[0]["currency"])
 
 
-def _plan(price: Object) -> Object:
+def plan(price: Object) -> Object:
     copied = (
         "id",
         "active",
@@ -322,6 +323,12 @@ async def _trial_lines(store: Store, subscription: Object) -> list[Object]:
         told = f"Trial period for {await cycles.product_name(store, item['price'])}"
         lines.append(invoices.line(subscription, item, 0, told, cycles.period(subscription), proration=False))
     return lines
+
+
+def _check_unscheduled(subscription: Object) -> None:
+    if subscription["schedule"]:
+        message = f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any"
+        raise StripeError(f"{message} cancelation behavior directly is not allowed. Please update the schedule instead.")
 
 
 def _cancel_later(store: Store, subscription: Object) -> None:

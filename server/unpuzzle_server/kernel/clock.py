@@ -17,6 +17,14 @@ class Clock:
         return self.now().timestamp()
 
 
+def parse_moment(text: str) -> datetime:
+    """An RFC 3339 moment; raises ValueError for one that Python and PostgreSQL do not know."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
 def rfc3339(moment: datetime) -> str:
     """A time as answers carry it: UTC, microseconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,6 +82,26 @@ def prices(value: str) -> dict[str, Decimal]:
 
 def names(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def font_files(value: str) -> tuple[str, ...]:
+    found = names(value)
+    if not all(Path(path).is_file() and Path(path).suffix in (".ttf", ".otf") for path in found):
+        raise ValueError("takes paths of .ttf or .otf files, with commas")
+    return found
+
+
+def prices_of_plans(value: str) -> tuple[tuple[str, ...], ...]:
+    found = re.findall(r"(\w+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)(?:,|$)", value.replace(" ", ""))
+    if {plan for plan, *_ in found} != {"premium", "enterprise"} or len(found) != len(names(value)):
+        raise ValueError("takes premium=19/190,enterprise=99/990: what each costs a month and a year")
+    return tuple(found)
+
+
+def currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("takes three capital letters")
+    return value
 
 
 def webhook_secrets(value: str) -> tuple[str, ...]:
@@ -185,6 +206,14 @@ class Settings:
     ai_context_tokens: int = setting("16000", at_least(1000), "the model's window: how many tokens it is given")
     ai_answer_tokens: int = setting("1500", at_least(50), "how many tokens it may write")
     ai_moderation: bool = setting("false", switch, "has OpenAI's moderation look at what is asked first")
+    plan_prices: tuple[tuple[str, str, str], ...] = setting(
+        "premium=19/190,enterprise=99/990", prices_of_plans, "what plans cost a month and a year, with commas"
+    )
+    plan_currency: str = setting("USD", currency, "the currency of that")
+    trial_days: int = setting("14", at_least(0), "how long a plan can be tried; 0 for no trials")
+    document_fonts: tuple[str, ...] = setting(
+        "", font_files, "TrueType files for scripts that ours lack, such as CJK, with commas"
+    )
     video_completion_percent: int = setting("90", percent, "how much of a video completes it")
     instructor_auto_approve: bool = setting("true", switch, "approves applications to teach at once")
     password_memory_kib: int = setting("19456", at_least(8), "Argon2id's memory")

@@ -1,6 +1,5 @@
 """Coupons: an instructor's for their courses, an admin's for all."""
 
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Row
@@ -8,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from unpuzzle_server.courses.service import course_not_found
 from unpuzzle_server.kernel.answers import check_version
+from unpuzzle_server.kernel.clock import parse_moment
 from unpuzzle_server.kernel.database import Transaction, violates
 from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.pagination import Page, window
@@ -88,9 +88,8 @@ async def _lock(tx: Transaction, coupon_id: str, if_match: str | None) -> None:
 def _with_moments(values: Body) -> Body:
     """RFC 3339 knows moments that Python and PostgreSQL do not."""
     try:
-        moments = {name: datetime.fromisoformat(values[name]) for name in ("starts_at", "ends_at") if values.get(name)}
-        return {**values, **{name: moment.astimezone(UTC) for name, moment in moments.items()}}
-    except (ValueError, OverflowError):
+        return {**values, **{name: parse_moment(values[name]) for name in ("starts_at", "ends_at") if values.get(name)}}
+    except ValueError:
         raise Problem("RANGE_INVALID", "There is no such moment.") from None
 
 

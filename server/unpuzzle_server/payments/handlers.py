@@ -1,5 +1,6 @@
 """Operations of the tag `payments`."""
 
+import asyncio
 from functools import partial
 from typing import Any, cast
 
@@ -7,6 +8,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.courses.queries import TAKES
 from unpuzzle_server.courses.service import find_offer
+from unpuzzle_server.documents import receipt
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
@@ -14,7 +16,7 @@ from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.operations import Context, Outside
 from unpuzzle_server.kernel.pagination import Page, window
 from unpuzzle_server.payments import checkout, coupons, queries, refunds
-from unpuzzle_server.payments.stripe import Intent
+from unpuzzle_server.payments.stripe import Intent, subscription_of
 
 Body = dict[str, Any]
 NEEDING_A_METHOD = {"requires_payment_method", "failed"}
@@ -110,10 +112,21 @@ async def list_history(
 
 
 async def get_receipt(tx: Transaction, payment_id: str) -> Body:
-    found = await tx.value(queries.RECEIPT, user=tx.user.user_id, **checkout.by(payment_id))
+    return cast("Body", (await _receipt(tx, payment_id)).receipt)
+
+
+async def download_receipt(ctx: Context, payment_id: str) -> Result:
+    async with ctx.transaction() as tx:
+        found = await _receipt(tx, payment_id)
+    pdf = await asyncio.to_thread(receipt.printed, found.receipt, found.decimals, ctx.kernel.settings.document_fonts)
+    return Result(pdf, media_type="application/pdf")
+
+
+async def _receipt(tx: Transaction, payment_id: str) -> Row[Any]:
+    found = await tx.row(queries.RECEIPT, user=tx.user.user_id, **checkout.by(payment_id))
     if found is None:
         raise not_found("receipt")
-    return cast("Body", found)
+    return found
 
 
 async def refund(tx: Transaction, payment_id: str, body: Body) -> Result:
@@ -153,7 +166,8 @@ async def receive_webhook(ctx: Context, body: Body, stripe_signature: str | None
     now = ctx.kernel.clock.now()
     checkout.stripe_of(ctx).check_signature(ctx.exchange.raw_body, stripe_signature or "", now)
     async with ctx.transaction() as tx:
-        if await tx.value(queries.TAKE_EVENT, event=body["id"], type=body["type"], intent=_intent_of(body)):
+        about = {"intent": _intent_of(body), "subscription": subscription_of(body["type"], body["data"]["object"])}
+        if await tx.value(queries.TAKE_EVENT, event=body["id"], type=body["type"], **about):
             await tx.enqueue("payments.apply_event", event_id=body["id"])
     return {"received": True}
 

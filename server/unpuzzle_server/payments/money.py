@@ -7,7 +7,7 @@ from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.payments import queries
 
 
-async def minor_units(tx: Transaction, amount: float, currency: str) -> int:
+async def minor_units(tx: Transaction, amount: float | str, currency: str) -> int:
     """Raises PRICE_INVALID for an amount with more decimals than its currency has."""
     decimals = await tx.value(queries.DECIMALS, currency=currency)
     scaled = Decimal(str(amount)).scaleb(decimals)

@@ -43,7 +43,7 @@ RECEIPT = text(f"""
                'list_price', app.units(p.list_minor, p.currency), 'discount', {DISCOUNT_OF},
                'amount', app.units(p.amount_minor, p.currency), 'refunded_amount', app.units(p.refunded_minor, p.currency),
                'currency', p.currency, 'status', p.status, 'receipt_url', p.receipt_url,
-               'paid_at', app.rfc3339(p.paid_at)) AS receipt
+               'paid_at', app.rfc3339(p.paid_at)) AS receipt, app.decimals(p.currency) AS decimals
       FROM payments p JOIN users u ON u.id = p.user_id WHERE {IS_MINE} AND p.paid_at IS NOT NULL
 """)
 
@@ -85,8 +85,8 @@ RESERVE_REFUND = text("""
 FIND_REFUND = text("SELECT *, to_json(app.units(amount_minor, currency)) AS amount FROM app.find_refund(:refund)")
 RECORD_REFUND = text("SELECT app.record_refund(:refund, :at_stripe, :status)")
 
-TAKE_EVENT = text("SELECT app.take_stripe_event(:event, :type, :intent)")
-FIND_EVENT = text("SELECT id, intent FROM stripe_events WHERE id = :event")
+TAKE_EVENT = text("SELECT app.take_stripe_event(:event, :type, :intent, :subscription)")
+FIND_EVENT = text("SELECT id, intent, subscription FROM stripe_events WHERE id = :event")
 APPLIED = text("UPDATE stripe_events SET applied_at = app.now() WHERE id = :event")
 DROP_EVENTS = text("DELETE FROM stripe_events WHERE applied_at < app.now() - interval '90 days'")
 

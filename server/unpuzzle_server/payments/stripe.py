@@ -75,8 +75,8 @@ class Stripe:
         return stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
 
     @cached_property
-    def _api(self) -> Any:
-        """Made late: the library takes a third of a second to import."""
+    def v1(self) -> Any:
+        """The library's services, to be called `with told():`. Made late: to import it takes a third of a second."""
         import stripe
 
         client = stripe.StripeClient(
@@ -101,28 +101,28 @@ class Stripe:
             "metadata": {"payment_id": payment},
             "payment_method_types": ["card"],
         }
-        with _told():
-            made = await self._api.payment_intents.create_async(params, {"idempotency_key": f"intent-{payment}"})
-        return _intent(made)
+        with told():
+            made = await self.v1.payment_intents.create_async(params, {"idempotency_key": f"intent-{payment}"})
+        return intent_of(made)
 
     async def get_intent(self, intent_id: str) -> Intent:
-        with _told():
-            return _intent(await self._api.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
+        with told():
+            return intent_of(await self.v1.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
 
     async def confirm(self, intent_id: str, method: str, return_url: str | None, attempt: str) -> Intent:
         """Raises Declined, or AlreadyDone."""
         params = {"payment_method": method, "expand": ["latest_charge"], **({"return_url": return_url} if return_url else {})}
-        with _told():
-            confirmed = await self._api.payment_intents.confirm_async(intent_id, params, {"idempotency_key": attempt})
-        return _intent(confirmed)
+        with told():
+            confirmed = await self.v1.payment_intents.confirm_async(intent_id, params, {"idempotency_key": attempt})
+        return intent_of(confirmed)
 
     async def cancel(self, intent_id: str) -> Intent:
         """Raises AlreadyDone."""
-        with _told():
-            canceled = await self._api.payment_intents.cancel_async(
+        with told():
+            canceled = await self.v1.payment_intents.cancel_async(
                 intent_id, {"expand": ["latest_charge"]}, {"idempotency_key": f"cancel-{intent_id}"}
             )
-        return _intent(canceled)
+        return intent_of(canceled)
 
     async def refund(self, refund: str, intent_id: str, amount_minor: int, reason: str | None) -> Refunded:
         """Once for each refund of ours."""
@@ -132,17 +132,17 @@ class Stripe:
             "metadata": {"refund_id": refund},
             **({"reason": reason} if reason else {}),
         }
-        with _told():
-            made = await self._api.refunds.create_async(params, {"idempotency_key": f"refund-{refund}"})
+        with told():
+            made = await self.v1.refunds.create_async(params, {"idempotency_key": f"refund-{refund}"})
         return Refunded(made.id, made.status or "pending")
 
     async def intents_since(self, since: datetime) -> AsyncIterator[Intent]:
         """The payment intents that were made since then, the newest first."""
         params = {"created": {"gte": int(since.timestamp())}, "limit": 100, "expand": ["data.latest_charge"]}
-        with _told():
-            page = await self._api.payment_intents.list_async(params)
+        with told():
+            page = await self.v1.payment_intents.list_async(params)
             async for found in page.auto_paging_iter():
-                yield _intent(found)
+                yield intent_of(found)
 
     def check_signature(self, payload: bytes, header: str, now: datetime) -> None:
         """Raises INVALID_SIGNATURE unless one of the secrets has signed the payload within five minutes."""
@@ -159,7 +159,8 @@ class Stripe:
         raise Problem("INVALID_SIGNATURE", "The signature is missing, wrong, or too old.")
 
 
-def _intent(found: Any) -> Intent:
+def intent_of(found: Any) -> Intent:
+    """A payment intent of the library's, as it matters here."""
     charge = found.latest_charge if not isinstance(found.latest_charge, str) else None
     error, action = found.last_payment_error, found.next_action
     redirect = getattr(action, "redirect_to_url", None) if action else None
@@ -176,13 +177,25 @@ def _intent(found: Any) -> Intent:
     )
 
 
+def subscription_of(kind: str, about: dict[str, Any]) -> str | None:
+    """The subscription that an event is about: as itself, or as that of an invoice, wherever its version of the API has it."""
+    if kind.startswith("customer.subscription."):
+        named = about.get("id")
+    elif kind.startswith("invoice."):
+        details = (about.get("parent") or {}).get("subscription_details") or {}
+        named = details.get("subscription") or about.get("subscription")
+    else:
+        named = None
+    return named if isinstance(named, str) else None
+
+
 def _status(told: str) -> str:
     return "requires_payment_method" if told == "requires_confirmation" else told
 
 
 @contextmanager
-def _told() -> Any:
-    """What Stripe refuses, in words of ours; what is a fault of ours stays one."""
+def told(*, of_method: bool = False) -> Any:
+    """What Stripe refuses, in words of ours; a fault of ours stays one. `of_method`: all that it refuses is the method."""
     import stripe
 
     try:
@@ -194,7 +207,7 @@ def _told() -> Any:
     except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
         raise _unavailable(error) from None
     except stripe.InvalidRequestError as error:
-        raise _refusal(error) from None
+        raise (_bad_method(error) if of_method else _refusal(error)) from None
     except stripe.APIError as error:
         raise _unavailable(error) from None
 
@@ -209,5 +222,9 @@ def _refusal(error: Any) -> Exception:
     if error.code in TOO_LITTLE_OR_MUCH:
         return Problem("CONFLICT", "Stripe charges no amount that is so small or so large.")
     if error.param in ("payment_method", "return_url") or (error.code or "").startswith("payment_method"):
-        return Declined(SECRET.sub("…", error.user_message or "This payment method can't be used."), error.code)
+        return _bad_method(error)
     return error  # type: ignore[no-any-return]
+
+
+def _bad_method(error: Any) -> Declined:
+    return Declined(SECRET.sub("…", error.user_message or "This payment method can't be used."), error.code)

@@ -29,6 +29,8 @@ async def apply_event(ctx: TaskContext, event_id: str) -> None:
         raise GiveUp(f"there is no event {event_id}")
     if event.intent:
         await follow_intent(ctx, await checkout.stripe_of(ctx).get_intent(event.intent))
+    if event.subscription:
+        await ctx.kernel.gateways["follow_subscription"](ctx, event.subscription)
     async with ctx.transaction() as tx:
         await tx.execute(queries.APPLIED, event=event_id)
 

@@ -1,4 +1,4 @@
-"""The plans and their allowance of AI requests; every account is on the free one until it can buy another."""
+"""The plan of an account and its allowance of AI requests, as `app.allowance` finds them; what there is stands in `plans`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,6 @@ class Allowance:
     """None for no limit."""
     ai_requests_today: int = 0
     valid_until: datetime | None = None
-
-
-FREE = Allowance("free", 3)
 
 
 def subscription(allowance: Allowance) -> dict[str, Any]:

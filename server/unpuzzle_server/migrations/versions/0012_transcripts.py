@@ -6,7 +6,7 @@ A transcript is paid for as the text of its lesson is: whoever may read the one 
 from alembic import context, op
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

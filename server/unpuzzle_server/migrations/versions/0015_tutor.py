@@ -11,18 +11,6 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-INTERIM = """
-CREATE TABLE plan_grants (user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE, plan text, daily_limit int,
-                          monthly_limit int);
-CREATE FUNCTION app.allowance(account uuid)
-    RETURNS TABLE (plan text, source text, daily_limit int, monthly_limit int, valid_until timestamptz)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-    SELECT coalesce(g.plan, 'free'), '', CASE WHEN g.plan IS NULL THEN 3 ELSE g.daily_limit END,
-           CASE WHEN g.plan IS NULL THEN 90 ELSE g.monthly_limit END, NULL::timestamptz
-      FROM (SELECT) n LEFT JOIN plan_grants g ON g.user_id = account
-$$;
-"""
-
 REQUESTS = """
 CREATE TABLE ai_requests (
     id uuid PRIMARY KEY,
@@ -209,6 +197,6 @@ GRANT SELECT, INSERT, UPDATE (percentage, passed, graded_at) ON ai_quizzes TO {a
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    statements = [INTERIM, REQUESTS, CONVERSATIONS, QUIZZES, SEARCH, *(SECURE.format(table=table) for table in SECURED)]
+    statements = [REQUESTS, CONVERSATIONS, QUIZZES, SEARCH, *(SECURE.format(table=table) for table in SECURED)]
     for statement in [*statements, POLICIES.format(app=app), GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)

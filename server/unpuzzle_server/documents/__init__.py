@@ -1,0 +1,1 @@
+"""Documents that people print and keep: one renderer for receipts and certificates."""

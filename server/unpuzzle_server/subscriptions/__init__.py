@@ -1,0 +1,1 @@
+"""Plans, and subscribing to them."""

@@ -1,0 +1,235 @@
+"""Subscribing to a plan, changing and ending that: reserve, call, record, as with payments.
+
+A subscription is a row before Stripe hears of it. Whatever Stripe says is asked anew and goes through `refresh`, so that events
+may come in any order, twice or never; a crash between two steps leaves a row that its task follows up.
+"""
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import Row
+
+from unpuzzle_server.kernel.database import Transaction
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.operations import Context
+from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.payments.checkout import stripe_of
+from unpuzzle_server.payments.money import minor_units
+from unpuzzle_server.payments.stripe import AlreadyDone, Declined
+from unpuzzle_server.subscriptions import billing, queries
+from unpuzzle_server.subscriptions.billing import Card, Price, Snapshot
+
+SOON = timedelta(minutes=10)
+"""When a subscription is followed up that Stripe may never have heard of: no request takes so long."""
+ATTEMPTS = 5
+INTERVALS = ("month", "year")
+RUNNING = {"active", "trialing"}
+UNPAID = {"past_due", "unpaid"}
+Body = dict[str, Any]
+
+
+async def price_of(tx: Transaction, plan: str, interval: str) -> Price:
+    amount, currency = amounts(tx.settings)[plan, interval], tx.settings.plan_currency
+    return Price(plan, interval, await minor_units(tx, amount, currency), currency)
+
+
+def amounts(settings: Settings) -> dict[tuple[str, str], str]:
+    """What each plan costs, by plan and interval."""
+    return {(plan, every): amount for plan, *both in settings.plan_prices for every, amount in zip(INTERVALS, both, strict=True)}
+
+
+async def subscribe(ctx: Context, body: Body) -> Snapshot:
+    row = await _reserve(ctx, body["plan"], body.get("interval", "month"), trial=body.get("trial", False))
+    stripe = stripe_of(ctx)
+    try:
+        customer = await customer_of(ctx, row)
+        card = await billing.attach(stripe, customer, body["payment_method_id"])
+        await _begin(ctx, row, customer)
+        snapshot = await refresh(ctx, row.id, card)
+        return await _pay_first(ctx, row, snapshot, card.method, body.get("return_url"))
+    except Declined as declined:
+        raise refused(declined) from None
+
+
+async def _reserve(ctx: Context, plan: str, interval: str, *, trial: bool) -> Row[Any]:
+    """The caller's subscription under these terms, which is yet to be paid for the first time."""
+    for _ in range(ATTEMPTS):
+        async with ctx.transaction() as tx:
+            price = await price_of(tx, plan, interval)
+            days = await _trial_days(tx) if trial else 0
+            reserved = cast("Row[Any]", await tx.row(queries.RESERVE, **vars(price), trial_days=days))
+            row = await find(tx, reserved.id)
+            if reserved.is_new:
+                await tx.enqueue_in(SOON, "subscriptions.follow", subscription_id=str(row.id))
+        if row.status != "incomplete":
+            raise Problem("CONFLICT", "You have a subscription already: change it instead.")
+        if (row.plan, row.interval, row.amount_minor, row.currency, row.trial_days) == (*vars(price).values(), days):
+            return row
+        await _give_way(ctx, row)
+    raise Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
+
+
+async def _trial_days(tx: Transaction) -> int:
+    if not tx.settings.trial_days:
+        raise Problem("CONFLICT", "There are no trials.")
+    if await tx.value(queries.HAS_TRIED, user=tx.user.user_id):
+        raise Problem("CONFLICT", "You have tried a plan before: subscribe without a trial.")
+    return tx.settings.trial_days
+
+
+async def _give_way(ctx: Context, row: Row[Any]) -> None:
+    """Ends a subscription that waits for its first payment; at Stripe too, where somebody may be paying it right now."""
+    await _begin(ctx, row, await customer_of(ctx, row))
+    await _end_now(ctx, row, None)
+
+
+async def _begin(ctx: Context, row: Row[Any], customer: str) -> None:
+    """Has Stripe make it, once however often it is asked; then we know its name there, whatever happens to this request."""
+    if row.subscription is None:
+        price = Price(row.plan, row.interval, row.amount_minor, row.currency)
+        await record(ctx, row, await billing.create(stripe_of(ctx), row, customer, await _price_at_stripe(ctx, price)))
+
+
+async def _price_at_stripe(ctx: Any, price: Price) -> str:
+    async with ctx.transaction() as tx:
+        known: str | None = await tx.value(queries.KNOWN_PRICE, **vars(price))
+    if known is None:
+        known = await billing.find_price(stripe_of(ctx), price)
+        async with ctx.transaction() as tx:
+            await tx.execute(queries.KEEP_PRICE, price=known, **vars(price))
+    return known
+
+
+async def _pay_first(ctx: Context, row: Row[Any], snapshot: Snapshot, method: str, return_url: str | None) -> Snapshot:
+    """Charges the first invoice, where there is something to charge. Raises Declined, which is recorded."""
+    if snapshot.status != "incomplete" or snapshot.intent is None:
+        return snapshot
+    try:
+        await stripe_of(ctx).confirm(snapshot.intent.id, method, return_url, f"subscribe-{uuid4()}")
+    except AlreadyDone:
+        pass  # by a request beside this one, or in another window
+    finally:
+        snapshot = await refresh(ctx, row.id)
+    return snapshot
+
+
+async def customer_of(ctx: Any, row: Row[Any]) -> str:
+    """Who pays, at Stripe."""
+    if row.customer:
+        return str(row.customer)
+    made = await billing.make_customer(stripe_of(ctx), str(row.user_id), row.email, row.full_name)
+    async with ctx.transaction() as tx:
+        return str(await tx.value(queries.KEEP_CUSTOMER, user=row.user_id, customer=made))
+
+
+async def change(ctx: Context, plan: str, interval: str | None) -> None:
+    row = await live(ctx)
+    if row.status not in RUNNING:
+        raise Problem("CONFLICT", "Something is due for your subscription: pay that first, with another payment method.")
+    if row.cancel_at:
+        raise Problem("CONFLICT", "Your subscription is about to end: resume it first.")
+    async with ctx.transaction() as tx:
+        price = await price_of(tx, plan, interval or row.interval)
+        ranks = {found.plan: found.rank for found in await tx.rows(queries.RANKS)}
+    stripe, snapshot = stripe_of(ctx), await refresh(ctx, row.id)
+    await billing.release(stripe, snapshot)
+    try:
+        if (price.plan, price.interval) != (row.plan, row.interval):
+            at_stripe = await _price_at_stripe(ctx, price)
+            grows = (ranks[price.plan], price.interval == "year") > (ranks[row.plan], row.interval == "year")
+            if grows or row.status == "trialing":
+                await billing.change_now(stripe, snapshot, at_stripe)
+            else:
+                await billing.change_later(stripe, snapshot, at_stripe, price.interval)
+    except Declined as declined:
+        raise refused(declined) from None
+    finally:
+        await refresh(ctx, row.id)
+
+
+async def cancel(ctx: Any, row: Row[Any], details: Body | None) -> None:
+    """At the end of what is paid for; at once where something is due."""
+    if row.status not in RUNNING:
+        await _begin(ctx, row, await customer_of(ctx, row))
+        await _end_now(ctx, row, details)
+    elif row.cancel_at is None:
+        snapshot = await refresh(ctx, row.id)
+        await billing.release(stripe_of(ctx), snapshot)
+        await billing.end_later(stripe_of(ctx), snapshot.id, ends=True, details=details)
+        await refresh(ctx, row.id)
+
+
+async def _end_now(ctx: Any, row: Row[Any], details: Body | None) -> None:
+    snapshot = await refresh(ctx, row.id)
+    if snapshot.status not in ("canceled", "incomplete_expired"):
+        await billing.end_now(stripe_of(ctx), snapshot, details)
+        await refresh(ctx, row.id)
+
+
+async def resume(ctx: Context) -> None:
+    row = await live(ctx)
+    if row.cancel_at:
+        await billing.end_later(stripe_of(ctx), row.subscription, ends=False)
+        await refresh(ctx, row.id)
+
+
+async def pay_with(ctx: Context, method: str, return_url: str | None) -> Snapshot:
+    """Another method for all that comes, and for what is due."""
+    row, stripe = await live(ctx), stripe_of(ctx)
+    try:
+        customer = await customer_of(ctx, row)
+        card = await billing.attach(stripe, customer, method)
+        await _begin(ctx, row, customer)
+        snapshot = await refresh(ctx, row.id, card)
+        if snapshot.status in UNPAID and snapshot.latest_invoice:
+            try:
+                await billing.pay(stripe, snapshot.latest_invoice, card.method)
+            finally:
+                snapshot = await refresh(ctx, row.id)
+        return await _pay_first(ctx, row, snapshot, card.method, return_url)
+    except Declined as declined:
+        raise refused(declined) from None
+
+
+def refused(declined: Declined) -> Problem:
+    code = "PAYMENT_INSUFFICIENT_FUNDS" if declined.decline_code == "insufficient_funds" else "PAYMENT_FAILED"
+    about = {"decline_code": declined.decline_code} if declined.decline_code else {}
+    return Problem(code, declined.message, about=about)
+
+
+async def live(ctx: Context) -> Row[Any]:
+    """The caller's subscription; raises CONFLICT where there is none."""
+    async with ctx.transaction() as tx:
+        found = await tx.value(queries.LIVE, user=tx.user.user_id)
+        if found is None:
+            raise Problem("CONFLICT", "You have no subscription.")
+        return await find(tx, found)
+
+
+async def find(tx: Transaction, row_id: UUID) -> Row[Any]:
+    found = await tx.row(queries.FIND, id=row_id, at_stripe=None)
+    assert found is not None, "subscriptions are kept"
+    return found
+
+
+async def refresh(ctx: Any, row_id: UUID, card: Card | None = None) -> Snapshot:
+    """Asks Stripe how a subscription stands and records it, anew where somebody else has recorded something meanwhile."""
+    for _ in range(ATTEMPTS):
+        async with ctx.transaction() as tx:
+            row = await find(tx, row_id)
+        if row.subscription is None:  # it was given up just now
+            break
+        snapshot = await billing.get(stripe_of(ctx), row.subscription)
+        if await record(ctx, row, snapshot, card):
+            return snapshot
+    raise Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
+
+
+async def record(ctx: Any, row: Row[Any], snapshot: Snapshot, card: Card | None = None) -> bool:
+    """Whether it was the latest word."""
+    async with ctx.transaction() as tx:
+        known = {"card_brand": card.brand, "card_last4": card.last4} if card else {}
+        told = orjson.dumps({**snapshot.told, **known}).decode()
+        return bool(await tx.value(queries.SETTLE, id=row.id, revision=row.revision, told=told))

@@ -1,0 +1,110 @@
+"""Tasks of the tag `subscriptions`: what follows Stripe's events, a crash, or a payer who leaves."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.kernel.runner import TaskContext
+from unpuzzle_server.kernel.tasks import task
+from unpuzzle_server.payments.checkout import stripe_of
+from unpuzzle_server.subscriptions import billing, queries, service
+
+log = logging.getLogger(__name__)
+
+WINDOW = timedelta(days=2)
+"""How far back missed webhooks are looked for."""
+PATIENCE = timedelta(minutes=30)
+"""How long after the end of a period word of the next one may take."""
+
+
+async def follow_event(ctx: Any, subscription: str) -> None:
+    """How a subscription of Stripe's stands now; others than ours have their own there. `payments.apply_event` calls this."""
+    async with ctx.transaction() as tx:
+        row = await tx.row(queries.FIND, id=None, at_stripe=subscription)
+    if row is None:
+        ours = _uuid(await billing.of_ours(stripe_of(ctx), subscription))
+        async with ctx.transaction() as tx:
+            row = await tx.row(queries.FIND, id=ours, at_stripe=None) if ours else None
+        if row is None:
+            return
+    if row.subscription or not await service.record(ctx, row, await billing.get(stripe_of(ctx), subscription)):
+        await service.refresh(ctx, row.id)
+
+
+@task("subscriptions.follow")
+async def follow(ctx: TaskContext, subscription_id: str) -> None:
+    """Whoever was about to subscribe may have died on the way; what Stripe never heard of is given up."""
+    async with ctx.transaction() as tx:
+        row = await tx.row(queries.FIND, id=subscription_id, at_stripe=None)
+    if row is None or row.status != "incomplete":
+        return
+    if row.subscription:
+        await service.refresh(ctx, row.id)
+        return
+    found = await billing.find(stripe_of(ctx), row.customer, str(row.id)) if row.customer else None
+    if found:
+        await service.record(ctx, row, await billing.get(stripe_of(ctx), found))
+        return
+    async with ctx.transaction() as tx:
+        await tx.execute(queries.DROP, id=row.id)
+
+
+@task("subscriptions.leave")
+async def leave(ctx: TaskContext, user_id: str) -> None:
+    """Whoever deletes their account pays for no further period."""
+    async with ctx.transaction() as tx:
+        found = await tx.value(queries.LIVE, user=user_id)
+        row = await service.find(tx, found) if found else None
+    if row is not None:
+        await service.cancel(ctx, row, None)
+
+
+@task("subscriptions.forget")
+async def forget(ctx: TaskContext, customer: str) -> None:
+    """An account that was erased is no customer any more."""
+    await billing.delete_customer(stripe_of(ctx), customer)
+
+
+@task("subscriptions.reconcile", every=timedelta(minutes=15))
+async def reconcile_lately(ctx: TaskContext) -> None:
+    """Where Stripe is away, the next time will do."""
+    try:
+        await reconcile(ctx, WINDOW)
+    except Problem as problem:
+        log.warning("subscriptions were not reconciled", extra={"problem": problem.code})
+
+
+async def reconcile(ctx: Any, window: timedelta) -> dict[str, int]:
+    """Follows what Stripe has told in the window and nobody here has heard, and what should have been told by now."""
+    missed = {subscription async for subscription in _missed(ctx, window)}
+    for subscription in missed:
+        await follow_event(ctx, subscription)
+    async with ctx.transaction() as tx:
+        overdue = [row.id for row in await tx.rows(queries.OVERDUE, since=PATIENCE)]
+    for subscription_id in overdue:
+        await _ask(ctx, subscription_id)
+    return {"missed": len(missed), "overdue": len(overdue)}
+
+
+async def _missed(ctx: Any, window: timedelta) -> Any:
+    async for event, subscription in billing.changed_since(stripe_of(ctx), ctx.kernel.clock.now() - window):
+        async with ctx.transaction() as tx:
+            applied = await tx.value(queries.APPLIED, event=event)
+        if not applied:
+            yield subscription
+
+
+async def _ask(ctx: Any, subscription_id: UUID) -> None:
+    async with ctx.transaction() as tx:
+        row = await service.find(tx, subscription_id)
+    if row.subscription:
+        await service.refresh(ctx, row.id)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
