@@ -88,7 +88,7 @@ class Vendor:
             "openai_base_url": self.url,
             "ai_model": "gpt-of-the-tests",
             "ai_retries": 0,
-            "ai_timeout_seconds": 2,
+            "ai_timeout_seconds": 1,
             "ai_moderation": True,
         }
 
@@ -139,6 +139,7 @@ class Vendor:
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(content)
+        handler.close_connection = len(content) != int(headers["Content-Length"])
 
     def _stream(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.send_response(200)

@@ -9,9 +9,16 @@ from harness import Api, Person, Server, running_server
 from vendor import Vendor
 
 
+@pytest.fixture(scope="module")
+def classroom(server: Server) -> Iterator[Classroom]:
+    """A course about compilers with a lesson that is spoken, one that is written, and an empty one; tests leave it as it is."""
+    with Api(server) as api:
+        yield Classroom.of(api.sign_up_instructor())
+
+
 @pytest.fixture
-def classroom(instructor: Person) -> Classroom:
-    """A course about compilers with a lesson that is spoken, one that is written, and an empty one."""
+def own_classroom(instructor: Person) -> Classroom:
+    """The same for a test that changes it."""
     return Classroom.of(instructor)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from classroom import SPOKEN, TUTOR, Classroom, used
 
+from classroom import SPOKEN, TUTOR, Classroom, used
 from harness import Api, Person, code_of, fields_of
 
 
@@ -107,11 +107,12 @@ class TestQuizzes:
         made = quiz(student, classroom.spoken, question_count=20).json()
         assert 5 <= len(made["questions"]) <= len(SPOKEN)
 
-    def test_a_lesson_that_says_too_little_has_none_and_costs_nothing(self, classroom: Classroom, student: Person) -> None:
-        classroom.say(["Yes.", "No."])
-        refused = quiz(student, classroom.spoken)
+    def test_a_lesson_that_says_too_little_has_none_and_costs_nothing(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.joined_by(learner)
+        own_classroom.say(["Yes.", "No."])
+        refused = quiz(learner, own_classroom.spoken)
         assert (refused.status_code, code_of(refused)) == (409, "LESSON_EMPTY")
-        assert used(student) == 0
+        assert used(learner) == 0
 
     def test_it_is_kept_for_whoever_made_it(self, classroom: Classroom, student: Person, api: Api) -> None:
         made = quiz(student, classroom.spoken)

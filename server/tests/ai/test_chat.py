@@ -23,10 +23,11 @@ class TestFinding:
         said(answer, 8)
         assert answer["model"] == EXTRACTIVE
 
-    def test_what_is_said_around_the_moment_comes_first(self, classroom: Classroom, student: Person) -> None:
-        classroom.say(["Here is a heap, at the beginning.", *SPOKEN[1:9] * 2, "Here is a heap, at the end."])
-        first = ask(student, "What about the heap?", lesson=classroom.spoken, at=2).json()
-        last = ask(student, "What about the heap?", lesson=classroom.spoken, at=172).json()
+    def test_what_is_said_around_the_moment_comes_first(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.joined_by(learner)
+        own_classroom.say(["Here is a heap, at the beginning.", *SPOKEN[1:9] * 2, "Here is a heap, at the end."])
+        first = ask(learner, "What about the heap?", lesson=own_classroom.spoken, at=2).json()
+        last = ask(learner, "What about the heap?", lesson=own_classroom.spoken, at=172).json()
         assert first["references"][0]["timestamp"] == 0
         assert last["references"][0]["timestamp"] == 170
 
@@ -89,26 +90,26 @@ class TestWhoMaySee:
         assert (refused.status_code, code_of(refused)) == (404, "NOT_FOUND")
         assert used(learner) == 0
 
-    def test_nothing_of_a_course_that_one_does_not_take_is_quoted(self, classroom: Classroom, learner: Person) -> None:
-        question = "Why does left recursion make a recursive descent parser loop forever?"
-        for context in ({}, {"context": {"course_id": classroom.course}}):
-            answer = ask(learner, question, **context)
-            assert SPOKEN[5] not in answer.text
+    def test_nothing_of_a_course_that_one_does_not_take_is_quoted(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.say(["A trampoline returns a thunk, and nobody else says so."])
+        for context in ({}, {"context": {"course_id": own_classroom.course}}):
+            assert "thunk" not in ask(learner, "What does a trampoline return?", **context).text
 
-    def test_its_preview_is_for_everybody(self, classroom: Classroom, learner: Person) -> None:
-        classroom.teacher.patch(f"/api/v1/content/lessons/{classroom.spoken}/", json={"is_preview": True})
-        said(ask(learner, "What is a lexer?", lesson=classroom.spoken).json(), 1)
+    def test_its_preview_is_for_everybody(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.teacher.patch(f"/api/v1/content/lessons/{own_classroom.spoken}/", json={"is_preview": True})
+        said(ask(learner, "What is a lexer?", lesson=own_classroom.spoken).json(), 1)
 
     def test_who_teaches_it_may_ask_too(self, classroom: Classroom) -> None:
         said(ask(classroom.teacher, "What is a lexer?", lesson=classroom.spoken).json(), 1)
 
-    def test_what_is_hidden_is_not_quoted(self, classroom: Classroom, student: Person) -> None:
-        hidden = classroom.teacher.section({"id": classroom.course})
-        lesson = classroom.teacher.lesson(hidden, type="video")["id"]
-        classroom.say(["A peephole optimiser looks at a few instructions at once."], lesson)
-        assert ask(student, "What is a peephole optimiser?", lesson=classroom.spoken).json()["references"] == []
-        assert ask(student, "What is a peephole optimiser?").json()["references"] == []
-        assert ask(student, "What is it?", lesson=lesson).status_code == 404
+    def test_what_is_hidden_is_not_quoted(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.joined_by(learner)
+        hidden = own_classroom.teacher.section({"id": own_classroom.course})
+        lesson = own_classroom.teacher.lesson(hidden, type="video")["id"]
+        own_classroom.say(["A peephole optimiser looks at a few instructions at once."], lesson)
+        assert ask(learner, "What is a peephole optimiser?", lesson=own_classroom.spoken).json()["references"] == []
+        assert ask(learner, "What is a peephole optimiser?").json()["references"] == []
+        assert ask(learner, "What is it?", lesson=lesson).status_code == 404
 
     def test_a_course_that_is_not_there_is_not_found(self, student: Person) -> None:
         assert code_of(ask(student, "Why?", context={"course_id": str(uuid4())})) == "NOT_FOUND"
@@ -176,10 +177,11 @@ class TestConversations:
         assert other.post(f"{TUTOR}/messages/{message}/feedback/", json={"rating": "helpful"}).status_code == 404
         assert other.get(f"{TUTOR}/chat/sessions/").json()["count"] == 0
 
-    def test_they_outlive_what_they_are_about(self, classroom: Classroom, student: Person) -> None:
-        session = ask(student, "What is a parser?", lesson=classroom.spoken).json()["session_id"]
-        classroom.teacher.delete(f"/api/v1/content/lessons/{classroom.spoken}/")
-        history = student.get(f"{TUTOR}/chat/history/{session}/").json()
+    def test_they_outlive_what_they_are_about(self, own_classroom: Classroom, learner: Person) -> None:
+        own_classroom.joined_by(learner)
+        session = ask(learner, "What is a parser?", lesson=own_classroom.spoken).json()["session_id"]
+        own_classroom.teacher.delete(f"/api/v1/content/lessons/{own_classroom.spoken}/")
+        history = learner.get(f"{TUTOR}/chat/history/{session}/").json()
         assert (history["lesson_id"], len(history["messages"])) == (None, 2)
 
     def test_they_have_an_end(self, classroom: Classroom, student: Person) -> None:
