@@ -32,6 +32,7 @@ def async_client(server: Server) -> AsyncUnpuzzle:
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unpuzzle_sdk._core.retry._FIRST_BOUND", 0.001)
+    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.001)
 
 
 @pytest.fixture(scope="session")

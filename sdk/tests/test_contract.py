@@ -38,9 +38,15 @@ def parameters(contract: dict[str, Any], item: dict[str, Any], operation: dict[s
     names = {node["name"] for node in given} - {"X-API-Version"}
     for body in operation.get("requestBody", {}).get("content", {}).values():
         names |= set(resolve(contract, body["schema"]).get("properties", {}))
+    names.discard(operation.get("x-unpuzzle-stream", {}).get("flag"))
     if "x-unpuzzle-pagination" in operation:
         names.add("max_items")
     return {name.lower().replace("-", "_") for name in names}
+
+
+def is_stream(operation: dict[str, Any]) -> bool:
+    """Whether an operation answers with events and nothing else."""
+    return "x-unpuzzle-stream" in operation and "flag" not in operation["x-unpuzzle-stream"]
 
 
 def test_spec_is_the_one_it_was_generated_from() -> None:
@@ -59,8 +65,11 @@ def test_every_operation_is_a_method_with_all_its_arguments(client: Any, contrac
         assert {name.rstrip("_") for name in inspect.signature(method).parameters} == expected, operation["operationId"]
         assert inspect.signature(raw) == inspect.signature(method)
         assert operation["summary"] in method.__doc__
-        paged = "x-unpuzzle-pagination" in operation
-        assert inspect.iscoroutinefunction(method) == (isinstance(client, AsyncUnpuzzle) and not paged)
+        later = "x-unpuzzle-pagination" in operation or is_stream(operation)
+        assert inspect.iscoroutinefunction(method) == (isinstance(client, AsyncUnpuzzle) and not later)
+        if "flag" in operation.get("x-unpuzzle-stream", {}):
+            twin = getattr(getattr(client, tag), f"{verb}_stream")
+            assert inspect.signature(twin).parameters == inspect.signature(method).parameters
 
 
 def test_every_error_of_an_operation_is_in_its_docstring(contract: dict[str, Any]) -> None:

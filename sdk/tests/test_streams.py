@@ -174,6 +174,12 @@ def test_an_asynchronous_stream_goes_on_after_its_last_event(async_client: Async
     assert asyncio.run(watch()) == [*range(1, 11)]
 
 
+def test_a_stream_without_events_goes_on_where_it_began(client: Unpuzzle, server: Server) -> None:
+    server.script = [Reply(pieces=[b"id: 41\n\n"]), Reply(pieces=[b"id: 50\n", CUT]), Reply(pieces=[said(42), HANG])]
+    assert next(iter(client.stream(WATCH, Arguments()))).id == "42"
+    assert asked_after(server) == [None, "41", "41"]
+
+
 def test_what_can_not_pass_ends_a_stream(client: Unpuzzle, server: Server) -> None:
     server.script = [Reply(pieces=[said(1)]), error(403, "PERMISSION_DENIED")]
     found = []

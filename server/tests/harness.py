@@ -1,5 +1,6 @@
 """What tests stand on: the server in a thread of this process, and callers whose every answer is checked."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ import psycopg
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from unpuzzle_sdk._core.sse import Parser
 from unpuzzle_server import serving
 from unpuzzle_server.app import create_app
 from unpuzzle_server.kernel import schema, spec
@@ -43,7 +45,7 @@ TEST_SETTINGS = Settings(
     log_format="text",
 )
 
-TRANSPORT_HEADERS = {"content-length", "content-type", "date", "connection"}
+TRANSPORT_HEADERS = {"content-length", "content-type", "date", "connection", "transfer-encoding"}
 """What HTTP itself puts on an answer; a contract declares what it adds."""
 CORS_HEADERS = {"access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"}
 
@@ -173,10 +175,19 @@ class Contract:
             return
         media_type = response.headers["content-type"]
         assert media_type in content, f"{operation_id}: undeclared media type {media_type}"
+        if media_type == "text/event-stream":
+            self._check_events(operation_id, response)
         if media_type == "application/json" and "preference-applied" not in response.headers:
             validator = spec.compiled(content[media_type]["schema"])
             problems = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())]
             assert not problems, f"{operation_id}: {problems}"
+
+    def _check_events(self, operation_id: str, response: httpx.Response) -> None:
+        stream = self.operations[operation_id].stream
+        assert stream is not None, f"{operation_id} does not stream"
+        for event in Parser().feed(response.content):
+            schema = stream.events.get(event.event, {"$ref": "#/components/schemas/ErrorEnvelope"})
+            assert spec.compiled(schema).is_valid(json.loads(event.data)), f"{operation_id}: {event}"
 
     def _check_body(self, schema_name: str, response: httpx.Response) -> None:
         validator = spec.compiled({"$ref": f"#/components/schemas/{schema_name}"})
@@ -252,7 +263,7 @@ class Api:
         self.client.close()
 
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        response = self.client.request(method, path, **kwargs)
+        response = answer(self.client, method, path, **kwargs)
         self.client.cookies.clear()  # cookies are a test of their own; here everybody sends what they mean to send
         CONTRACT.check(response)
         return response
@@ -299,6 +310,16 @@ class Api:
             f"category-{number}-{uuid4().hex[:6]}",
         )
         return {"id": rows[0][0], "slug": rows[0][1]}
+
+
+def answer(client: httpx.Client, method: str, path: str, **kwargs: Any) -> httpx.Response:
+    """The whole answer; of a stream, which may have no end, its beginning."""
+    with client.stream(method, path, **kwargs) as response:
+        if response.headers.get("content-type") != "text/event-stream":
+            response.read()
+        else:
+            response._content = next(response.iter_bytes(), b"")
+        return response
 
 
 def code_of(response: httpx.Response) -> str:

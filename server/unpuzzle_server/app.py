@@ -27,6 +27,7 @@ from unpuzzle_server.kernel import logs, spec, tasks
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database
 from unpuzzle_server.kernel.http import Beside, Boundary, CrossOrigin, Edge
+from unpuzzle_server.kernel.listening import Listener
 from unpuzzle_server.kernel.operations import Kernel, Operations, check_bindings, handler_of
 from unpuzzle_server.kernel.ratelimit import Counters, PostgresCounters, RateLimiter, RedisCounters
 from unpuzzle_server.kernel.routing import Routing
@@ -108,6 +109,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         **taking_payments(settings, database, clock),
         "mailer": mailer(settings, database),
         "tutor": tutoring(settings),
+        "listener": Listener(settings.database_listen_url or settings.database_app_url, "unpuzzle_notifications"),
     }
     return Kernel(
         settings=settings,

@@ -6,7 +6,7 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, call, walk
+from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, follow, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -114,6 +114,155 @@ def mark_all_read_command(
         context,
         "notifications.mark_all_read",
         values.given(idempotency_key=idempotency_key),
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command("stream", cls=Command, epilog="Example: unpuzzle notifications stream\n\nNeeds a sign-in.")
+def stream_command(
+    context: typer.Context,
+    last_event_id: Annotated[
+        str | None,
+        typer.Option(
+            "--last-event-id",
+            help="The `id` of the last event that arrived before a stream broke off. It goes on with the next.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Follow your notifications.
+
+    Tells of each notification when it happens, as server-sent events; the `id` of an event is for
+    `Last-Event-ID`. Without one it begins with what happens from now on. A stream lasts a quarter of an hour at
+    most: whoever comes back with the last `id` misses nothing, and gets nothing twice.
+    """
+    follow(context, "notifications.stream", values.given(last_event_id=last_event_id), as_json=as_json, fields=fields)
+
+
+@app.command(
+    "get-preferences", cls=Command, epilog="Example: unpuzzle notifications get-preferences\n\nNeeds a sign-in."
+)
+def get_preferences_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+    """Get what you want to be told.
+
+    By type and channel. The two switches are those of the profile's preferences.
+    """
+    call(context, "notifications.get_preferences", {}, as_json=as_json, fields=fields)
+
+
+@app.command(
+    "update-preferences",
+    cls=Command,
+    epilog="Example: unpuzzle notifications update-preferences --learning-reminders false\n\nNeeds a sign-in.",
+)
+def update_preferences_command(
+    context: typer.Context,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    email_notifications: Annotated[
+        bool | None,
+        typer.Option(
+            "--email-notifications/--no-email-notifications",
+            help="Whether mail may be sent at all.",
+            show_default=False,
+        ),
+    ] = None,
+    learning_reminders: Annotated[
+        bool | None,
+        typer.Option(
+            "--learning-reminders/--no-learning-reminders",
+            help="Whether to be reminded by mail after a week without learning.",
+            show_default=False,
+        ),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--types",
+            help="How some types of notifications are to be told. Of: course, payment, achievement, system. May be repeated, or one JSON object.",
+            show_default=False,
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Change what you want to be told.
+
+    Changes what is sent and keeps the rest. It holds for what happens from now on.
+    """
+    call(
+        context,
+        "notifications.update_preferences",
+        {
+            **values.given(idempotency_key=idempotency_key, if_match=if_match),
+            **values.changes(
+                email_notifications=email_notifications,
+                learning_reminders=learning_reminders,
+                types=values.mapping(types, strings=()),
+            ),
+        },
+        as_json=as_json,
+        fields=fields,
+    )
+
+
+@app.command(
+    "delete",
+    cls=Command,
+    epilog="Example: unpuzzle notifications delete 7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f\n\nNeeds a sign-in. May answer NOT_FOUND.",
+)
+def delete_command(
+    context: typer.Context,
+    notification_id: Annotated[
+        str, typer.Argument(help="The id of the notification.", autocompletion=complete.ids("notifications.list"))
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
+            show_default=False,
+            metavar="TEXT",
+            rich_help_panel="Request",
+        ),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    fields: Fields = "",
+) -> None:
+    """Delete a notification.
+
+    It is gone for good.
+    """
+    values.confirmed("Delete a notification", notification_id, yes=yes)
+    call(
+        context,
+        "notifications.delete",
+        values.given(notification_id=notification_id, idempotency_key=idempotency_key),
         as_json=as_json,
         fields=fields,
     )

@@ -9,7 +9,7 @@ from gate.laws.exchange import CONTRACT, Exchange
 from lint.contract import Node, json_schema
 
 BRANCHES = ("allOf", "oneOf", "anyOf")
-TRANSPORT = {"content-type", "content-length", "date"}
+TRANSPORT = {"content-type", "content-length", "date", "transfer-encoding"}
 """Headers of HTTP itself, which OpenAPI leaves undeclared."""
 CORS = ("access-control-",)
 

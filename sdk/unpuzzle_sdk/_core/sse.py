@@ -36,6 +36,7 @@ class Parser:
         self._text = ""
         self._begun = False
         self._after_cr = False
+        self._id = ""
         self._event = ""
         self._data: list[str] = []
 
@@ -72,11 +73,13 @@ class Parser:
         elif name == "event":
             self._event = value
         elif name == "id" and "\0" not in value:
-            self.last_id = value
+            self._id = value
         elif name == "retry" and value.isascii() and value.isdigit():
             self.retry = int(value) / 1000
 
     def _dispatched(self) -> ServerSentEvent | None:
+        # An id counts once its lines are whole, also without an event: it may say where to go on before there is one.
+        self.last_id = self._id
         event, data = self._event, self._data
         self._event, self._data = "", []
         return ServerSentEvent(event or "message", "\n".join(data), self.last_id) if data else None

@@ -108,12 +108,14 @@ class _Course(Generic[T]):
     def read(self, answer: Answer, chunk: bytes) -> Iterator[Event[T]]:
         for found in self._parser.feed(chunk):
             event = self.operation.read(answer, found)
-            self.last_id = found.id or self.last_id
             self._failures = 0
             self.is_over = found.event == self.operation.final
             if event is not None:
+                # Whoever leaves the loop at this event has it.
+                self.last_id = found.id or self.last_id
                 self.final = event.data if self.is_over else None
                 yield event
+        self.last_id = self._parser.last_id or self.last_id
 
     def text(self, event: Event[T]) -> str | None:
         """Give the piece of text that an event tells; None for another event."""

@@ -131,9 +131,15 @@ if TYPE_CHECKING:
     from .message_feedback import MessageFeedback
     from .message_rating import MessageRating
     from .notification import Notification
+    from .notification_channels import NotificationChannels
+    from .notification_channels_update import NotificationChannelsUpdate
     from .notification_page import NotificationPage
+    from .notification_preferences import NotificationPreferences
+    from .notification_preferences_update import NotificationPreferencesUpdate
     from .notification_read import NotificationRead
     from .notification_type import NotificationType
+    from .notification_types import NotificationTypes
+    from .notification_types_update import NotificationTypesUpdate
     from .notifications_read import NotificationsRead
     from .o_auth_callback import OAuthCallback
     from .o_auth_form import OAuthForm
@@ -409,9 +415,15 @@ _MODULES = {
     "MessageFeedback": ".message_feedback",
     "MessageRating": ".message_rating",
     "Notification": ".notification",
+    "NotificationChannels": ".notification_channels",
+    "NotificationChannelsUpdate": ".notification_channels_update",
     "NotificationPage": ".notification_page",
+    "NotificationPreferences": ".notification_preferences",
+    "NotificationPreferencesUpdate": ".notification_preferences_update",
     "NotificationRead": ".notification_read",
     "NotificationType": ".notification_type",
+    "NotificationTypes": ".notification_types",
+    "NotificationTypesUpdate": ".notification_types_update",
     "NotificationsRead": ".notifications_read",
     "OAuthCallback": ".o_auth_callback",
     "OAuthForm": ".o_auth_form",
@@ -688,9 +700,15 @@ __all__ = [
     "MessageFeedback",
     "MessageRating",
     "Notification",
+    "NotificationChannels",
+    "NotificationChannelsUpdate",
     "NotificationPage",
+    "NotificationPreferences",
+    "NotificationPreferencesUpdate",
     "NotificationRead",
     "NotificationType",
+    "NotificationTypes",
+    "NotificationTypesUpdate",
     "NotificationsRead",
     "OAuthCallback",
     "OAuthForm",

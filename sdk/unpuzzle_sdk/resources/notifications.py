@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
 from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
+from .._core.streaming import AsyncStream, Stream
+from .._core.unset import UNSET, Unset
 from ..api.notifications import (
+    notifications_delete,
+    notifications_get_preferences,
     notifications_list,
     notifications_mark_all_read,
     notifications_mark_read,
+    notifications_stream,
+    notifications_update_preferences,
 )
 
 
@@ -100,6 +109,121 @@ class Notifications:
         return self._client.call(
             notifications_mark_all_read.OPERATION,
             Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
+    def stream(
+        self,
+        *,
+        last_event_id: str | None = None,
+    ) -> Stream[models.Notification]:
+        """Follow your notifications.
+
+        Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-
+        ID`.
+        Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most: whoever
+        comes back with the last `id` misses nothing, and gets nothing twice.
+
+        Args:
+            last_event_id: The `id` of the last event that arrived before a stream broke off. It goes on with
+                the next.
+        """
+        return self._client.stream(
+            notifications_stream.OPERATION,
+            Arguments(
+                headers={
+                    "Last-Event-ID": last_event_id,
+                },
+            ),
+        )
+
+    def get_preferences(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.NotificationPreferences:
+        """Get what you want to be told.
+
+        By type and channel. The two switches are those of the profile's preferences.
+
+        Args:
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return self._client.call(
+            notifications_get_preferences.OPERATION,
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    def update_preferences(
+        self,
+        *,
+        email_notifications: bool | Unset = UNSET,
+        learning_reminders: bool | Unset = UNSET,
+        types: models.NotificationTypesUpdate | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.NotificationPreferences:
+        """Change what you want to be told.
+
+        Changes what is sent and keeps the rest. It holds for what happens from now on.
+
+        Args:
+            email_notifications: Whether mail may be sent at all.
+            learning_reminders: Whether to be reminded by mail after a week without learning.
+            types: How some types of notifications are to be told.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+        """
+        return self._client.call(
+            notifications_update_preferences.OPERATION,
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "email_notifications": email_notifications,
+                    "learning_reminders": learning_reminders,
+                    "types": types,
+                },
+            ),
+        )
+
+    def delete(
+        self,
+        notification_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete a notification.
+
+        It is gone for good.
+
+        Args:
+            notification_id: The id of the notification.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return self._client.call(
+            notifications_delete.OPERATION,
+            Arguments(
+                path={
+                    "notification_id": notification_id,
+                },
                 headers={
                     "Idempotency-Key": idempotency_key,
                 },
@@ -199,6 +323,121 @@ class AsyncNotifications:
             ),
         )
 
+    def stream(
+        self,
+        *,
+        last_event_id: str | None = None,
+    ) -> AsyncStream[models.Notification]:
+        """Follow your notifications.
+
+        Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-
+        ID`.
+        Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most: whoever
+        comes back with the last `id` misses nothing, and gets nothing twice.
+
+        Args:
+            last_event_id: The `id` of the last event that arrived before a stream broke off. It goes on with
+                the next.
+        """
+        return self._client.stream(
+            notifications_stream.OPERATION,
+            Arguments(
+                headers={
+                    "Last-Event-ID": last_event_id,
+                },
+            ),
+        )
+
+    async def get_preferences(
+        self,
+        *,
+        if_none_match: str | None = None,
+    ) -> models.NotificationPreferences:
+        """Get what you want to be told.
+
+        By type and channel. The two switches are those of the profile's preferences.
+
+        Args:
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+
+        Raises:
+            errors.NotModified: The resource still has the ETag in `if_none_match`.
+        """
+        return await self._client.call(
+            notifications_get_preferences.OPERATION,
+            Arguments(
+                headers={
+                    "If-None-Match": if_none_match,
+                },
+            ),
+        )
+
+    async def update_preferences(
+        self,
+        *,
+        email_notifications: bool | Unset = UNSET,
+        learning_reminders: bool | Unset = UNSET,
+        types: models.NotificationTypesUpdate | Mapping[str, Any] | Unset = UNSET,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.NotificationPreferences:
+        """Change what you want to be told.
+
+        Changes what is sent and keeps the rest. It holds for what happens from now on.
+
+        Args:
+            email_notifications: Whether mail may be sent at all.
+            learning_reminders: Whether to be reminded by mail after a week without learning.
+            types: How some types of notifications are to be told.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+        """
+        return await self._client.call(
+            notifications_update_preferences.OPERATION,
+            Arguments(
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                    "If-Match": if_match,
+                },
+                body={
+                    "email_notifications": email_notifications,
+                    "learning_reminders": learning_reminders,
+                    "types": types,
+                },
+            ),
+        )
+
+    async def delete(
+        self,
+        notification_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete a notification.
+
+        It is gone for good.
+
+        Args:
+            notification_id: The id of the notification.
+            idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
+                each logical call.
+
+        Raises:
+            errors.NotFound: `NOT_FOUND`.
+        """
+        return await self._client.call(
+            notifications_delete.OPERATION,
+            Arguments(
+                path={
+                    "notification_id": notification_id,
+                },
+                headers={
+                    "Idempotency-Key": idempotency_key,
+                },
+            ),
+        )
+
 
 class RawNotifications:
     """The methods of `Notifications`, answering a `RawResponse`."""
@@ -218,6 +457,22 @@ class RawNotifications:
     def mark_all_read(self) -> None:
         """See `Notifications.mark_all_read`."""
 
+    @raw(Notifications.stream)
+    def stream(self) -> None:
+        """See `Notifications.stream`."""
+
+    @raw(Notifications.get_preferences)
+    def get_preferences(self) -> None:
+        """See `Notifications.get_preferences`."""
+
+    @raw(Notifications.update_preferences)
+    def update_preferences(self) -> None:
+        """See `Notifications.update_preferences`."""
+
+    @raw(Notifications.delete)
+    def delete(self) -> None:
+        """See `Notifications.delete`."""
+
 
 class AsyncRawNotifications:
     """The methods of `AsyncNotifications`, answering a `RawResponse`."""
@@ -236,3 +491,19 @@ class AsyncRawNotifications:
     @async_raw(AsyncNotifications.mark_all_read)
     def mark_all_read(self) -> None:
         """See `AsyncNotifications.mark_all_read`."""
+
+    @async_raw(AsyncNotifications.stream)
+    def stream(self) -> None:
+        """See `AsyncNotifications.stream`."""
+
+    @async_raw(AsyncNotifications.get_preferences)
+    def get_preferences(self) -> None:
+        """See `AsyncNotifications.get_preferences`."""
+
+    @async_raw(AsyncNotifications.update_preferences)
+    def update_preferences(self) -> None:
+        """See `AsyncNotifications.update_preferences`."""
+
+    @async_raw(AsyncNotifications.delete)
+    def delete(self) -> None:
+        """See `AsyncNotifications.delete`."""

@@ -28,6 +28,7 @@ BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] =
     learning.tree: [{"texts": flag} for flag in FLAGS],
     learning.update_review: [(["rating", "comment"],)],
     notifications.notifications: [{"unread_only": unread, "typed": typed} for unread, typed in product(FLAGS, FLAGS)],
+    notifications.prefer: [(["email_notifications", "learning_reminders", "mailed", "muted"],)],
     reflections.reflections: [((), "created_at", "desc"), (tuple(reflections.FILTERS), "created_at", "asc")],
     reflections.insert: [(["content"],)],
     reflections.update: [(list(reflections.COLUMNS),)],
@@ -95,6 +96,7 @@ def world(server: Server) -> Iterator[World]:
         server.sql(link, owner.id)
         server.sql("INSERT INTO identities (user_id, provider, subject) VALUES (%s, 'google', 'somebody')", owner.id)
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
+        server.sql("UPDATE notifications SET number = 1 WHERE user_id = %s", owner.id)
         server.sql(PAID, owner.id, course["id"])
         tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
@@ -123,7 +125,8 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
         "at_most": 600,
     }  # fmt: skip
     written = {"rating": 1, "comment": "x", "content": "x", "tags": ["x"], "visibility": "private", "timestamp_seconds": 1}
-    asked = {"status": "active", "type": "puzzle", "tag": "x", "limit": 100, "offset": 0}
+    preferred = {"email_notifications": True, "learning_reminders": True, "mailed": [], "muted": [], "last": 0}
+    asked = {**preferred, "status": "active", "type": "puzzle", "tag": "x", "limit": 100, "offset": 0}
     return {**public, **progress, **written, **asked, **ids}
 
 

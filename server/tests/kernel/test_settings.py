@@ -105,6 +105,7 @@ def test_secrets_are_not_shown() -> None:
     secret = {
         "DATABASE_URL",
         "DATABASE_APP_URL",
+        "DATABASE_LISTEN_URL",
         "DATABASE_WORKER_URL",
         "REDIS_URL",
         "CELERY_BROKER_URL",

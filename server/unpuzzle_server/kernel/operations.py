@@ -57,7 +57,7 @@ class Kernel:
 
     async def close(self) -> None:
         """Ends every connection that was opened on the way."""
-        for gateway in ("accounts", "stripe", "tutor"):
+        for gateway in ("accounts", "stripe", "listener", "tutor"):
             await self.gateways[gateway].close()
         await self.limiter.counters.close()
         await self.database.close()
@@ -208,7 +208,7 @@ class BoundOperation:
         final = self.operation.stream.final if self.operation.stream else ""
         async with aclosing(stream.events):
             async for event in stream.events:
-                if key is not None and event is not None and event.name == final:
+                if key is not None and isinstance(event, Event) and event.name == final:
                     mark = idempotency.fingerprint({**arguments, **exchange.path_params})
                     result = Result(dict(event.data), location=stream.headers.get("Location"))
                     answer = self._answer(exchange, arguments, result)

@@ -152,6 +152,12 @@ class Settings:
         "the same as the workers' role, not through PgBouncer; made if absent",
         secret=True,
     )
+    database_listen_url: str = setting(
+        "",
+        url("postgresql", "postgres"),
+        "the same as the role that serves requests, not through PgBouncer; DATABASE_APP_URL if absent",
+        secret=True,
+    )
     database_pool_size: int = setting("10", at_least(1), "connections per process")
     database_prepared_statements: bool = setting("false", switch, "off behind PgBouncer before 1.21")
     redis_url: str = setting("", url("redis", "rediss"), "counts rate limits in Redis instead of PostgreSQL", secret=True)

@@ -36,7 +36,14 @@ class Event:
     """With what a client that lost the connection says how far it got."""
 
 
-Events = AsyncGenerator[Event | None, None]
+@dataclass(frozen=True)
+class Mark:
+    """Nothing has happened up to here: a client that loses the connection before the first event goes on from this."""
+
+    id: str
+
+
+Events = AsyncGenerator[Event | Mark | None, None]
 Frame = Callable[[Event], bytes]
 """How an event is written."""
 Told = Callable[[Exception], bytes]
@@ -76,7 +83,7 @@ class Sending:
         self.told = told
         self.begun = False
         self.leaving = asyncio.Event()
-        self.coming: asyncio.Queue[Event | End | None] = asyncio.Queue(maxsize=1)
+        self.coming: asyncio.Queue[Event | Mark | End | None] = asyncio.Queue(maxsize=1)
 
     async def run(self, stream: Stream) -> None:
         """Until there are no more events, nobody listens, or the server stops. Raises what came before the first event."""
@@ -128,14 +135,16 @@ class Sending:
                 item = await self._next()
         await self._say(self.told(item.error) if item.error else b"", more=False)
 
-    def _content(self, item: Event | None) -> bytes | End:
+    def _content(self, item: Event | Mark | None) -> bytes | End:
         """What is sent; an event that is not what the spec says is the end."""
+        if isinstance(item, Mark):
+            return f"id: {item.id}\n\n".encode()
         try:
             return HEARTBEAT if item is None else self.frame(item)
         except Exception as error:
             return End(error)
 
-    async def _next(self) -> Event | End | None:
+    async def _next(self) -> Event | Mark | End | None:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 return await self.coming.get()

@@ -12,6 +12,21 @@ MARK = text("""
     UPDATE notifications SET read_at = coalesce(read_at, app.now()) WHERE id = :notification AND user_id = :user RETURNING id
 """)
 MARK_ALL = text("UPDATE notifications SET read_at = app.now() WHERE user_id = :user AND read_at IS NULL")
+DELETE = text("DELETE FROM notifications WHERE id = :notification AND user_id = :user RETURNING id")
+
+NUMBER = text("SELECT app.number_notifications()")
+NEWEST = text("SELECT coalesce(max(number), 0) FROM notifications WHERE user_id = :user")
+AFTER = text(f"""
+    SELECT n.number, {NOTIFICATION} AS notification FROM notifications n
+     WHERE n.user_id = :user AND n.number > :last ORDER BY n.number LIMIT :limit
+""")
+
+PREFERENCES = text("SELECT email_notifications, learning_reminders, mailed, muted, version FROM users WHERE id = :user")
+LOCK_PREFERENCES = text("SELECT mailed, muted, version FROM users WHERE id = :user FOR UPDATE")
+
+
+def prefer(columns: list[str]) -> TextClause:
+    return text(f"UPDATE users SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :user")
 
 
 @cache

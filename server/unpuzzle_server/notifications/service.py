@@ -23,6 +23,11 @@ async def mark_read(tx: Transaction, notification_id: str) -> None:
         raise not_found("notification")
 
 
+async def delete(tx: Transaction, notification_id: str) -> None:
+    if await tx.value(queries.DELETE, user=tx.user.user_id, notification=notification_id) is None:
+        raise not_found("notification")
+
+
 async def mark_all_read(tx: Transaction) -> int:
     marked = await tx.execute(queries.MARK_ALL, user=tx.user.user_id)
     return int(marked.rowcount)

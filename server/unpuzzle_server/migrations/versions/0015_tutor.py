@@ -7,7 +7,7 @@ whoever reserved it was cut short. What failed is deleted.
 from alembic import context, op
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
