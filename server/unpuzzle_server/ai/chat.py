@@ -118,7 +118,7 @@ async def _events(ctx: Context, asked: Asked) -> Events:
             async with ctx.transaction() as tx:
                 kept = await keep(tx, asked, answer, tutor.spent(answer.tokens))
     except (GeneratorExit, asyncio.CancelledError):
-        if said and await _has_left(ctx):
+        if said and not ctx.exchange.cut_short:
             await asyncio.shield(_count(ctx, asked, said))
         raise
     done = cast("Body", kept.body)
@@ -128,15 +128,6 @@ async def _events(ctx: Context, asked: Asked) -> Events:
 
 def _start(asked: Asked, tutor: Tutor) -> Body:
     return {"message_id": str(asked.message_id), "session_id": str(asked.session_id), "model": tutor.engine.model}
-
-
-async def _has_left(ctx: Context) -> bool:
-    """Whether it is the client who ended it, and not this server."""
-    try:
-        async with asyncio.timeout(0.1):
-            return bool((await ctx.exchange.receive())["type"] == "http.disconnect")
-    except TimeoutError:
-        return False
 
 
 async def _count(ctx: Context, asked: Asked, said: str) -> None:
