@@ -70,8 +70,9 @@ class Wire:
             client = Unpuzzle(base_url="http://api", token="a-token", max_retries=0, http_client=http_client)
             tag, verb = operation.id.split(".")
             stream = operation.stream
-            twin = "_stream" if stream and stream.flag and (call.body or {}).get(stream.flag) else ""
-            found = _called(getattr(getattr(client, tag), verb + twin), operation, call)
+            if stream and stream.flag and (call.body or {}).get(stream.flag):
+                verb = CONTRACT.raw[operation.id]["x-unpuzzle-stream"].get("named", f"{verb}_stream")
+            found = _called(getattr(getattr(client, tag), verb), operation, call)
             return [*islice(found, at_most)] if isinstance(found, Stream) else found
 
 

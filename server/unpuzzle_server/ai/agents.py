@@ -71,7 +71,7 @@ async def quiz(ctx: Context, body: Body) -> Last:
     tutor, request = tutor_of(ctx), request_of(ctx)
     topics, difficulty = body.get("topics", []), body.get("difficulty", "intermediate")
     async with ctx.transaction() as tx:
-        material = _spoken(_filled(await gathering.with_vocabulary(tx, body["lesson_id"])))
+        material = _filled(await gathering.with_vocabulary(tx, body["lesson_id"]))
         await allowance.reserve(tx, request, "quiz", tutor.lease)
     types = list(dict.fromkeys(body.get("question_types", KINDS)))
     wish = QuizWish(topics, body.get("question_count", 5), difficulty, types, material)

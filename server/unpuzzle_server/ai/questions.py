@@ -58,9 +58,11 @@ def _candidates(wish: QuizWish) -> list[Candidate]:
     found = [_candidate(passage, wish.difficulty, frequency, vocabulary, topics) for passage in sentences]
     usable = [candidate for candidate in found if candidate]
 
-    def order(candidate: Candidate) -> tuple[int, float, int]:
+    def order(candidate: Candidate) -> tuple[int, bool, float, int]:
         words = set(stems_of(candidate.passage.text))
-        return -len(words & topics), -sum(frequency[word] for word in words) / (len(words) + 4), candidate.passage.position
+        weight = sum(frequency[word] for word in words) / (len(words) + 4)
+        # The text of a lesson says again what is said in it: it only fills up.
+        return -len(words & topics), candidate.passage.type == "text", -weight, candidate.passage.position
 
     return sorted(usable, key=order)
 
