@@ -14,15 +14,17 @@ from sqlalchemy import Engine, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from harness import Api, Person, Server
+from unpuzzle_server.ai import queries as ai
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
 from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [enrollments, learning, notifications, reflections]
+MODULES = [ai, enrollments, learning, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
+    ai.sessions: [((),), (tuple(ai.SESSION_FILTERS),)],
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     learning.tree: [{"texts": flag} for flag in FLAGS],
@@ -48,6 +50,17 @@ PAID = """
     INSERT INTO payments (user_id, course_id, instructor_id, title, list_minor, currency, status, paid_at, intent)
     SELECT %s, id, instructor_id, title, 500, 'USD', 'succeeded', now(), 'pi_' || id FROM courses WHERE id = %s
 """
+ASKED = [
+    """INSERT INTO ai_sessions (id, user_id, title, course_id, lesson_id)
+       SELECT gen_random_uuid(), user_id, 'Mine', course_id, lesson_id FROM reflections WHERE user_id = %s""",
+    """INSERT INTO ai_messages (id, session_id, user_id, role, content, model)
+       SELECT gen_random_uuid(), id, user_id, 'assistant', 'Mine', 'm' FROM ai_sessions WHERE user_id = %s""",
+    """INSERT INTO ai_quizzes (id, user_id, questions, model, prompt_tokens, completion_tokens, cost_usd)
+       VALUES (gen_random_uuid(), %s, '[]', 'm', 1, 1, 1)""",
+    """INSERT INTO ai_requests (id, user_id, agent, expires_at, settled_at, prompt_tokens)
+       VALUES (gen_random_uuid(), %s, 'chat', now(), now(), 7)""",
+]
+"""As the tutor keeps what it was asked."""
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -98,7 +111,10 @@ def world(server: Server) -> Iterator[World]:
         server.sql("INSERT INTO coupons (user_id, code, percentage) VALUES (%s, %s, 5)", owner.id, uuid4().hex)
         server.sql("UPDATE notifications SET number = 1 WHERE user_id = %s", owner.id)
         server.sql(PAID, owner.id, course["id"])
-        tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
+        for statement in ASKED:
+            server.sql(statement, owner.id)
+        tables = {"session": "ai_sessions", "message": "ai_messages", "quiz": "ai_quizzes"}
+        tables |= {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
         others = {
@@ -127,7 +143,11 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
     written = {"rating": 1, "comment": "x", "content": "x", "tags": ["x"], "visibility": "private", "timestamp_seconds": 1}
     preferred = {"email_notifications": True, "learning_reminders": True, "mailed": [], "muted": [], "last": 0}
     asked = {**preferred, "status": "active", "type": "puzzle", "tag": "x", "limit": 100, "offset": 0}
-    return {**public, **progress, **written, **asked, **ids}
+    spent = {"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "cost_usd": 1, "percentage": 1, "passed": False}
+    told = {"title": "x", "references": "[]", "actions": "[]", "questions": "[]", "verdict": "helpful", **spent}
+    days = {"start_date": datetime.now(UTC).date(), "end_date": datetime.now(UTC).date()}
+    looked_for = {"asked": "text", "goal": "text", "q": "text", "most": 9, **days}
+    return {**public, **progress, **written, **asked, **told, **looked_for, **ids}
 
 
 def outcome(engine: Engine, user: tuple[str, str], statement: TextClause, values: dict[str, Any]) -> str:

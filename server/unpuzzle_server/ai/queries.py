@@ -92,7 +92,7 @@ def sessions(asked: tuple[str, ...]) -> TextClause:
 
 
 RATE = text("""
-    UPDATE ai_messages SET rating = :rating, comment = :comment, rated_at = app.now()
+    UPDATE ai_messages SET rating = :verdict, comment = :comment, rated_at = app.now()
      WHERE id = :message AND user_id = :user AND role = 'assistant'
     RETURNING json_build_object('message_id', id, 'rating', rating, 'comment', comment, 'rated_at', app.rfc3339(rated_at))
 """)
