@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import config, console, runner, show, values
+from unpuzzle_cli import chat, config, console, runner, show, values
 from unpuzzle_cli.commands import api
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.group import Command, Group
@@ -219,6 +219,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "auth.status": status,
     "auth.token": token,
     "payments.watch": watch,
+    "ai.chat": chat.chat,
 }
 """Aliases, and commands that are not operations."""
 
