@@ -20,14 +20,23 @@ from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.spec import Operation
 
 FORM = "application/x-www-form-urlencoded"
-FOR_SOMEBODY_ELSE = {"auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon"}
-"""What the owner, who is an admin and teaches the course, can't do: a learner does it."""
+FOR_SOMEBODY_ELSE = {
+    "auth.apply_as_instructor", "enrollments.enroll", "payments.create_intent", "payments.validate_coupon",
+    "subscriptions.create",
+}  # fmt: skip
+"""What the owner, who is an admin, teaches the course and has a subscription, can't do: a learner does it."""
 FOR_LEARNERS = {"enrollments.unenroll", *(name for name in CONTRACT.operations if name.startswith("learning."))}
 """What the owner does in a course of somebody else's, which they take."""
 OF_A_REVIEW = {"learning.update_review", "learning.delete_review"}
 OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
-OF_PAYMENTS = {"payments.get_receipt": "_paid_payment", "payments.refund": "_refundable_payment"}
+OF_PAYMENTS = {
+    "payments.get_receipt": "_paid_payment",
+    "payments.download_receipt": "_paid_payment",
+    "payments.refund": "_refundable_payment",
+}
 """What needs a payment of its own kind."""
+FOR_SUBSCRIBERS = {f"subscriptions.{verb}" for verb in ("change", "cancel", "resume", "update_payment_method", "list_invoices")}
+"""What needs a subscription of the owner's."""
 OF_THE_TUTOR = {"session_id": "_conversation", "quiz_id": "_practice"}
 """What its operations mean by a name that others have too."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll"}
@@ -267,6 +276,11 @@ class World:
         return made
 
     @cached_property
+    def _subscribed(self) -> bool:
+        body = {"plan": "premium", "payment_method_id": "pm_card_visa"}
+        return bool(self.owner.post("/api/v1/subscriptions/", json=body).status_code == 201)
+
+    @cached_property
     def review_id(self) -> str:
         """Of the course that the owner takes."""
         body = {"rating": 4, "comment": "Good"}
@@ -306,6 +320,8 @@ class World:
             assert self.review_id
         if operation.id in OF_A_TRANSCRIPT:
             assert self._transcript
+        if operation.id in FOR_SUBSCRIBERS:
+            assert self._subscribed
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:

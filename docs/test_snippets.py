@@ -54,7 +54,7 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
 
 
 def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:
-    (code,) = snippets("python", PAYMENTS)
+    code, _ = snippets("python", PAYMENTS)
     outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     declined, paid, *history = outcome.stdout.splitlines()
@@ -71,6 +71,17 @@ def test_the_tutor_answers_asks_and_grades(demo: Server, tmp_path: Path) -> None
     assert "in Python the indentation is the grammar" in said
     assert reference.split(" ", 1)[1] in said
     assert (percentage, remaining) == ("100", "1")
+
+
+def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> None:
+    _, code = snippets("python", PAYMENTS)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    declined, smaller, *invoices = outcome.stdout.splitlines()
+    assert declined.endswith(" generic_decline")
+    assert smaller.startswith("enterprise until ")
+    assert smaller.endswith(" then premium")
+    assert [line.split(" ", 1)[1] for line in invoices] == ["subscription_update 80.0 USD", "subscription_create 19.0 USD"]
 
 
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:

@@ -115,13 +115,18 @@ def _next_step(error: Any) -> str:
         given = "The token in UNPUZZLE_TOKEN is not good: set another one, or unset it and sign in"
         return given if os.environ.get("UNPUZZLE_TOKEN") else "Sign in: unpuzzle auth login"
     if error.status_code == 402:
-        return f"Pay: unpuzzle payments confirm-intent {error.payment_id or 'ID'} --payment-method-id pm_…"
+        return f"Pay: unpuzzle {_paying(error.payment_id)} --payment-method-id pm_…"
     if error.status_code == 403:
         teach = error.code == "PERMISSION_DENIED" and "instructor" in error.message
         return "Become an instructor: unpuzzle auth apply-as-instructor" if teach else "See who you are: unpuzzle auth status"
     if error.retry_after:
         return f"Try again in {int(error.retry_after)} seconds"
     return ""
+
+
+def _paying(payment_id: str | None) -> str:
+    """What pays for a course that is being bought, or else for a subscription."""
+    return f"payments confirm-intent {payment_id}" if payment_id else "subscriptions update-payment-method"
 
 
 def _tell(message: str, details: list[str] | None = None, hint: str = "", code: int = FAILED) -> int:

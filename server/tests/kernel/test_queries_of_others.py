@@ -61,6 +61,19 @@ ASKED = [
        VALUES (gen_random_uuid(), %s, 'chat', now(), now(), 7)""",
 ]
 """As the tutor keeps what it was asked."""
+SUBSCRIBED = """
+    WITH known AS (INSERT INTO stripe_customers (user_id, customer) VALUES (%s, 'cus_' || gen_random_uuid())),
+         given AS (INSERT INTO plan_grants (user_id, plan) VALUES (%s, 'premium')),
+         made AS (INSERT INTO subscriptions (user_id, plan, "interval", amount_minor, currency)
+                  VALUES (%s, 'premium', 'month', 1900, 'USD') RETURNING id)
+    INSERT INTO invoices (id, subscription_id, user_id, status, plan, "interval", total_minor, paid_minor, currency, period_start,
+                          period_end, created_at)
+    SELECT 'in_' || id, id, %s, 'paid', 'premium', 'month', 1900, 1900, 'USD', now(), now(), now() FROM made
+"""
+SOLD = """
+    INSERT INTO earnings (user_id, payment_id, course_id, kind, amount_minor, currency)
+    SELECT %s, id, course_id, 'sale', 500, 'USD' FROM payments WHERE user_id = %s
+"""
 READ_BY_OTHERS = {
     "reviews": {"anonymous", "a fellow learner", "the instructor", "somebody else"},
     "enrollments": {"the instructor"},
@@ -113,6 +126,8 @@ def world(server: Server) -> Iterator[World]:
         server.sql(PAID, owner.id, course["id"])
         for statement in ASKED:
             server.sql(statement, owner.id)
+        server.sql(SUBSCRIBED, *[owner.id] * 4)
+        server.sql(SOLD, owner.id, owner.id)
         tables = {"session": "ai_sessions", "message": "ai_messages", "quiz": "ai_quizzes"}
         tables |= {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"

@@ -119,3 +119,17 @@ def test_a_refund_made_at_stripe_counts_as_one_made_here(
     refused = refund(instructor, paid, amount=1)
     assert (refused.status_code, code_of(refused)) == (422, "REFUND_TOO_LARGE")
     assert not enrolled(learner, course)
+
+
+def test_what_an_instructor_earns_is_what_was_paid_less_what_was_given_back(
+    api: Api, instructor: Person, learner: Person, course: dict[str, Any], paid: str
+) -> None:
+    free = coupon(instructor, percentage=100)["code"]
+    enroll(api.sign_up(), course, coupon_code=free)
+    for amount in (15.5, 4.5):
+        refund(instructor, paid, amount=amount)
+    booked = "SELECT kind, amount_minor FROM earnings WHERE user_id = %s ORDER BY id"
+    assert api.server.sql(booked, instructor.id) == [("sale", 4000), ("sale", 0), ("refund", -1550), ("refund", -450)]
+    sums = """SELECT sum(e.amount_minor) = p.amount_minor - p.refunded_minor
+                FROM earnings e JOIN payments p ON p.id = e.payment_id WHERE e.user_id = %s GROUP BY p.id"""
+    assert {row[0] for row in api.server.sql(sums, instructor.id)} == {True}

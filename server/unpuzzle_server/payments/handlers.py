@@ -1,6 +1,5 @@
 """Operations of the tag `payments`."""
 
-import asyncio
 from functools import partial
 from typing import Any, cast
 
@@ -8,14 +7,13 @@ from sqlalchemy import Row
 
 from unpuzzle_server.courses.queries import TAKES
 from unpuzzle_server.courses.service import find_offer
-from unpuzzle_server.documents import receipt
 from unpuzzle_server.kernel.answers import Result
 from unpuzzle_server.kernel.clock import rfc3339
 from unpuzzle_server.kernel.database import Transaction
-from unpuzzle_server.kernel.errors import Problem, not_found
+from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.operations import Context, Outside
 from unpuzzle_server.kernel.pagination import Page, window
-from unpuzzle_server.payments import checkout, coupons, queries, refunds
+from unpuzzle_server.payments import checkout, coupons, queries, receipts, refunds
 from unpuzzle_server.payments.stripe import Intent, subscription_of
 
 Body = dict[str, Any]
@@ -112,21 +110,11 @@ async def list_history(
 
 
 async def get_receipt(tx: Transaction, payment_id: str) -> Body:
-    return cast("Body", (await _receipt(tx, payment_id)).receipt)
+    return cast("Body", (await receipts.find(tx, payment_id)).receipt)
 
 
 async def download_receipt(ctx: Context, payment_id: str) -> Result:
-    async with ctx.transaction() as tx:
-        found = await _receipt(tx, payment_id)
-    pdf = await asyncio.to_thread(receipt.printed, found.receipt, found.decimals, ctx.kernel.settings.document_fonts)
-    return Result(pdf, media_type="application/pdf")
-
-
-async def _receipt(tx: Transaction, payment_id: str) -> Row[Any]:
-    found = await tx.row(queries.RECEIPT, user=tx.user.user_id, **checkout.by(payment_id))
-    if found is None:
-        raise not_found("receipt")
-    return found
+    return Result(await receipts.printed(ctx, payment_id), media_type="application/pdf")
 
 
 async def refund(tx: Transaction, payment_id: str, body: Body) -> Result:

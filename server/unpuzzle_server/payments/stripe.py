@@ -172,7 +172,7 @@ def intent_of(found: Any) -> Intent:
         client_secret=found.client_secret,
         next_action_url=redirect.url if redirect else None,
         decline_code=(getattr(error, "decline_code", None) or error.code) if declined else None,
-        receipt_url=charge.receipt_url if charge and found.status == "succeeded" else None,
+        receipt_url=getattr(charge, "receipt_url", None) if found.status == "succeeded" else None,
         refunded_minor=charge.amount_refunded if charge else 0,
     )
 
