@@ -65,7 +65,7 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """Against what others wrote: an issuer, a Stripe, a model, Supabase's command line, a browser; needs npm's registry and Chromium."""
+    """Against what others wrote: an issuer, Stripes, a model, Supabase's commands, a browser; needs npm and Chromium."""
     install(session, "test", "style", "peers")
     sources = os.pathsep.join(str(ROOT / part) for part in ("server/tests/peers", "server/tests"))
     apart = session.create_tmp()  # a licence of its own, so an environment of its own

@@ -11,18 +11,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
-from classroom import TUTOR, Classroom, ask, used
 from npm import NODE, installed
 from server_fixtures import open_folder
-from vendor import MADE, TEXT
 
+from classroom import TUTOR, Classroom, ask, used
 from harness import Api, Person, code_of, running_server
 from unpuzzle_sdk import Unpuzzle, errors
 from unpuzzle_server.ai import tokens
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
+from vendor import MADE, TEXT
 
 QUESTION = "What is a parser?"
 
