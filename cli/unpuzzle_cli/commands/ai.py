@@ -47,7 +47,7 @@ def send_message_command(
         str | None,
         typer.Option(
             "--session-id",
-            help="The conversation to go on with, a new one if absent. `null` for none.",
+            help="The conversation to go on with, a new one if absent.",
             show_default=False,
             metavar="ID",
         ),
@@ -97,7 +97,7 @@ def send_message_command(
             values.given(
                 idempotency_key=idempotency_key,
                 message=values.text(message),
-                session_id=values.nullable(session_id),
+                session_id=session_id,
                 context=values.mapping(context_, strings=()),
                 include_transcript=include_transcript,
             ),
@@ -111,7 +111,7 @@ def send_message_command(
         values.given(
             idempotency_key=idempotency_key,
             message=values.text(message),
-            session_id=values.nullable(session_id),
+            session_id=session_id,
             context=values.mapping(context_, strings=()),
             include_transcript=include_transcript,
         ),
@@ -266,7 +266,7 @@ def rate_message_command(
 @app.command(
     "generate-hint",
     cls=Command,
-    epilog="Example: unpuzzle ai generate-hint --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --concept 'React useEffect'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="Example: unpuzzle ai generate-hint --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --concept 'React useEffect'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_hint_command(
     context: typer.Context,
@@ -331,7 +331,7 @@ def generate_hint_command(
 @app.command(
     "generate-quiz",
     cls=Command,
-    epilog="Example: unpuzzle ai generate-quiz --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="Example: unpuzzle ai generate-quiz --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_quiz_command(
     context: typer.Context,
@@ -402,7 +402,7 @@ def generate_quiz_command(
 @app.command(
     "prompt-reflection",
     cls=Command,
-    epilog="Example: unpuzzle ai prompt-reflection --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
+    epilog="Example: unpuzzle ai prompt-reflection --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
 )
 def prompt_reflection_command(
     context: typer.Context,

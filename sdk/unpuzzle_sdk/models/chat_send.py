@@ -27,7 +27,7 @@ class ChatSend(Model):
     """
 
     message: str
-    session_id: str | None | Unset = UNSET
+    session_id: str | Unset = UNSET
     context: models.ChatContext | Unset = UNSET
     include_transcript: bool | Unset = UNSET
     stream: bool | Unset = UNSET
