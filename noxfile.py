@@ -65,7 +65,7 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """Against what others wrote: an issuer, a Stripe, Supabase's command line, a browser; needs npm's registry and Chromium."""
+    """Against what others wrote: an issuer, Stripes, a model, Supabase's commands, a browser; needs npm and Chromium."""
     install(session, "test", "style", "peers")
     sources = os.pathsep.join(str(ROOT / part) for part in ("server/tests/peers", "server/tests"))
     apart = session.create_tmp()  # a licence of its own, so an environment of its own
@@ -73,7 +73,7 @@ def peers(session: nox.Session) -> None:
     session.run(f"{apart}/localstripe/bin/pip", "install", "--quiet", *GROUPS["apart"], external=True)
     stripe = ("server/tests/peers/other_stripe.py", f"{apart}/localstripe/bin/python")
     session.run("python", "-W", "ignore", *stripe, env={"PYTHONPATH": sources})
-    for peer in ("certified_issuer", "supabase_cli", "chromium", "certificate_page"):
+    for peer in ("certified_issuer", "supabase_cli", "other_model", "chromium", "certificate_page"):
         session.run("python", "-W", "ignore", f"server/tests/peers/{peer}.py", env={"PYTHONPATH": sources})
 
 
@@ -128,3 +128,4 @@ def bench(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "benchmarks/tutor.py")

@@ -12,6 +12,7 @@ import stripes
 from browser import APP_URL, Browser, Visitor
 from standardwebhooks import Webhook
 
+from classroom import without_limit
 from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
 from library import Library
 from unpuzzle_sdk import PKCE
@@ -43,8 +44,13 @@ OF_A_TRANSCRIPT = {"content.get_transcript", "content.delete_transcript"}
 SIGNED = {"auth.download_export", "media.upload_content", "media.download"}
 """What is called by a link that was signed."""
 PICTURE = files.made(300, "image/png")
+OF_THE_TUTOR = {"session_id": "_conversation", "quiz_id": "_practice"}
+"""What its operations mean by a name that others have too."""
 FOR_A_PUBLISHED_COURSE = {"enrollments.enroll", "enrollments.bulk_enroll", "enrollments.accept_invitation"}
 """What can't be done with a draft, besides what is open to the public."""
+
+
+TEXT = "<p>A lexer splits the source into tokens. A parser arranges the tokens in a tree, which follows the grammar.</p>"
 
 
 def named(operation: Any) -> str | None:
@@ -91,6 +97,7 @@ class World:
         self.api = api
         self.published = published
         self.owner = api.sign_up_admin()
+        without_limit(self.owner)
 
     @classmethod
     def for_operation(cls, api: Api, operation: Operation) -> "World":
@@ -115,7 +122,7 @@ class World:
         category = self.api.category()
         course = instructor.course(description="About it", price=0, category_id=category["id"], tags=["new"])
         section = instructor.section(course, is_published=True)
-        lesson = instructor.lesson(section, body="<p>Text</p>", is_preview=True)
+        lesson = instructor.lesson(section, body=TEXT, is_preview=True)
         shown = "UPDATE lessons SET media_id = %s WHERE id = %s"
         self.api.server.sql(shown, Library(self.api.server).add(instructor, None), lesson["id"])
         if published:
@@ -214,6 +221,26 @@ class World:
         student = self.api.sign_up()
         self.api.server.sql("INSERT INTO enrollments (user_id, course_id) VALUES (%s, %s)", student.id, self.course_id)
         return student
+
+    @cached_property
+    def _answer(self) -> dict[str, str]:
+        """Of the tutor, about the owner's lesson."""
+        body = {"message": "What is a parser?", "context": {"lesson_id": self.lesson_id}}
+        told: dict[str, str] = self.owner.post("/api/v1/ai-assistant/chat/send/", json=body).json()
+        return told
+
+    @property
+    def _conversation(self) -> str:
+        return self._answer["session_id"]
+
+    @property
+    def message_id(self) -> str:
+        return self._answer["message_id"]
+
+    @cached_property
+    def _practice(self) -> str:
+        quiz: str = self.owner.post("/api/v1/ai-assistant/agents/quiz/", json={"lesson_id": self.lesson_id}).json()["quiz_id"]
+        return quiz
 
     @cached_property
     def session_id(self) -> str:
@@ -377,7 +404,8 @@ class World:
 
     def ids(self, operation: Operation) -> dict[str, str]:
         """The values of an operation's path parameters."""
-        unknown = [name for name in in_path(operation) if not hasattr(type(self), name)]
+        own = OF_THE_TUTOR if operation.id.startswith("ai.") else {}
+        unknown = [name for name in in_path(operation) if not hasattr(type(self), own.get(name, name))]
         assert not unknown, f"{operation.id}: add a property {' and '.join(unknown)} to World in {__file__}"
         if operation.id in OF_A_REVIEW:
             assert self.review_id
@@ -388,6 +416,9 @@ class World:
         return {name: self._id(operation, name) for name in in_path(operation)}
 
     def _id(self, operation: Operation, name: str) -> str:
+        if operation.id.startswith("ai.") and name in OF_THE_TUTOR:
+            of_the_tutor: str = getattr(self, OF_THE_TUTOR[name])
+            return of_the_tutor
         if operation.id in OF_PAYMENTS:
             payment: str = getattr(self, OF_PAYMENTS[operation.id])
             return payment
@@ -457,6 +488,10 @@ class World:
             case "learning.submit_attempt":
                 question = self._attempt["questions"][0]
                 return {"answers": [{"question_id": question["id"], "option_ids": [question["options"][0]["id"]]}]}
+            case "ai.send_message":
+                return {"session_id": self._conversation}
+            case "ai.grade_quiz":
+                return {"answers": []}
             case "courses.create_category":
                 return {"name": f"Category {uuid4().hex[:8]}", "slug": f"category-{uuid4().hex[:8]}"}
             case _:
@@ -482,6 +517,8 @@ class World:
         if operation.id == "auth.oauth_redirect":
             issuer = f"{self.api.server.base_url}/oauth-sandbox/google"
             return {"state": self.begun(PKCE.new())["state"], "code": "c0ffee", "iss": issuer}
+        if operation.id == "ai.search_transcripts":
+            return {"q": "said"}
         if operation.id not in SIGNED:
             return {}
         match operation.id:
@@ -499,7 +536,9 @@ class World:
         if operation.body_type == OCTETS:
             return {**self.ids(operation), **self.query(operation), "content": body}
         headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
-        return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
+        flag = operation.stream.flag if operation.stream else None  # has a method of its own
+        fields = {name: value for name, value in (body or {}).items() if name != flag}
+        return {**self.ids(operation), **self.query(operation), **headers, **fields}
 
     def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
         """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""

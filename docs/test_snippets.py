@@ -21,6 +21,7 @@ from unpuzzle_server.seed import loader
 NOTIFICATIONS = (Path(__file__).parent / "notifications.md").read_text(encoding="utf-8")
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
+TUTOR = (Path(__file__).parent / "tutor.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
@@ -71,6 +72,16 @@ def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Pa
     assert declined.endswith(" generic_decline")
     assert paid == "succeeded Payment successful. You are now enrolled in the course."
     assert history == ["Course: Introduction to Python Programming 49.99 USD"]
+
+
+def test_the_tutor_answers_asks_and_grades(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", TUTOR)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    said, reference, percentage, remaining = outcome.stdout.splitlines()
+    assert "in Python the indentation is the grammar" in said
+    assert reference.split(" ", 1)[1] in said
+    assert (percentage, remaining) == ("100", "1")
 
 
 def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> None:
@@ -135,7 +146,7 @@ def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
 
 def test_the_settings_named_in_the_docs_are_there() -> None:
     operating = (Path(__file__).parent / "operating.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH))
+    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH + TUTOR))
     known = {name for name in named if not OAUTH_VARIABLE.fullmatch(name)}
     assert len(known) > 20
     assert {name.lower() for name in known} - CODES <= vars(TEST_SETTINGS).keys()

@@ -86,6 +86,12 @@ class Operation:
         return "x-unpuzzle-stream" in self.raw and not self.stream_flag
 
     @property
+    def stream_name(self) -> str:
+        """The SDK's method that gives events where there is JSON besides."""
+        named: str = self.raw.get("x-unpuzzle-stream", {}).get("named", f"{self.verb}_stream")
+        return f"{self.tag}.{named}"
+
+    @property
     def stream_flag(self) -> str:
         """The field of the body that asks for events in the place of JSON; empty if none does."""
         flag: str = self.raw.get("x-unpuzzle-stream", {}).get("flag", "")

@@ -68,7 +68,7 @@ def runs(operation: Operation, handed: str) -> str:
     plain = f"{runner(operation)}(context, {operation.name!r}, {handed})"
     if not operation.stream_flag:
         return f"    {plain}"
-    streamed = f"follow(context, {f'{operation.name}_stream'!r}, {handed})"
+    streamed = f"follow(context, {operation.stream_name!r}, {handed})"
     return f"    if {operation.stream_flag}:\n        {streamed}\n        return\n    {plain}"
 
 

@@ -8,7 +8,7 @@ from contract import Contract, ContractError, Node, Operation
 LONG_TEXT = 1000
 """Texts of a body that may be longer than this are taken from a file or stdin too."""
 TAKEN = {
-    "context", "as_json", "json", "fields", "output", "limit", "everything", "all", "page", "page_size", "yes",
+    "as_json", "json", "fields", "output", "limit", "everything", "all", "page", "page_size", "yes",
     "base_url", "profile", "quiet", "help", "input",
 }  # fmt: skip
 """What every command, or every list, has besides; the contract can't use these names."""
@@ -42,7 +42,7 @@ class Option:
 
     @property
     def python_name(self) -> str:
-        return f"{self.name}_stdin" if self.spelled.endswith("-stdin") else self.name
+        return f"{self.name}_stdin" if self.spelled.endswith("-stdin") else variable(self.name)
 
     @property
     def pair(self) -> str:
@@ -112,7 +112,7 @@ def _option(operation: Operation, name: str, schema: Node, about: str, *, requir
     resolved = contract.resolved(schema)
     if in_body and _is_secret(name, resolved):
         return _secret(name, required=required)
-    made = _converted(contract, python(name), resolved)
+    made = _converted(contract, variable(python(name)), resolved)
     about = " ".join((about or resolved.get("description", "")).split())
     sentences = [about, *([made.about] if made.about else [])]
     if "default" in resolved:
@@ -242,6 +242,11 @@ def text(value: str) -> str:
 
 def flag(name: str) -> str:
     return "--" + name.lower().replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """What a command calls it: `context` is typer's own."""
+    return "context_" if name == "context" else name
 
 
 def python(name: str) -> str:

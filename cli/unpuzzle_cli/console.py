@@ -73,6 +73,12 @@ def _folded(line: str) -> str:
     return textwrap.fill(line, width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
+def say_piece(text: str) -> None:
+    """A piece of a line that has not come to its end."""
+    _write(sys.stdout, plain(text), end="")
+    sys.stdout.flush()
+
+
 def flush() -> None:
     """Hands on what was said: whoever reads a pipe has it now, and not when there is more."""
     sys.stdout.flush()
@@ -132,6 +138,22 @@ def ask_secretly(label: str, option: str) -> str:
     return getpass.getpass(f"{label.capitalize()}: ")
 
 
+def read_line(prompt: str) -> str | None:
+    """What the person types; None when they have nothing more to say."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        talk("")
+        return None
+    return line.strip()
+
+
+def read_all() -> str:
+    """All of stdin."""
+    return sys.stdin.read()
+
+
 def can_ask() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty()
@@ -153,10 +175,10 @@ def _answer(prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _write(stream: Any, text: str) -> None:
+def _write(stream: Any, text: str, end: str = "\n") -> None:
     # Where the terminal's encoding has no such character, an escape is better than a crash.
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
 
 
 def _in_json(value: Any) -> Any:

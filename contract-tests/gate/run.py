@@ -9,6 +9,7 @@ from pathlib import Path
 
 from server_fixtures import open_folder
 
+from classroom import without_limit
 from harness import PASSWORD, Api, Server, running_server
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.notifications import live
@@ -45,7 +46,9 @@ def short_streams() -> Iterator[None]:
 def run_of(server: Server, caller: str, *arguments: str) -> Run:
     """What to start for a caller; the stranger of the law of ownership is an instructor who owns nothing."""
     with Api(server) as api:
-        emails = {"GATE_EMAIL": SIGN_UPS[caller](api).email, "GATE_STRANGER_EMAIL": api.sign_up_instructor().email}
+        person = SIGN_UPS[caller](api)
+        without_limit(person)
+        emails = {"GATE_EMAIL": person.email, "GATE_STRANGER_EMAIL": api.sign_up_instructor().email}
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run", str(CONTRACT)]
     gate = {**emails, "GATE_PASSWORD": PASSWORD, "GATE_URL": server.base_url, "PYTHONPATH": os.pathsep.join(sys.path)}
     return Run([*command, "--url", server.base_url, *arguments], {**os.environ, **gate})

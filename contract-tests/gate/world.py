@@ -24,7 +24,7 @@ class World:
         """Path parameters that lead to an object; none where nothing is made, or the caller may not make it."""
         if is_about_public(operation):
             return {item["name"]: item["example"] for item in operation.parameters if item["in"] == "path"}
-        maker = maker_of(frozenset(operation.path_parameters))
+        maker = maker_of(frozenset(operation.path_parameters), tag_of(operation))
         found = self.made.get(maker.id) or self._make(maker, authorization) if maker else {}
         return {name: found[name] for name in operation.path_parameters if found}
 
@@ -58,15 +58,20 @@ class World:
         return self.made.get(maker.id, {})
 
 
+def tag_of(operation: Operation) -> str:
+    return operation.id.partition(".")[0]
+
+
 @cache
-def maker_of(parameters: frozenset[str]) -> Operation | None:
-    """The operation that gives some path parameters in its links without needing them all; the plainest, if there are several."""
+def maker_of(parameters: frozenset[str], tag: str) -> Operation | None:
+    """The operation that gives some path parameters in its links without needing them all; of the tag, or the plainest."""
     found = [
         operation
         for operation in CONTRACT.operations
         if parameters and parameters <= given_ids(operation).keys() and not parameters <= operation.path_parameters
     ]
-    return min(found, key=lambda operation: (len(given_ids(operation)), len(operation.path_parameters)), default=None)
+    plainest = sorted(found, key=lambda operation: (len(given_ids(operation)), len(operation.path_parameters)))
+    return next((operation for operation in plainest if tag_of(operation) == tag), next(iter(plainest), None))
 
 
 def given_ids(operation: Operation) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Operation:
     @property
     def stream_verb(self) -> str:
         """The name of the method that gives events."""
-        return self.verb if self.only_streams else f"{self.verb}_stream"
+        return self.verb if self.only_streams else str(self.stream.get("named", f"{self.verb}_stream"))
 
     @property
     def stream_module(self) -> str:

@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.ai import AsyncAi, AsyncRawAi
     from .resources.analytics import AsyncAnalytics, AsyncRawAnalytics
     from .resources.auth import AsyncAuth, AsyncRawAuth
     from .resources.content import AsyncContent, AsyncRawContent
@@ -96,6 +97,13 @@ class AsyncUnpuzzle(AsyncClient):
         return AsyncSubscriptions(self)
 
     @property
+    def ai(self) -> AsyncAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import AsyncAi
+
+        return AsyncAi(self)
+
+    @property
     def notifications(self) -> AsyncNotifications:
         """What has happened that concerns you."""
         from .resources.notifications import AsyncNotifications
@@ -182,6 +190,13 @@ class AsyncRawUnpuzzle(AsyncRawCaller):
         from .resources.subscriptions import AsyncRawSubscriptions
 
         return AsyncRawSubscriptions(self)
+
+    @property
+    def ai(self) -> AsyncRawAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import AsyncRawAi
+
+        return AsyncRawAi(self)
 
     @property
     def notifications(self) -> AsyncRawNotifications:

@@ -8,6 +8,7 @@ from ._session import SESSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .resources.ai import Ai, RawAi
     from .resources.analytics import Analytics, RawAnalytics
     from .resources.auth import Auth, RawAuth
     from .resources.content import Content, RawContent
@@ -96,6 +97,13 @@ class Unpuzzle(SyncClient):
         return Subscriptions(self)
 
     @property
+    def ai(self) -> Ai:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import Ai
+
+        return Ai(self)
+
+    @property
     def notifications(self) -> Notifications:
         """What has happened that concerns you."""
         from .resources.notifications import Notifications
@@ -182,6 +190,13 @@ class RawUnpuzzle(RawCaller):
         from .resources.subscriptions import RawSubscriptions
 
         return RawSubscriptions(self)
+
+    @property
+    def ai(self) -> RawAi:
+        """The tutor that knows the moment of the lesson, within each plan's allowance."""
+        from .resources.ai import RawAi
+
+        return RawAi(self)
 
     @property
     def notifications(self) -> RawNotifications:

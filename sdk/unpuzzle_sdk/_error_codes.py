@@ -21,6 +21,8 @@ from ._core.errors import (
 
 __all__ = [
     "AccountSuspended",
+    "AiLimitExceeded",
+    "AiServiceError",
     "AmountMismatch",
     "AnswerInvalid",
     "AttemptClosed",
@@ -44,10 +46,12 @@ __all__ = [
     "IdempotencyMismatch",
     "InternalError",
     "InvalidSignature",
+    "LessonEmpty",
     "MalformedRequest",
     "MediaMismatch",
     "MediaSizeExceeded",
     "MediaUploadFailed",
+    "MessageRefused",
     "MethodNotAllowed",
     "NotConfigured",
     "NotFound",
@@ -81,6 +85,14 @@ __all__ = [
 
 class AccountSuspended(PermissionDeniedError):
     """The API answered 403 `ACCOUNT_SUSPENDED`."""
+
+
+class AiLimitExceeded(RateLimitError):
+    """The API answered 429 `AI_LIMIT_EXCEEDED`."""
+
+
+class AiServiceError(ServiceUnavailableError):
+    """The API answered 503 `AI_SERVICE_ERROR`."""
 
 
 class AmountMismatch(UnprocessableEntityError):
@@ -175,6 +187,10 @@ class InvalidSignature(BadRequestError):
     """The API answered 400 `INVALID_SIGNATURE`."""
 
 
+class LessonEmpty(ConflictError):
+    """The API answered 409 `LESSON_EMPTY`."""
+
+
 class MalformedRequest(BadRequestError):
     """The API answered 400 `MALFORMED_REQUEST`."""
 
@@ -189,6 +205,10 @@ class MediaSizeExceeded(PayloadTooLargeError):
 
 class MediaUploadFailed(ConflictError):
     """The API answered 409 `MEDIA_UPLOAD_FAILED`."""
+
+
+class MessageRefused(UnprocessableEntityError):
+    """The API answered 422 `MESSAGE_REFUSED`."""
 
 
 class MethodNotAllowed(MethodNotAllowedError):
@@ -305,6 +325,8 @@ class WeakPassword(UnprocessableEntityError):
 
 BY_CODE: dict[str, type[APIStatusError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspended,
+    "AI_LIMIT_EXCEEDED": AiLimitExceeded,
+    "AI_SERVICE_ERROR": AiServiceError,
     "AMOUNT_MISMATCH": AmountMismatch,
     "ANSWER_INVALID": AnswerInvalid,
     "ATTEMPT_CLOSED": AttemptClosed,
@@ -328,10 +350,12 @@ BY_CODE: dict[str, type[APIStatusError]] = {
     "IDEMPOTENCY_MISMATCH": IdempotencyMismatch,
     "INTERNAL_ERROR": InternalError,
     "INVALID_SIGNATURE": InvalidSignature,
+    "LESSON_EMPTY": LessonEmpty,
     "MALFORMED_REQUEST": MalformedRequest,
     "MEDIA_MISMATCH": MediaMismatch,
     "MEDIA_SIZE_EXCEEDED": MediaSizeExceeded,
     "MEDIA_UPLOAD_FAILED": MediaUploadFailed,
+    "MESSAGE_REFUSED": MessageRefused,
     "METHOD_NOT_ALLOWED": MethodNotAllowed,
     "NOT_CONFIGURED": NotConfigured,
     "NOT_FOUND": NotFound,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from connexion.middleware.security import SecurityMiddleware
 from connexion.spec import OpenAPISpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from unpuzzle_server.ai.engine import Engine
+from unpuzzle_server.ai.extractive import Extractive
+from unpuzzle_server.ai.openai import OpenAI
+from unpuzzle_server.ai.tutor import USUAL_PRICE, Tutor
 from unpuzzle_server.auth.oauth.providers import Registration, played_by, registrations
 from unpuzzle_server.auth.oauth.service import OAuth
 from unpuzzle_server.auth.passwords import Passwords
@@ -110,6 +115,7 @@ def wire(settings: Settings, clock: Clock) -> Kernel:
         "mailer": mailer(settings, database),
         "transcriber": Transcriber.of(settings),
         "media": keeping_files(settings),
+        "tutor": tutoring(settings),
         "listener": Listener(settings.database_listen_url or settings.database_app_url, "unpuzzle_notifications"),
     }
     return Kernel(
@@ -167,6 +173,24 @@ def at_backblaze(settings: Settings) -> Storage:
     from unpuzzle_server.media.b2 import B2
 
     return B2.of(settings)
+
+
+def tutoring(settings: Settings) -> Tutor:
+    """The tutor by a language model, or where there is none the one that finds and quotes."""
+    engine: Engine = Extractive()
+    if settings.openai_api_key:
+        engine = OpenAI(
+            settings.openai_api_key,
+            settings.openai_base_url,
+            settings.ai_model,
+            settings.ai_timeout_seconds,
+            settings.ai_retries,
+            settings.ai_context_tokens,
+            settings.ai_answer_tokens,
+        )
+    price = settings.ai_prices.get(engine.model, USUAL_PRICE)
+    lease = timedelta(seconds=settings.ai_timeout_seconds * (settings.ai_retries + 1) + 60)
+    return Tutor(engine, price, settings.ai_context_tokens, lease, moderated=settings.ai_moderation)
 
 
 def beside(api: ASGIApp, kernel: Kernel) -> ASGIApp:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import config, console, runner, show, values
+from unpuzzle_cli import chat, config, console, runner, show, values
 from unpuzzle_cli.commands import api, bulk
 from unpuzzle_cli.commands.uploading import upload
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
@@ -281,6 +281,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "payments.watch": watch,
     "media.upload": upload,
     "analytics.learning": learning,
+    "ai.chat": chat.chat,
 }
 """Aliases, and commands that are not operations."""
 

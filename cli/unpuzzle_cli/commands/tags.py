@@ -10,6 +10,7 @@ TAGS = {
     "learning": "What a learner does in a course, and how far they are.",
     "payments": "Buying courses, coupons, refunds and Stripe's webhooks.",
     "subscriptions": "Plans, and subscribing to them.",
+    "ai": "The tutor that knows the moment of the lesson, within each plan's allowance.",
     "notifications": "What has happened that concerns you.",
     "analytics": "What was learnt, what a course comes to, and achievements.",
     "reflections": "Learners' notes on the moments where they got stuck, and what instructors answer.",

@@ -27,7 +27,8 @@ OPAQUE = {
 }
 # These alone may be missing from an answer.
 OF_A_PAYMENT = {f"Error.{name}" for name in ("payment_id", "client_secret", "status", "decline_code", "next_action_url")}
-SOMETIMES = {"Error.details", "Error.retry_after", *OF_A_PAYMENT}
+OF_AN_ALLOWANCE = {"Error.daily_reset", "Error.monthly_reset"}
+SOMETIMES = {"Error.details", "Error.retry_after", *OF_A_PAYMENT, *OF_AN_ALLOWANCE}
 # The error envelope is ours for good; other answers may grow.
 CLOSED = {"ErrorEnvelope", "Error", "ErrorDetail"}
 # The contract describes itself only this far.

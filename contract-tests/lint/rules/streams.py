@@ -6,7 +6,7 @@ from ..contract import Answer, Operation
 from .registry import operations, rule, successes
 
 STREAM = "text/event-stream"
-KEYS = {"events", "flag", "final", "resumes"}
+KEYS = {"events", "flag", "final", "named", "resumes", "text"}
 FRAME = {"$ref": "#/components/schemas/ServerSentEvent"}
 
 
@@ -49,6 +49,14 @@ def streams_beside_json_are_asked_for(op: Operation) -> Iterator[str]:
         yield f"the flag {flag} is no yes or no of the body"
     if op.events.get(final) not in [answer.schema for answer in op.successes]:
         yield f"the final event {final} does not tell the JSON answer"
+
+
+@rule(operations)
+def pieces_of_text_are_texts(op: Operation) -> Iterator[str]:
+    """The event that a stream names as its `text` is one of its own, and tells a text."""
+    name = (op.stream or {}).get("text")
+    if name is not None and op.contract.fields(op.events.get(name, {})).get("text", {}).get("type") != "string":
+        yield f"the event {name} tells no text"
 
 
 @rule(operations)

@@ -53,12 +53,14 @@ class StreamOperation(Operation[Any], Generic[T]):
         events: How to read what each event tells, by its name. Others are left out: later versions may have more.
         flag: The field of the body that asks for events; empty where there is nothing else.
         final: The last event; empty where there is none.
+        text: The event that tells a piece of text, as its `text`; empty where none does.
         resumes: Whether it goes on after the event in `Last-Event-ID`.
     """
 
     events: Mapping[str, Callable[[Any], T]] = field(factory=dict)
     flag: str = ""
     final: str = ""
+    text: str = ""
     resumes: bool = False
     streams: bool = True
 
@@ -93,6 +95,7 @@ class _Course(Generic[T]):
         self.arguments = arguments
         self.last_id = ""
         self.is_over = False
+        self.final: T | None = None
         self._parser = Parser()
         self._failures = 0
         self._began: float | None = None
@@ -110,8 +113,18 @@ class _Course(Generic[T]):
             if event is not None:
                 # Whoever leaves the loop at this event has it.
                 self.last_id = found.id or self.last_id
+                self.final = event.data if self.is_over else None
                 yield event
         self.last_id = self._parser.last_id or self.last_id
+
+    def text(self, event: Event[T]) -> str | None:
+        """Give the piece of text that an event tells; None for another event."""
+        return str(event.data.text) if event.event == self.operation.text else None  # type: ignore[attr-defined]
+
+    def ended(self) -> T:
+        if self.final is None:
+            raise UnpuzzleError(f"{self.operation.name} has not come to a last event")
+        return self.final
 
     def asked(self) -> Arguments:
         if self._began is not None and not self.operation.resumes:
@@ -188,6 +201,19 @@ class Stream(Generic[T]):
                 time.sleep(pause)
         finally:
             self.close()
+
+    def text_deltas(self) -> Iterator[str]:
+        """Give the text piece by piece."""
+        for event in self:
+            if (text := self._course.text(event)) is not None:
+                yield text
+
+    def final(self) -> T:
+        """Give what the last event tells, and read what has not been read before."""
+        if self._course.final is None:
+            for _ in self:
+                pass
+        return self._course.ended()
 
     def _read(self) -> Iterator[Event[T]]:
         answer = self.answer
@@ -274,6 +300,19 @@ class AsyncStream(Generic[T]):
                 await _slept(pause)
         finally:
             await self.close()
+
+    async def text_deltas(self) -> AsyncIterator[str]:
+        """Give the text piece by piece."""
+        async for event in self:
+            if (text := self._course.text(event)) is not None:
+                yield text
+
+    async def final(self) -> T:
+        """Give what the last event tells, and read what has not been read before."""
+        if self._course.final is None:
+            async for _ in self:
+                pass
+        return self._course.ended()
 
     async def close(self) -> None:
         """Close the connection."""

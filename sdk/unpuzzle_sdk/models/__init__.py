@@ -59,6 +59,20 @@ if TYPE_CHECKING:
     from .certificate_page import CertificatePage
     from .certificate_revocation import CertificateRevocation
     from .certificate_status import CertificateStatus
+    from .chat_answer import ChatAnswer
+    from .chat_context import ChatContext
+    from .chat_delta import ChatDelta
+    from .chat_history import ChatHistory
+    from .chat_message import ChatMessage
+    from .chat_message_rating import ChatMessageRating
+    from .chat_reference import ChatReference
+    from .chat_reference_type import ChatReferenceType
+    from .chat_role import ChatRole
+    from .chat_send import ChatSend
+    from .chat_session import ChatSession
+    from .chat_session_page import ChatSessionPage
+    from .chat_sources import ChatSources
+    from .chat_start import ChatStart
     from .completed_metadata import CompletedMetadata
     from .completed_upload import CompletedUpload
     from .coupon import Coupon
@@ -98,6 +112,7 @@ if TYPE_CHECKING:
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
     from .difficulty import Difficulty
+    from .difficulty_level import DifficultyLevel
     from .discount import Discount
     from .earned_achievement import EarnedAchievement
     from .earnings import Earnings
@@ -123,11 +138,16 @@ if TYPE_CHECKING:
     from .error_envelope_status import ErrorEnvelopeStatus
     from .export import Export
     from .export_status import ExportStatus
+    from .feedback_rating import FeedbackRating
     from .funnel_step import FunnelStep
     from .granted_plan import GrantedPlan
     from .health import Health
     from .health_database import HealthDatabase
     from .health_status import HealthStatus
+    from .hint import Hint
+    from .hint_example import HintExample
+    from .hint_level import HintLevel
+    from .hint_request import HintRequest
     from .identity import Identity
     from .identity_page import IdentityPage
     from .instructor_application import InstructorApplication
@@ -145,6 +165,8 @@ if TYPE_CHECKING:
     from .learning_course_next_lesson import LearningCourseNextLesson
     from .learning_course_sections_item import LearningCourseSectionsItem
     from .learning_course_sections_item_lessons_item import LearningCourseSectionsItemLessonsItem
+    from .learning_path import LearningPath
+    from .learning_path_request import LearningPathRequest
     from .learning_quiz import LearningQuiz
     from .lesson import Lesson
     from .lesson_create import LessonCreate
@@ -164,6 +186,8 @@ if TYPE_CHECKING:
     from .media_sort import MediaSort
     from .media_update import MediaUpdate
     from .message import Message
+    from .message_feedback import MessageFeedback
+    from .message_rating import MessageRating
     from .notification import Notification
     from .notification_channels import NotificationChannels
     from .notification_channels_update import NotificationChannelsUpdate
@@ -197,6 +221,8 @@ if TYPE_CHECKING:
     from .paid_plan import PaidPlan
     from .password_change import PasswordChange
     from .password_reset import PasswordReset
+    from .path_step import PathStep
+    from .path_step_type import PathStepType
     from .payment import Payment
     from .payment_config import PaymentConfig
     from .payment_confirm import PaymentConfirm
@@ -218,6 +244,16 @@ if TYPE_CHECKING:
     from .plan_price import PlanPrice
     from .plan_source import PlanSource
     from .playback import Playback
+    from .practice_answer import PracticeAnswer
+    from .practice_answers import PracticeAnswers
+    from .practice_difficulty import PracticeDifficulty
+    from .practice_grade import PracticeGrade
+    from .practice_question import PracticeQuestion
+    from .practice_question_type import PracticeQuestionType
+    from .practice_quiz import PracticeQuiz
+    from .practice_quiz_request import PracticeQuizRequest
+    from .practice_quiz_request_question_types_item import PracticeQuizRequestQuestionTypesItem
+    from .practice_result import PracticeResult
     from .preferences import Preferences
     from .preferences_update import PreferencesUpdate
     from .processing_status import ProcessingStatus
@@ -242,6 +278,9 @@ if TYPE_CHECKING:
     from .reflection_create_visibility import ReflectionCreateVisibility
     from .reflection_lesson import ReflectionLesson
     from .reflection_page import ReflectionPage
+    from .reflection_prompt import ReflectionPrompt
+    from .reflection_prompt_request import ReflectionPromptRequest
+    from .reflection_prompts import ReflectionPrompts
     from .reflection_response import ReflectionResponse
     from .reflection_response_author import ReflectionResponseAuthor
     from .reflection_response_create import ReflectionResponseCreate
@@ -302,16 +341,31 @@ if TYPE_CHECKING:
     from .subscription_change import SubscriptionChange
     from .subscription_create import SubscriptionCreate
     from .subscription_status import SubscriptionStatus
+    from .suggested_action import SuggestedAction
+    from .suggested_action_type import SuggestedActionType
     from .time_range import TimeRange
+    from .token_usage import TokenUsage
     from .tokens import Tokens
     from .tokens_token_type import TokensTokenType
     from .transcript import Transcript
     from .transcript_format import TranscriptFormat
+    from .transcript_match import TranscriptMatch
+    from .transcript_match_page import TranscriptMatchPage
     from .transcript_segment import TranscriptSegment
     from .transcript_segment_upload import TranscriptSegmentUpload
     from .transcript_source import TranscriptSource
     from .transcript_upload import TranscriptUpload
     from .transcription import Transcription
+    from .tutor_agent import TutorAgent
+    from .tutor_features import TutorFeatures
+    from .tutor_limit_numbers import TutorLimitNumbers
+    from .tutor_limit_resets import TutorLimitResets
+    from .tutor_limit_usage import TutorLimitUsage
+    from .tutor_limits import TutorLimits
+    from .tutor_usage import TutorUsage
+    from .tutor_usage_agent import TutorUsageAgent
+    from .tutor_usage_day import TutorUsageDay
+    from .tutor_usage_total import TutorUsageTotal
     from .unassigned_media import UnassignedMedia
     from .upload import Upload
     from .upload_completion import UploadCompletion
@@ -383,6 +437,20 @@ _MODULES = {
     "CertificatePage": ".certificate_page",
     "CertificateRevocation": ".certificate_revocation",
     "CertificateStatus": ".certificate_status",
+    "ChatAnswer": ".chat_answer",
+    "ChatContext": ".chat_context",
+    "ChatDelta": ".chat_delta",
+    "ChatHistory": ".chat_history",
+    "ChatMessage": ".chat_message",
+    "ChatMessageRating": ".chat_message_rating",
+    "ChatReference": ".chat_reference",
+    "ChatReferenceType": ".chat_reference_type",
+    "ChatRole": ".chat_role",
+    "ChatSend": ".chat_send",
+    "ChatSession": ".chat_session",
+    "ChatSessionPage": ".chat_session_page",
+    "ChatSources": ".chat_sources",
+    "ChatStart": ".chat_start",
     "CompletedMetadata": ".completed_metadata",
     "CompletedUpload": ".completed_upload",
     "Coupon": ".coupon",
@@ -422,6 +490,7 @@ _MODULES = {
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
     "Difficulty": ".difficulty",
+    "DifficultyLevel": ".difficulty_level",
     "Discount": ".discount",
     "EarnedAchievement": ".earned_achievement",
     "Earnings": ".earnings",
@@ -447,11 +516,16 @@ _MODULES = {
     "ErrorEnvelopeStatus": ".error_envelope_status",
     "Export": ".export",
     "ExportStatus": ".export_status",
+    "FeedbackRating": ".feedback_rating",
     "FunnelStep": ".funnel_step",
     "GrantedPlan": ".granted_plan",
     "Health": ".health",
     "HealthDatabase": ".health_database",
     "HealthStatus": ".health_status",
+    "Hint": ".hint",
+    "HintExample": ".hint_example",
+    "HintLevel": ".hint_level",
+    "HintRequest": ".hint_request",
     "Identity": ".identity",
     "IdentityPage": ".identity_page",
     "InstructorApplication": ".instructor_application",
@@ -469,6 +543,8 @@ _MODULES = {
     "LearningCourseNextLesson": ".learning_course_next_lesson",
     "LearningCourseSectionsItem": ".learning_course_sections_item",
     "LearningCourseSectionsItemLessonsItem": ".learning_course_sections_item_lessons_item",
+    "LearningPath": ".learning_path",
+    "LearningPathRequest": ".learning_path_request",
     "LearningQuiz": ".learning_quiz",
     "Lesson": ".lesson",
     "LessonCreate": ".lesson_create",
@@ -488,6 +564,8 @@ _MODULES = {
     "MediaSort": ".media_sort",
     "MediaUpdate": ".media_update",
     "Message": ".message",
+    "MessageFeedback": ".message_feedback",
+    "MessageRating": ".message_rating",
     "Notification": ".notification",
     "NotificationChannels": ".notification_channels",
     "NotificationChannelsUpdate": ".notification_channels_update",
@@ -521,6 +599,8 @@ _MODULES = {
     "PaidPlan": ".paid_plan",
     "PasswordChange": ".password_change",
     "PasswordReset": ".password_reset",
+    "PathStep": ".path_step",
+    "PathStepType": ".path_step_type",
     "Payment": ".payment",
     "PaymentConfig": ".payment_config",
     "PaymentConfirm": ".payment_confirm",
@@ -542,6 +622,16 @@ _MODULES = {
     "PlanPrice": ".plan_price",
     "PlanSource": ".plan_source",
     "Playback": ".playback",
+    "PracticeAnswer": ".practice_answer",
+    "PracticeAnswers": ".practice_answers",
+    "PracticeDifficulty": ".practice_difficulty",
+    "PracticeGrade": ".practice_grade",
+    "PracticeQuestion": ".practice_question",
+    "PracticeQuestionType": ".practice_question_type",
+    "PracticeQuiz": ".practice_quiz",
+    "PracticeQuizRequest": ".practice_quiz_request",
+    "PracticeQuizRequestQuestionTypesItem": ".practice_quiz_request_question_types_item",
+    "PracticeResult": ".practice_result",
     "Preferences": ".preferences",
     "PreferencesUpdate": ".preferences_update",
     "ProcessingStatus": ".processing_status",
@@ -566,6 +656,9 @@ _MODULES = {
     "ReflectionCreateVisibility": ".reflection_create_visibility",
     "ReflectionLesson": ".reflection_lesson",
     "ReflectionPage": ".reflection_page",
+    "ReflectionPrompt": ".reflection_prompt",
+    "ReflectionPromptRequest": ".reflection_prompt_request",
+    "ReflectionPrompts": ".reflection_prompts",
     "ReflectionResponse": ".reflection_response",
     "ReflectionResponseAuthor": ".reflection_response_author",
     "ReflectionResponseCreate": ".reflection_response_create",
@@ -626,16 +719,31 @@ _MODULES = {
     "SubscriptionChange": ".subscription_change",
     "SubscriptionCreate": ".subscription_create",
     "SubscriptionStatus": ".subscription_status",
+    "SuggestedAction": ".suggested_action",
+    "SuggestedActionType": ".suggested_action_type",
     "TimeRange": ".time_range",
+    "TokenUsage": ".token_usage",
     "Tokens": ".tokens",
     "TokensTokenType": ".tokens_token_type",
     "Transcript": ".transcript",
     "TranscriptFormat": ".transcript_format",
+    "TranscriptMatch": ".transcript_match",
+    "TranscriptMatchPage": ".transcript_match_page",
     "TranscriptSegment": ".transcript_segment",
     "TranscriptSegmentUpload": ".transcript_segment_upload",
     "TranscriptSource": ".transcript_source",
     "TranscriptUpload": ".transcript_upload",
     "Transcription": ".transcription",
+    "TutorAgent": ".tutor_agent",
+    "TutorFeatures": ".tutor_features",
+    "TutorLimitNumbers": ".tutor_limit_numbers",
+    "TutorLimitResets": ".tutor_limit_resets",
+    "TutorLimitUsage": ".tutor_limit_usage",
+    "TutorLimits": ".tutor_limits",
+    "TutorUsage": ".tutor_usage",
+    "TutorUsageAgent": ".tutor_usage_agent",
+    "TutorUsageDay": ".tutor_usage_day",
+    "TutorUsageTotal": ".tutor_usage_total",
     "UnassignedMedia": ".unassigned_media",
     "Upload": ".upload",
     "UploadCompletion": ".upload_completion",
@@ -708,6 +816,20 @@ __all__ = [
     "CertificatePage",
     "CertificateRevocation",
     "CertificateStatus",
+    "ChatAnswer",
+    "ChatContext",
+    "ChatDelta",
+    "ChatHistory",
+    "ChatMessage",
+    "ChatMessageRating",
+    "ChatReference",
+    "ChatReferenceType",
+    "ChatRole",
+    "ChatSend",
+    "ChatSession",
+    "ChatSessionPage",
+    "ChatSources",
+    "ChatStart",
     "CompletedMetadata",
     "CompletedUpload",
     "Coupon",
@@ -747,6 +869,7 @@ __all__ = [
     "Curriculum",
     "CurriculumSection",
     "Difficulty",
+    "DifficultyLevel",
     "Discount",
     "EarnedAchievement",
     "Earnings",
@@ -772,11 +895,16 @@ __all__ = [
     "ErrorEnvelopeStatus",
     "Export",
     "ExportStatus",
+    "FeedbackRating",
     "FunnelStep",
     "GrantedPlan",
     "Health",
     "HealthDatabase",
     "HealthStatus",
+    "Hint",
+    "HintExample",
+    "HintLevel",
+    "HintRequest",
     "Identity",
     "IdentityPage",
     "InstructorApplication",
@@ -794,6 +922,8 @@ __all__ = [
     "LearningCourseNextLesson",
     "LearningCourseSectionsItem",
     "LearningCourseSectionsItemLessonsItem",
+    "LearningPath",
+    "LearningPathRequest",
     "LearningQuiz",
     "Lesson",
     "LessonCreate",
@@ -813,6 +943,8 @@ __all__ = [
     "MediaSort",
     "MediaUpdate",
     "Message",
+    "MessageFeedback",
+    "MessageRating",
     "Notification",
     "NotificationChannels",
     "NotificationChannelsUpdate",
@@ -846,6 +978,8 @@ __all__ = [
     "PaidPlan",
     "PasswordChange",
     "PasswordReset",
+    "PathStep",
+    "PathStepType",
     "Payment",
     "PaymentConfig",
     "PaymentConfirm",
@@ -867,6 +1001,16 @@ __all__ = [
     "PlanPrice",
     "PlanSource",
     "Playback",
+    "PracticeAnswer",
+    "PracticeAnswers",
+    "PracticeDifficulty",
+    "PracticeGrade",
+    "PracticeQuestion",
+    "PracticeQuestionType",
+    "PracticeQuiz",
+    "PracticeQuizRequest",
+    "PracticeQuizRequestQuestionTypesItem",
+    "PracticeResult",
     "Preferences",
     "PreferencesUpdate",
     "ProcessingStatus",
@@ -891,6 +1035,9 @@ __all__ = [
     "ReflectionCreateVisibility",
     "ReflectionLesson",
     "ReflectionPage",
+    "ReflectionPrompt",
+    "ReflectionPromptRequest",
+    "ReflectionPrompts",
     "ReflectionResponse",
     "ReflectionResponseAuthor",
     "ReflectionResponseCreate",
@@ -951,16 +1098,31 @@ __all__ = [
     "SubscriptionChange",
     "SubscriptionCreate",
     "SubscriptionStatus",
+    "SuggestedAction",
+    "SuggestedActionType",
     "TimeRange",
+    "TokenUsage",
     "Tokens",
     "TokensTokenType",
     "Transcript",
     "TranscriptFormat",
+    "TranscriptMatch",
+    "TranscriptMatchPage",
     "TranscriptSegment",
     "TranscriptSegmentUpload",
     "TranscriptSource",
     "TranscriptUpload",
     "Transcription",
+    "TutorAgent",
+    "TutorFeatures",
+    "TutorLimitNumbers",
+    "TutorLimitResets",
+    "TutorLimitUsage",
+    "TutorLimits",
+    "TutorUsage",
+    "TutorUsageAgent",
+    "TutorUsageDay",
+    "TutorUsageTotal",
     "UnassignedMedia",
     "Upload",
     "UploadCompletion",

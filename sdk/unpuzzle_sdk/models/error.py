@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -29,6 +30,8 @@ class Error(Model):
         status: How the payment stands, with 402.
         decline_code: Why a card was declined, with 402.
         next_action_url: Where the person authenticates, with 402.
+        daily_reset: When the next day of the allowance begins, with AI_LIMIT_EXCEEDED.
+        monthly_reset: When its next month begins, with AI_LIMIT_EXCEEDED.
     """
 
     code: models.ErrorCode
@@ -40,6 +43,8 @@ class Error(Model):
     status: str | Unset = UNSET
     decline_code: str | Unset = UNSET
     next_action_url: str | Unset = UNSET
+    daily_reset: datetime.datetime | Unset = UNSET
+    monthly_reset: datetime.datetime | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""
@@ -55,6 +60,8 @@ class Error(Model):
                 "status": self.status,
                 "decline_code": self.decline_code,
                 "next_action_url": self.next_action_url,
+                "daily_reset": self.daily_reset,
+                "monthly_reset": self.monthly_reset,
             }
         )
 
@@ -72,6 +79,8 @@ class Error(Model):
             status=fields.pop("status", UNSET),
             decline_code=fields.pop("decline_code", UNSET),
             next_action_url=fields.pop("next_action_url", UNSET),
+            daily_reset=codec.maybe(codec.parse_datetime, fields.pop("daily_reset", UNSET)),
+            monthly_reset=codec.maybe(codec.parse_datetime, fields.pop("monthly_reset", UNSET)),
         )
         result.additional_properties = fields
         return result

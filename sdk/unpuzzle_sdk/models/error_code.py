@@ -6,6 +6,8 @@ from typing import Literal
 # The values known to this version. Answers may carry newer ones: they are kept as plain strings.
 ErrorCode = Literal[
     "ACCOUNT_SUSPENDED",
+    "AI_LIMIT_EXCEEDED",
+    "AI_SERVICE_ERROR",
     "AMOUNT_MISMATCH",
     "ANSWER_INVALID",
     "ATTEMPT_CLOSED",
@@ -29,10 +31,12 @@ ErrorCode = Literal[
     "IDEMPOTENCY_MISMATCH",
     "INTERNAL_ERROR",
     "INVALID_SIGNATURE",
+    "LESSON_EMPTY",
     "MALFORMED_REQUEST",
     "MEDIA_MISMATCH",
     "MEDIA_SIZE_EXCEEDED",
     "MEDIA_UPLOAD_FAILED",
+    "MESSAGE_REFUSED",
     "METHOD_NOT_ALLOWED",
     "NOT_CONFIGURED",
     "NOT_FOUND",

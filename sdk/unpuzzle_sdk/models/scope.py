@@ -7,6 +7,8 @@ from typing import Literal
 Scope = Literal[
     "admin:read",
     "admin:write",
+    "ai:read",
+    "ai:write",
     "analytics:read",
     "content:read",
     "content:write",

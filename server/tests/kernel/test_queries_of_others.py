@@ -14,6 +14,7 @@ from sqlalchemy import Engine, TextClause, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from harness import Api, Person, Server
+from unpuzzle_server.ai import queries as ai
 from unpuzzle_server.analytics import queries as analytics
 from unpuzzle_server.enrollments import queries as enrollments
 from unpuzzle_server.kernel.database import sqlalchemy_url
@@ -23,9 +24,10 @@ from unpuzzle_server.learning import queries as learning
 from unpuzzle_server.notifications import queries as notifications
 from unpuzzle_server.reflections import queries as reflections
 
-MODULES = [analytics, enrollments, learning, attempts, certificates, notifications, reflections]
+MODULES = [ai, analytics, enrollments, learning, attempts, certificates, notifications, reflections]
 FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
+    ai.sessions: [((),), (tuple(ai.SESSION_FILTERS),)],
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.students: [((), "name", None), (("status", "search"), "last_accessed", "asc")],
@@ -58,6 +60,17 @@ CERTIFIED = """
     INSERT INTO certificates (enrollment_id, user_id, course_id, learner_name, course_title, instructor_name, issued_at)
     SELECT id, user_id, course_id, '', '', '', now() FROM enrollments WHERE user_id = %s
 """
+ASKED = [
+    """INSERT INTO ai_sessions (id, user_id, title, course_id, lesson_id)
+       SELECT gen_random_uuid(), user_id, 'Mine', course_id, lesson_id FROM reflections WHERE user_id = %s""",
+    """INSERT INTO ai_messages (id, session_id, user_id, role, content, model)
+       SELECT gen_random_uuid(), id, user_id, 'assistant', 'Mine', 'm' FROM ai_sessions WHERE user_id = %s""",
+    """INSERT INTO ai_quizzes (id, user_id, questions, model, prompt_tokens, completion_tokens, cost_usd)
+       VALUES (gen_random_uuid(), %s, '[]', 'm', 1, 1, 1)""",
+    """INSERT INTO ai_requests (id, user_id, agent, expires_at, settled_at, prompt_tokens)
+       VALUES (gen_random_uuid(), %s, 'chat', now(), now(), 7)""",
+]
+"""As the tutor keeps what it was asked."""
 SUBSCRIBED = """
     WITH known AS (INSERT INTO stripe_customers (user_id, customer) VALUES (%s, 'cus_' || gen_random_uuid())),
          given AS (INSERT INTO plan_grants (user_id, plan) VALUES (%s, 'premium')),
@@ -152,8 +165,11 @@ def world(server: Server) -> Iterator[World]:
         server.sql(SOLD, owner.id, owner.id)
         for statement in FILES:
             server.sql(statement, owner.id)
-        tables = {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
+        for statement in ASKED:
+            server.sql(statement, owner.id)
+        tables = {"session": "ai_sessions", "message": "ai_messages", "quiz": "ai_quizzes"}
         tables |= {"job": "bulk_jobs", "response": "reflection_responses"}
+        tables |= {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"
         ids = {name: server.sql(owned.format(table), owner.id)[0][0] for name, table in tables.items()}
         others = {
@@ -206,7 +222,11 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
         "limit": 100,
         "offset": 0,
     }
-    return {**public, **progress, **written, **asked, **ids}
+    spent = {"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "cost_usd": 1, "percentage": 1, "passed": False}
+    answered = {"references": "[]", "actions": "[]", "questions": "[]", "verdict": "helpful", **spent}
+    days = {"start_date": datetime.now(UTC).date(), "end_date": datetime.now(UTC).date()}
+    looked_for = {"asked": "text", "goal": "text", "q": "text", "most": 9, **days}
+    return {**public, **progress, **written, **asked, **answered, **looked_for, **ids}
 
 
 def outcome(engine: Engine, user: tuple[str, str], statement: TextClause, values: dict[str, Any]) -> str:

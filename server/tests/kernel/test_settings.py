@@ -1,6 +1,7 @@
 """Settings: read once from the environment, refused in one sentence that names the setting and never quotes its value."""
 
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,6 +40,8 @@ def test_without_an_environment_everything_has_its_documented_value() -> None:
         ("DATABASE_URL", "", ""),
         ("SECRET_KEY", KEY, KEY),
         ("ENVIRONMENT", "production", "production"),
+        ("AI_PRICES", "gpt-4o=0.00001, m=2", {"gpt-4o": Decimal("0.00001"), "m": Decimal(2)}),
+        ("AI_RETRIES", "0", 0),
     ],
 )
 def test_a_setting_is_read(name: str, text: str, value: Any) -> None:
@@ -57,6 +60,11 @@ def test_a_setting_is_read(name: str, text: str, value: Any) -> None:
         ("MAX_BODY_BYTES", "1023", "MAX_BODY_BYTES takes a whole number, 1024 or more."),
         ("INSTRUCTOR_AUTO_APPROVE", "maybe", "INSTRUCTOR_AUTO_APPROVE takes true or false."),
         ("INSTRUCTOR_AUTO_APPROVE", "", "INSTRUCTOR_AUTO_APPROVE takes true or false."),
+        ("AI_PRICES", "gpt-4o", "AI_PRICES takes prices such as gpt-4o=0.00001, with commas."),
+        ("AI_PRICES", "=1", "AI_PRICES takes prices such as gpt-4o=0.00001, with commas."),
+        ("AI_PRICES", "m=-1", "AI_PRICES takes prices such as gpt-4o=0.00001, with commas."),
+        ("AI_PRICES", "m=1e9", "AI_PRICES takes prices such as gpt-4o=0.00001, with commas."),
+        ("AI_CONTEXT_TOKENS", "999", "AI_CONTEXT_TOKENS takes a whole number, 1000 or more."),
         ("ENVIRONMENT", "prod", "ENVIRONMENT takes development or staging or production."),
         ("LOG_FORMAT", "JSON", "LOG_FORMAT takes auto or json or text."),
         ("PUBLIC_URL", "api.example", "PUBLIC_URL takes a URL that starts with http:// or https://."),
@@ -125,6 +133,12 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(Settings(database_url="postgresql://u:s3cr3t@h", redis_url="redis://:s3cr3t@h", secret_key="s3cr3t" * 9))
     assert "s3cr3t" not in shown
     assert "rate_limit_anonymous=100" in shown
+
+
+def test_moderation_needs_somebody_who_moderates() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"AI_MODERATION": "true"})
+    assert str(refused.value) == "AI_MODERATION needs OPENAI_API_KEY."
 
 
 def test_every_setting_says_what_it_is_about() -> None:

@@ -16,7 +16,7 @@ def user(row: Row[Any]) -> dict[str, Any]:
         "avatar_url": row.avatar_url,
         "bio": row.bio,
         "roles": row.roles,
-        "subscription": subscription(Allowance(row.plan, row.daily_limit, 0, row.valid_until)),
+        "subscription": subscription(Allowance(row.plan, row.daily_limit, row.daily_used, row.valid_until)),
         "preferences": {
             "email_notifications": row.email_notifications,
             "learning_reminders": row.learning_reminders,

@@ -10,7 +10,8 @@ FIND_API_KEY = text("SELECT * FROM app.find_api_key(:hash, :now)")
 FIND_REFRESH_TOKEN = text("SELECT * FROM app.find_refresh_token(:hash)")
 
 USER = text("""
-    SELECT u.*, a.plan, a.daily_limit, a.valid_until FROM users u CROSS JOIN LATERAL app.allowance(u.id) a WHERE u.id = :user
+    SELECT u.*, a.plan, a.daily_limit, a.daily_used, a.valid_until
+      FROM users u CROSS JOIN LATERAL app.find_allowance(u.id) a WHERE u.id = :user
 """)
 EMAIL = text("SELECT email FROM users WHERE id = :user")
 LOCK_USER = text("SELECT version FROM users WHERE id = :user FOR UPDATE")

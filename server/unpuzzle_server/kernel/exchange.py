@@ -54,6 +54,8 @@ class Exchange:
     """Headers for the answer, be it a success or an error."""
     identity: Identity | None = None
     operation_id: str = ""
+    cut_short: bool = False
+    """Whether this server has ended its answer, and not whoever asked."""
     raw_body: bytes = field(default=b"", repr=False)
     """The body as it came, for whoever has signed it."""
 

@@ -62,7 +62,7 @@ class Kernel:
 
     async def close(self) -> None:
         """Ends every connection that was opened on the way."""
-        for gateway in ("accounts", "stripe", "transcriber", "listener"):
+        for gateway in ("accounts", "stripe", "transcriber", "listener", "tutor"):
             if self.gateways[gateway] is not None:
                 await self.gateways[gateway].close()
         await self.limiter.counters.close()
@@ -179,7 +179,7 @@ class BoundOperation:
     def _whole(self, answer: Answer) -> Stream:
         """An answer that is there already, such as one that was stored for a key, as the last event of its stream."""
         assert self.operation.stream is not None
-        replayed = {name: value for name, value in answer.headers.items() if name == "Idempotency-Replayed"}
+        replayed = {name: value for name, value in answer.headers.items() if name in ("Idempotency-Replayed", "Location")}
         return Stream(only(Event(self.operation.stream.final, orjson.loads(answer.content))), replayed)
 
     def _framed(self, event: Event) -> bytes:
@@ -210,18 +210,19 @@ class BoundOperation:
         except Outside as outside:
             last = await outside.step(Context(exchange, self.kernel))
         if isinstance(last, Stream):
-            return Stream(self._stored_at_its_end(exchange, arguments, last.events), last.headers)
+            return Stream(self._stored_at_its_end(exchange, arguments, last), last.headers)
         return await self._retried(exchange, arguments, last)
 
-    async def _stored_at_its_end(self, exchange: Exchange, arguments: dict[str, Any], events: Events) -> Events:
+    async def _stored_at_its_end(self, exchange: Exchange, arguments: dict[str, Any], stream: Stream) -> Events:
         """The same events; the last is stored for an `Idempotency-Key`, before it is sent."""
         key = exchange.headers.get("idempotency-key") if self.stored else None
         final = self.operation.stream.final if self.operation.stream else ""
-        async with aclosing(events):
-            async for event in events:
+        async with aclosing(stream.events):
+            async for event in stream.events:
                 if key is not None and isinstance(event, Event) and event.name == final:
                     mark = idempotency.fingerprint({**arguments, **exchange.path_params})
-                    answer = self._answer(exchange, arguments, dict(event.data))
+                    result = Result(dict(event.data), location=stream.headers.get("Location"))
+                    answer = self._answer(exchange, arguments, result)
                     async with self.kernel.database.transaction(exchange.identity) as tx:
                         await idempotency.remember(tx, self.operation.id, key, mark, answer)
                 yield event

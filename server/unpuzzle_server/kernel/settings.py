@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +35,8 @@ def oauth_variables(environment: Environment) -> dict[str, dict[str, str]]:
 
 
 def setting(default: str, parse: Callable[[str], Any], about: str, *, secret: bool = False) -> Any:
-    return field(default=parse(default), repr=not secret, metadata={"parse": parse, "about": about})
+    metadata = {"parse": parse, "about": about}
+    return field(default_factory=partial(parse, default), repr=not secret, metadata=metadata)
 
 
 def family(read: Callable[[Environment], Any], variable: str, about: str) -> Any:
@@ -65,6 +68,16 @@ def percent(value: str) -> int:
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100:
         raise ValueError("takes a whole number from 1 to 100")
     return int(value)
+
+
+def prices(value: str) -> dict[str, Decimal]:
+    found = {}
+    for part in names(value):
+        model, _, price = part.rpartition("=")
+        if not model or not re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,12})?", price, re.ASCII):
+            raise ValueError("takes prices such as gpt-4o=0.00001, with commas")
+        found[model] = Decimal(price)
+    return found
 
 
 def names(value: str) -> tuple[str, ...]:
@@ -190,6 +203,15 @@ class Settings:
     stripe_publishable_key: str = setting("", text, "what pages and apps speak to Stripe with")
     stripe_api_base: str = setting("", url("http", "https"), "where Stripe's API is; its own if absent")
     stripe_webhook_secrets: tuple[str, ...] = setting("", names, "what signs Stripe's webhooks, with commas", secret=True)
+    openai_api_key: str = setting("", text, "has a language model answer; without it the tutor finds and quotes", secret=True)
+    openai_base_url: str = setting("", url("http", "https"), "where it is, for whatever speaks as OpenAI does; its own if absent")
+    ai_model: str = setting("gpt-4o", text, "which model answers")
+    ai_prices: Mapping[str, Decimal] = setting("", prices, "US dollars a token by model, such as gpt-4o=0.00001; else 0.00003")
+    ai_timeout_seconds: int = setting("60", at_least(1), "how long one attempt at the model may take")
+    ai_retries: int = setting("2", at_least(0), "how often it is tried again")
+    ai_context_tokens: int = setting("16000", at_least(1000), "the model's window: how many tokens it is given")
+    ai_answer_tokens: int = setting("1500", at_least(50), "how many tokens it may write")
+    ai_moderation: bool = setting("false", switch, "has OpenAI's moderation look at what is asked first")
     plan_prices: tuple[tuple[str, str, str], ...] = setting(
         "premium=19/190,enterprise=99/990", prices_of_plans, "what plans cost a month and a year, with commas"
     )
@@ -209,8 +231,6 @@ class Settings:
     b2_application_key: str = setting("", text, "that key", secret=True)
     b2_bucket: str = setting("", text, "the bucket, which should be private")
     b2_realm: str = setting("production", text, "where B2 is, if not at Backblaze: the URL of something that speaks its API")
-    openai_api_key: str = setting("", text, "has a language model answer; without it the tutor finds and quotes", secret=True)
-    openai_base_url: str = setting("", url("http", "https"), "where it is, for whatever speaks as OpenAI does; its own if absent")
     transcription_api_key: str = setting("", text, "has lessons heard and written down; OPENAI_API_KEY if absent", secret=True)
     transcription_base_url: str = setting("", url("http", "https"), "where, if not at OPENAI_BASE_URL")
     transcription_model: str = setting("whisper-1", text, "which model hears; one that tells the times of what is said")
@@ -235,6 +255,8 @@ class Settings:
         settings = cls(**values)
         if settings.secret_key and len(settings.secret_key) < 32:
             raise SettingsError("SECRET_KEY takes 32 characters or more.")
+        if settings.ai_moderation and not settings.openai_api_key:
+            raise SettingsError("AI_MODERATION needs OPENAI_API_KEY.")
         if settings.auth_backend == "supabase" and not (settings.supabase_url and settings.supabase_anon_key):
             raise SettingsError("AUTH_BACKEND=supabase needs SUPABASE_URL and SUPABASE_ANON_KEY.")
         if settings.b2_key_id and not (settings.b2_application_key and settings.b2_bucket):

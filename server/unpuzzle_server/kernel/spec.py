@@ -63,6 +63,8 @@ def json_schema(schema: Any) -> Any:
         kept["properties"] = {name: json_schema(value) for name, value in schema["properties"].items()}
     if schema.get("nullable"):
         kept["type"] = [kept["type"], "null"]
+        if "enum" in kept:
+            kept["enum"] = [*kept["enum"], None]
     return kept
 
 

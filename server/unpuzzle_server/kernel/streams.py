@@ -167,6 +167,7 @@ class Sending:
 
     async def _leave(self, writer: asyncio.Task[None]) -> None:
         """The server stops: whoever listens is told that this is all, and comes back to another."""
+        self.exchange.cut_short = True
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
         if not self.begun:

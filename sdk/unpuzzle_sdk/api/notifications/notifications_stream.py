@@ -18,5 +18,6 @@ OPERATION: StreamOperation[models.Notification] = StreamOperation(
     },
     flag="",
     final="",
+    text="",
     resumes=True,
 )

@@ -9,7 +9,7 @@ counted anew.
 from alembic import context, op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
