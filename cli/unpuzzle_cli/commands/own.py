@@ -8,6 +8,7 @@ import typer
 
 from unpuzzle_cli import config, console, runner, show, values
 from unpuzzle_cli.commands import api
+from unpuzzle_cli.commands.transcribed import upload_transcript
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.group import Command, Group
 from unpuzzle_cli.runner import AsJson, Fields
@@ -218,6 +219,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "auth.logout": sign_out,
     "auth.status": status,
     "auth.token": token,
+    "content.upload_transcript": upload_transcript,
     "payments.watch": watch,
 }
 """Aliases, and commands that are not operations."""
