@@ -20,6 +20,7 @@ from unpuzzle_server.seed import loader
 
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
+TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
@@ -50,6 +51,16 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_a_transcript_is_written_after_its_fault_was_told(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", TRANSCRIPTS)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines() == [
+        "line 3: it ends before it has started",
+        "0.0 4.2 A hook keeps state between renders.",
+    ]
 
 
 def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:
