@@ -25,6 +25,11 @@ def silence() -> None:
     _silent = True
 
 
+def talks() -> bool:
+    """Whether lines beside the data are wanted."""
+    return not _silent
+
+
 def for_people() -> bool:
     """Whether a person reads stdout; else a program does."""
     return sys.stdout.isatty()

@@ -9,6 +9,7 @@ import typer
 from unpuzzle_cli import config, console, runner, show, values
 from unpuzzle_cli.commands import api
 from unpuzzle_cli.commands.transcribed import upload_transcript
+from unpuzzle_cli.commands.uploading import upload
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.group import Command, Group
 from unpuzzle_cli.runner import AsJson, Fields
@@ -221,6 +222,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "auth.token": token,
     "content.upload_transcript": upload_transcript,
     "payments.watch": watch,
+    "media.upload": upload,
 }
 """Aliases, and commands that are not operations."""
 

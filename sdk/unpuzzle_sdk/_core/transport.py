@@ -7,6 +7,7 @@ import logging
 import re
 import ssl
 import threading
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -27,6 +28,8 @@ Timeout: TypeAlias = float | httpx.Timeout | None
 # A server that does not accept within this time is not there; answers may take longer.
 _CONNECT_TIMEOUT = 5.0
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
+
+_PIECE = 128 * 1024
 
 _UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # A host name or a header that can't be encoded is a UnicodeError.
@@ -82,6 +85,35 @@ def _failure(request: Request, error: Exception) -> APIConnectionError:
     return APIConnectionError(f"{what}: {reason}", sent=sent)
 
 
+def _headers(request: Request) -> dict[str, str]:
+    if not _is_large(request.content):
+        return dict(request.headers)
+    return {**request.headers, "Content-Length": str(len(request.content or b""))}
+
+
+def _is_large(content: bytes | None) -> bool:
+    return content is not None and len(content) > _PIECE
+
+
+def _pieces(content: bytes | None) -> bytes | Iterator[bytes] | None:
+    """Give a large body in pieces: what sends it would copy the whole of it, more than once."""
+    return _cut(content) if content is not None and _is_large(content) else content
+
+
+def _cut(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE]
+
+
+def _async_pieces(content: bytes | None) -> bytes | AsyncIterator[bytes] | None:
+    return _async_cut(content) if content is not None and _is_large(content) else content
+
+
+async def _async_cut(content: bytes) -> AsyncIterator[bytes]:
+    for piece in _cut(content):
+        yield piece
+
+
 def _answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, dict(response.headers), response.content)
 
@@ -108,8 +140,8 @@ class Transport:
             response = self._pool().request(
                 request.method,
                 (self._base_url if origin is None else origin) + request.target,
-                headers=dict(request.headers),
-                content=request.content,
+                headers=_headers(request),
+                content=_pieces(request.content),
                 timeout=_timeout(timeout, at_most),
                 follow_redirects=False,
             )
@@ -158,8 +190,8 @@ class AsyncTransport:
             response = await self._pool().request(
                 request.method,
                 (self._base_url if origin is None else origin) + request.target,
-                headers=dict(request.headers),
-                content=request.content,
+                headers=_headers(request),
+                content=_async_pieces(request.content),
                 timeout=_timeout(timeout, at_most),
                 follow_redirects=False,
             )

@@ -97,13 +97,6 @@ def test_what_a_lesson_shows_is_deleted_by_force_alone(engine: Engine, instructo
     assert engine.server.sql("SELECT media_id FROM lessons WHERE id = %s", lesson["id"]) == [(None,)]
 
 
-def test_a_file_is_processed_once_it_is_complete(engine: Engine, instructor: Person) -> None:
-    media = uploaded(instructor, made(300))
-    assert media["processing_status"] == "pending"
-    engine.do("media.process")
-    assert instructor.get(f"{LIBRARY}{media['media_id']}/").json()["processing_status"] in ("ready", "failed")
-
-
 def test_who_leaves_takes_their_files_but_those_that_a_course_shows(engine: Engine, api: Api, instructor: Person) -> None:
     lesson = instructor.lesson(instructor.section(instructor.course()))
     shown, unused = uploaded(instructor, made(300))["media_id"], uploaded(instructor, made(300))["media_id"]

@@ -101,7 +101,7 @@ DELETE_TRANSCRIPT = text("DELETE FROM transcripts WHERE lesson_id = :lesson")
 REQUEST_TRANSCRIPTION = text("""
     INSERT INTO transcriptions AS t (lesson_id, media_id) VALUES (:lesson, :media)
     ON CONFLICT (lesson_id) DO UPDATE SET media_id = excluded.media_id, requested_at = excluded.requested_at
-      WHERE t.requested_at < app.now() - interval '1 day' OR t.media_id <> excluded.media_id
+      WHERE t.requested_at < app.now() - interval '4 hours' OR t.media_id <> excluded.media_id
     RETURNING app.rfc3339(requested_at)
 """)
 REQUESTED_TRANSCRIPTION = text("SELECT app.rfc3339(requested_at) FROM transcriptions WHERE lesson_id = :lesson")

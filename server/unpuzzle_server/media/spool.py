@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from unpuzzle_server.media.storage import StorageError, Upload
 
-BLOCK = 1024 * 1024
+BLOCK = 256 * 1024
 """How much is in memory of each part that is coming."""
 
 
@@ -49,31 +49,34 @@ async def _spool(path: Path, source: AsyncIterator[bytes]) -> Spooled:
     file = await asyncio.to_thread(path.open, "xb", buffering=0)
     try:
         async for block in _blocks(source):
-            await asyncio.to_thread(_write, file, digest, block)
-            size += len(block)
+            size += await asyncio.to_thread(_write, file, digest, block)
         await asyncio.to_thread(os.fsync, file.fileno())
     finally:
         await asyncio.to_thread(file.close)
     return Spooled(path, size, digest.hexdigest())
 
 
-async def _blocks(source: AsyncIterator[bytes]) -> AsyncIterator[bytearray]:
-    """Large enough that the way to a thread and back does not count."""
-    block = bytearray()
+async def _blocks(source: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """As many chunks at once that the way to a thread and back does not count; none is copied."""
+    block: list[bytes] = []
+    size = 0
     async for chunk in source:
-        block += chunk
-        if len(block) >= BLOCK:
+        block.append(chunk)
+        size += len(chunk)
+        if size >= BLOCK:
             yield block
-            block = bytearray()
+            block, size = [], 0
     if block:
         yield block
 
 
-def _write(file: BinaryIO, digest: "hashlib._Hash", block: bytearray) -> None:
-    digest.update(block)
-    view = memoryview(block)
-    while view:
-        view = view[file.write(view) :]
+def _write(file: BinaryIO, digest: "hashlib._Hash", block: list[bytes]) -> int:
+    for chunk in block:
+        digest.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[file.write(view) :]
+    return sum(map(len, block))
 
 
 def sha1_of(path: Path) -> str:
