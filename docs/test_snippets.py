@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from browser import Browser, Visitor
+from files import made
 from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS, Api, Server, running_server
@@ -19,6 +20,7 @@ from unpuzzle_server.kernel.spec import statuses
 from unpuzzle_server.seed import loader
 
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
+MEDIA = (Path(__file__).parent / "media.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -73,6 +75,18 @@ def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Pa
     assert history == ["Course: Introduction to Python Programming 49.99 USD"]
 
 
+def test_a_lecture_goes_up(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", MEDIA)
+    lecture = tmp_path / "lecture.mp4"
+    lecture.write_bytes(made(6 * 2**20))
+    code = code.replace(ADDRESS, demo.base_url).replace('"lecture.mp4"', repr(str(lecture)))
+    outcome = run([sys.executable, "-c", code], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert lines[2] == f"{6 * 2**20} of {6 * 2**20}"
+    assert (lines[3].split()[0], lines[4]) == ("lecture.mp4", "Lesson 1 pending")
+
+
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
     (code,) = snippets("python", OAUTH)
     command = [sys.executable, "-c", code.replace(ADDRESS, demo.base_url)]
@@ -106,7 +120,7 @@ def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
 
 def test_the_settings_named_in_the_docs_are_there() -> None:
     operating = (Path(__file__).parent / "operating.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH))
+    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH + MEDIA))
     known = {name for name in named if not OAUTH_VARIABLE.fullmatch(name)}
     assert len(known) > 20
     assert {name.lower() for name in known} - CODES <= vars(TEST_SETTINGS).keys()
