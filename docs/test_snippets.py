@@ -61,7 +61,7 @@ def test_a_transcript_is_written_after_its_fault_was_told(demo: Server, tmp_path
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.splitlines() == [
         "line 3: it ends before it has started",
-        "0.0 4.2 A hook keeps state between renders.",
+        "0 4.2 A hook keeps state between renders.",
     ]
 
 
