@@ -3,6 +3,7 @@
 import asyncio
 import io
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -145,24 +146,24 @@ def test_every_hostile_file_is_refused_with_a_reason_while_the_server_answers(
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
+    ("program", "seconds", "reason"),
     [
-        ("import time; time.sleep(60)", "It takes too long to be read."),
-        ("while True: pass", "It takes too long to be read."),
-        ("limit(); [bytes(2**20) for _ in range(2**20)]", "It can't be read."),
-        ("limit(); open(sys.argv[1], 'wb', 0).write(b'x')", "It can't be read."),
-        ("while True: print('x' * 1000)", "It can't be read."),
-        ("import ctypes; ctypes.string_at(0)", "It can't be read."),
-        ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", "It takes too long to be read."),
-        ("import os; assert not set(os.environ) - {'PATH', 'LANG', 'LC_CTYPE'}; sys.exit(3)", "It can't be read."),
+        ("import time; time.sleep(60)", 1, "It takes too long to be read."),
+        ("while True: pass", 1, "It takes too long to be read."),
+        ("limit(1)\nwhile True: pass", 60, "It takes too long to be read."),
+        ("limit(); [bytes(2**20) for _ in range(2**20)]", 60, "It can't be read."),
+        ("limit(); open(sys.argv[1], 'wb', 0).write(b'x')", 60, "It can't be read."),
+        ("while True: print('x' * 1000)", 60, "It can't be read."),
+        ("import ctypes; ctypes.string_at(0)", 60, "It can't be read."),
+        ("import os; sys.exit(bool(set(os.environ) - {'PATH', 'LANG', 'LC_CTYPE'}))", 60, None),
     ],
 )
-def test_a_reader_that_was_taken_over_is_ended(tmp_path: Path, program: str, reason: str) -> None:
-    """Whatever the process does: it has no more time, memory, files and words than it is given."""
+def test_a_reader_that_was_taken_over_is_ended(tmp_path: Path, program: str, seconds: float, reason: str | None) -> None:
+    """Whatever the process does: it has no more time, memory, files, words and secrets than it is given."""
     limited = processing.PROGRAM.read_text().partition("if __name__")[0]
     (tmp_path / "program.py").write_text(f"{limited}\n{program}\n")
-    begun = time.monotonic()
-    with pytest.raises(Unreadable) as unreadable:
-        asyncio.run(processing.run(tmp_path / "program.py", [str(tmp_path / "written")], 2))
-    assert (str(unreadable.value), time.monotonic() - begun < 4) == (reason, True)
+    begun, expected = time.monotonic(), nullcontext() if reason is None else pytest.raises(Unreadable, match=f"^{reason}$")
+    with expected:
+        asyncio.run(processing.run(tmp_path / "program.py", [str(tmp_path / "written")], seconds))
+    assert time.monotonic() - begun < 30
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").read_bytes()
