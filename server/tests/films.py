@@ -56,6 +56,20 @@ def sound(path: Path, seconds: float = 3, codec: str = "pcm_s16le", rate: int = 
     return path
 
 
+def talk(path: Path, seconds: float) -> Path:
+    """One green picture, and a voice to it."""
+    with av.open(str(sound(path.with_suffix(".flac"), seconds, codec="flac"))) as voice, av.open(str(path), "w") as container:
+        spoken = voice.streams.audio[0]
+        shown, heard = container.add_stream("libx264", rate=25), container.add_stream_from_template(spoken)
+        shown.width, shown.height, shown.pix_fmt = 320, 180, "yuv420p"
+        container.mux([*shown.encode(av.VideoFrame.from_image(Image.new("RGB", (320, 180), GREEN))), *shown.encode(None)])
+        for packet in voice.demux(spoken):
+            if packet.dts is not None:
+                packet.stream = heard
+                container.mux(packet)
+    return path
+
+
 def picture(form: str, size: tuple[int, int] = (800, 600), **options: object) -> bytes:
     written = io.BytesIO()
     Image.new("RGB", size, GREEN).save(written, form, **options)

@@ -62,6 +62,13 @@ def test_a_film_that_tells_no_length_is_measured(tmp_path: Path) -> None:
     assert film.duration_seconds == pytest.approx(3, abs=0.1)
 
 
+def test_a_talk_to_one_picture_is_as_long_as_the_talk(tmp_path: Path) -> None:
+    talk = films.talk(tmp_path / "a.mkv", 8)
+    found = inspect(talk, "video", "video/x-matroska")
+    assert found.duration_seconds == pytest.approx(8, abs=0.1)
+    assert color_of(found.thumbnail) == films.GREEN
+
+
 @pytest.mark.parametrize(
     ("name", "content_type", "codec"),
     [
@@ -123,3 +130,14 @@ def test_a_reader_that_was_taken_over_is_ended(tmp_path: Path, program: str, sec
         asyncio.run(processing.run(tmp_path / "program.py", [str(tmp_path / "written")], seconds))
     assert time.monotonic() - begun < 30
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").read_bytes()
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"secret": 1}', '{"thumbnail": "%"}'])
+def test_what_a_reader_says_that_was_taken_over_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"print({said!r})")
+    monkeypatch.setattr(processing, "PROGRAM", program)
+    with pytest.raises(Unreadable, match="It can't be read"):
+        inspect(tmp_path / "a", "image", "image/png")

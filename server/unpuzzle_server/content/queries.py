@@ -109,7 +109,10 @@ FIND_TRANSCRIPTION = text("""
     SELECT m.storage_key, m.content_type FROM transcriptions t JOIN media m ON m.id = t.media_id WHERE t.lesson_id = :lesson
 """)
 END_TRANSCRIPTION = text("SELECT app.end_transcription(:lesson, :reason)")
-LESSON_MEDIA = text("SELECT media_id, kind, processing_status FROM app.find_playback(:lesson)")
+LESSON_MEDIA = text("""
+    SELECT f.media_id, f.kind, f.processing_status, c.instructor_id
+      FROM app.find_playback(:lesson) f JOIN lessons l ON l.id = f.lesson_id JOIN courses c ON c.id = l.course_id
+""")
 
 SECTION_COLUMNS = ("title", "description", "is_published")
 LESSON_COLUMNS = ("title", "type", "duration_seconds", "is_preview")
