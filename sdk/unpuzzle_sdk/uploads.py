@@ -50,6 +50,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 DIRECT_ATTEMPTS = 3
 """After how many a part goes through the API's own address: some networks do not let one reach storage."""
+GRACE = 5.0
+"""Seconds for the parts on their way, where an upload is stopped."""
 CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -292,8 +294,6 @@ class Uploads:
                 elif isinstance(error, (APIConnectionError, ServerError)):
                     raise job.interrupted(error) from error
                 raise
-            finally:
-                job.stopping.set()
 
     def _send_all(self, job: _Job, parallel: int, tell: Callable[[Progress], None]) -> None:
         results: SimpleQueue[int | BaseException] = SimpleQueue()
@@ -307,14 +307,21 @@ class Uploads:
                 results.put(error)
 
         tell(job.progress)
-        for slot in range(job.workers(parallel)):
-            # They do not keep a program that was interrupted from ending.
-            threading.Thread(target=work, args=(slot,), daemon=True, name=f"upload-{slot}").start()
-        for _ in range(job.left):
-            result = results.get()
-            if isinstance(result, BaseException):
-                raise result
-            tell(job.arrived(result))
+        # As daemons they do not keep a program that was interrupted from ending.
+        workers = [threading.Thread(target=work, args=(slot,), daemon=True) for slot in range(job.workers(parallel))]
+        for worker in workers:
+            worker.start()
+        try:
+            for _ in range(job.left):
+                result = results.get()
+                if isinstance(result, BaseException):
+                    raise result
+                tell(job.arrived(result))
+        finally:
+            job.stopping.set()
+            until = time.monotonic() + GRACE
+            for worker in workers:
+                worker.join(max(0, until - time.monotonic()))
 
     def _send(self, job: _Job, slot: int, number: int) -> None:
         data = job.read(number)
