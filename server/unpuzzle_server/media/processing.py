@@ -54,7 +54,7 @@ async def inspect(path: Path, kind: str, content_type: str, seconds: float = SEC
     with _understood():
         answer = json.loads(await run(PROGRAM, [kind, content_type, str(path)], seconds))
         thumbnail = _unless_refused(answer).pop("thumbnail", None)
-        return Found(**answer, thumbnail=thumbnail and base64.b64decode(thumbnail))
+        return Found(**answer, thumbnail=thumbnail and base64.b64decode(thumbnail, validate=True))
 
 
 async def cut_sound(path: Path, content_type: str, folder: Path) -> list[Piece]:
