@@ -56,11 +56,12 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill -9 workers, servers, PostgreSQL and Redis amid tasks, workers around mail, servers amid checkouts: `-- --runs 9`."""
-    install(session, "test", parts=["./server"])
+    """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts and uploads: `-- --runs 9`."""
+    install(session, "test", parts=["./server", "./sdk"])
     session.run("python", "-W", "ignore", "server/tests/crash.py", *session.posargs)
     session.run("python", "-W", "ignore", "server/tests/crash_mail.py", *session.posargs)
     session.run("python", "-W", "ignore", "server/tests/crash_payments.py", *session.posargs)
+    session.run("python", "-W", "ignore", "server/tests/crash_uploads.py", *session.posargs)
 
 
 @nox.session
@@ -129,3 +130,5 @@ def bench(session: nox.Session) -> None:
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)
     session.run("python", "benchmarks/tutor.py")
+    small = ["--megabytes", "100", "--rounds", "1"] if "--quick" in session.posargs else []
+    session.run("python", "benchmarks/uploads.py", *small)

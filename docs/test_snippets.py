@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from browser import Browser, Visitor
+from files import made
 from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS, Api, Server, running_server
@@ -22,7 +23,9 @@ NOTIFICATIONS = (Path(__file__).parent / "notifications.md").read_text(encoding=
 PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
 TUTOR = (Path(__file__).parent / "tutor.md").read_text(encoding="utf-8")
+MEDIA = (Path(__file__).parent / "media.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
+TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
@@ -62,6 +65,16 @@ def test_notifications_arrive_and_preferences_hold(demo: Server, tmp_path: Path)
     told, wanted = (outcome.stdout.splitlines() for outcome in outcomes)
     assert {line.split(" ", 1)[1] for line in told} == {"Welcome to the course", "Payment received"}
     assert wanted == ["True False False"]
+
+
+def test_a_transcript_is_written_after_its_fault_was_told(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", TRANSCRIPTS)
+    outcome = run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines() == [
+        "line 3: it ends before it has started",
+        "0 4.2 A hook keeps state between renders.",
+    ]
 
 
 def test_a_course_is_bought_after_a_card_was_declined(demo: Server, tmp_path: Path) -> None:
@@ -113,6 +126,18 @@ def test_what_was_learnt_and_taught_is_told(demo: Server, tmp_path: Path) -> Non
     assert "('USD', Decimal('" in earned
 
 
+def test_a_lecture_goes_up(demo: Server, tmp_path: Path) -> None:
+    (code,) = snippets("python", MEDIA)
+    lecture = tmp_path / "lecture.mp4"
+    lecture.write_bytes(made(6 * 2**20))
+    code = code.replace(ADDRESS, demo.base_url).replace('"lecture.mp4"', repr(str(lecture)))
+    outcome = run([sys.executable, "-c", code], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    lines = outcome.stdout.splitlines()
+    assert lines[2] == f"{6 * 2**20} of {6 * 2**20}"
+    assert (lines[3].split()[0], lines[4]) == ("lecture.mp4", "Lesson 1 pending")
+
+
 def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
     (code,) = snippets("python", OAUTH)
     command = [sys.executable, "-c", code.replace(ADDRESS, demo.base_url)]
@@ -146,7 +171,7 @@ def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
 
 def test_the_settings_named_in_the_docs_are_there() -> None:
     operating = (Path(__file__).parent / "operating.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH + TUTOR))
+    named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])(?:=[\w:/.]+)?`", operating + OAUTH + TUTOR + MEDIA))
     known = {name for name in named if not OAUTH_VARIABLE.fullmatch(name)}
     assert len(known) > 20
     assert {name.lower() for name in known} - CODES <= vars(TEST_SETTINGS).keys()

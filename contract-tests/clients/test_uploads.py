@@ -126,6 +126,20 @@ def test_a_server_that_is_busy_is_asked_again(teacher: Person, file: Path, statu
         assert fetched(client.media.upload(file).cdn_url) == file.read_bytes()
 
 
+def test_a_completion_is_waited_for_too(teacher: Person, file: Path) -> None:
+    class Busy(httpx.HTTPTransport):
+        refused = 0
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/complete/") and self.refused < 7:
+                self.refused += 1
+                return httpx.Response(503, json={})
+            return super().handle_request(request)
+
+    with client_of(teacher, Busy()).with_options(max_retries=0) as client:
+        assert fetched(client.media.upload(file).cdn_url) == file.read_bytes()
+
+
 def test_an_address_that_has_ended_is_renewed(engine: Engine, teacher: Person, file: Path) -> None:
     def meet(request: httpx.Request, number: int) -> httpx.Response | None:
         if number == 3 and engine.simulator:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 DIRECT_ATTEMPTS = 3
 """After how many a part goes through the API's own address: some networks do not let one reach storage."""
+GRACE = 5.0
+"""Seconds for the parts on their way, where an upload is stopped."""
 CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -68,15 +71,9 @@ CONTENT_TYPES = {
     ".pdf": "application/pdf",
 }
 
-_WORTH_ANOTHER_TRY = (
-    APIConnectionError,
-    ServerError,
-    RateLimitError,
-    ConflictError,
-    AuthenticationError,
-    NotFoundError,
-)
+_AWAY = (APIConnectionError, ServerError, RateLimitError)
 _ADDRESS_IS_SPENT = (AuthenticationError, NotFoundError)
+_WORTH_ANOTHER_TRY = (*_AWAY, *_ADDRESS_IS_SPENT, ConflictError)
 
 
 @frozen
@@ -221,9 +218,9 @@ def _content_type(name: str, given: str | None) -> Any:
     return found
 
 
-def _pause(attempt: int, error: UnpuzzleError) -> float:
+def _pause(attempt: int, error: UnpuzzleError, may_pass: tuple[type[Exception], ...] = _WORTH_ANOTHER_TRY) -> float:
     """Give the seconds before another attempt, or raise the error if there must be none."""
-    if attempt >= ATTEMPTS or not isinstance(error, _WORTH_ANOTHER_TRY) or isinstance(error, InvalidRequestError):
+    if attempt >= ATTEMPTS or not isinstance(error, may_pass) or isinstance(error, InvalidRequestError):
         raise error
     asked: float | None = getattr(error, "retry_after", None)
     return asked or random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
@@ -286,19 +283,17 @@ class Uploads:
                 found = media.get_upload(resume)
                 _check_size(opened, found)
                 if found.status == "completed":
-                    return media.complete_upload(upload_id=resume)
+                    return self._complete(resume)
                 job = _Job(opened, media.renew_upload(resume), found.received_parts)
             try:
                 self._send_all(job, parallel, on_progress or _tell_nobody)
-                return media.complete_upload(upload_id=job.upload_id)
+                return self._complete(job.upload_id)
             except BaseException as error:
                 if not keep:
                     media.abort_upload(job.upload_id)
                 elif isinstance(error, (APIConnectionError, ServerError)):
                     raise job.interrupted(error) from error
                 raise
-            finally:
-                job.stopping.set()
 
     def _send_all(self, job: _Job, parallel: int, tell: Callable[[Progress], None]) -> None:
         results: SimpleQueue[int | BaseException] = SimpleQueue()
@@ -312,14 +307,21 @@ class Uploads:
                 results.put(error)
 
         tell(job.progress)
-        for slot in range(job.workers(parallel)):
-            # They do not keep a program that was interrupted from ending.
-            threading.Thread(target=work, args=(slot,), daemon=True, name=f"upload-{slot}").start()
-        for _ in range(job.left):
-            result = results.get()
-            if isinstance(result, BaseException):
-                raise result
-            tell(job.arrived(result))
+        # As daemons they do not keep a program that was interrupted from ending.
+        workers = [threading.Thread(target=work, args=(slot,), daemon=True) for slot in range(job.workers(parallel))]
+        for worker in workers:
+            worker.start()
+        try:
+            for _ in range(job.left):
+                result = results.get()
+                if isinstance(result, BaseException):
+                    raise result
+                tell(job.arrived(result))
+        finally:
+            job.stopping.set()
+            until = time.monotonic() + GRACE
+            for worker in workers:
+                worker.join(max(0, until - time.monotonic()))
 
     def _send(self, job: _Job, slot: int, number: int) -> None:
         data = job.read(number)
@@ -343,6 +345,14 @@ class Uploads:
             media.upload_content(**job.arguments(number, data, sha1))
         else:
             cast("SyncClient", media._client).send_elsewhere(*_direct(lane, number, data, sha1)).raise_for_status()
+
+    def _complete(self, upload_id: str) -> models.CompletedUpload:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return cast("Media", self).complete_upload(upload_id=upload_id)
+            except UnpuzzleError as error:
+                time.sleep(_pause(attempt, error, _AWAY))
+        return cast("Media", self).complete_upload(upload_id=upload_id)
 
     def _renew(self, job: _Job, spent: models.UploadTarget) -> None:
         with job.lock:
@@ -382,12 +392,12 @@ class AsyncUploads:
                 found = await media.get_upload(resume)
                 _check_size(opened, found)
                 if found.status == "completed":
-                    return await media.complete_upload(upload_id=resume)
+                    return await self._complete(resume)
                 target = await media.renew_upload(resume)
                 job = await asyncio.to_thread(_Job, opened, target, found.received_parts)
             try:
                 await self._send_all(job, parallel, on_progress or _tell_nobody)
-                return await media.complete_upload(upload_id=job.upload_id)
+                return await self._complete(job.upload_id)
             except BaseException as error:
                 if not keep:
                     await asyncio.shield(media.abort_upload(job.upload_id))
@@ -429,6 +439,14 @@ class AsyncUploads:
                 if job.target is target:
                     job.target = await cast("AsyncMedia", self).renew_upload(job.upload_id)
         return None
+
+    async def _complete(self, upload_id: str) -> models.CompletedUpload:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await cast("AsyncMedia", self).complete_upload(upload_id=upload_id)
+            except UnpuzzleError as error:
+                await asyncio.sleep(_pause(attempt, error, _AWAY))
+        return await cast("AsyncMedia", self).complete_upload(upload_id=upload_id)
 
     async def _send_once(
         self, job: _Job, lane: models.UploadPartTarget | None, number: int, data: bytes, sha1: str

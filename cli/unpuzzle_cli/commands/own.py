@@ -8,6 +8,7 @@ import typer
 
 from unpuzzle_cli import chat, config, console, runner, show, values
 from unpuzzle_cli.commands import api, bulk
+from unpuzzle_cli.commands.transcribed import upload_transcript
 from unpuzzle_cli.commands.uploading import upload
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.group import Command, Group
@@ -278,6 +279,7 @@ EXTRAS: dict[str, Callable[..., None]] = {
     "auth.status": status,
     "auth.token": token,
     "notifications.watch": watch_notifications,
+    "content.upload_transcript": upload_transcript,
     "payments.watch": watch,
     "media.upload": upload,
     "analytics.learning": learning,

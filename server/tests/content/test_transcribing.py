@@ -101,6 +101,16 @@ def test_to_ask_again_meanwhile_asks_nobody(hearing: Server, teacher: Person, tm
     assert library.postman.deliver(lesson["id"]) == ["content.transcribe"]
 
 
+def test_an_admin_may_ask_for_whoever_teaches(hearing: Server, teacher: Person, tmp_path: Path) -> None:
+    library = Library(hearing)
+    lesson = lesson_of(library, teacher, films.sound(tmp_path / "a.wav").read_bytes())
+    with Api(hearing) as api:
+        request(api.sign_up_admin(), lesson)
+    library.postman.deliver(lesson["id"])
+    assert teacher.get(path_of(lesson)).json()["source"] == "generated"
+    assert told(teacher) == [("Transcript ready", "'Hooks' can be read along")]
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [(400, "What is said in it can't be made out."), (403, "This server is not let in where it has sounds transcribed.")],

@@ -1,5 +1,6 @@
 """The task that looks into files: what it notes, what it tells, and what a worker that dies leaves."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,8 @@ import pytest
 import films
 from harness import Person, Server
 from library import Library
+from unpuzzle_server.media.embedded_store import EmbeddedStore
+from unpuzzle_server.media.storage import StorageError
 
 SHOW = """
     SELECT processing_status, processing_error, duration_seconds::float8, width, height, codec, page_count, thumbnail_key
@@ -73,3 +76,27 @@ def test_a_file_that_was_deleted_meanwhile_is_nobodys_business(library: Library)
     gone = str(uuid4())
     assert library.process(gone) == ["media.process"]
     assert library.postman.waiting(gone) == []
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "is_kept"),
+    [
+        ("DELETE FROM media WHERE id = %s", False),
+        ("UPDATE media SET processing_status = 'ready', thumbnail_key = 'thumbnails/' || id || '.jpg' WHERE id = %s", True),
+    ],
+    ids=["deleted", "done by another worker"],
+)
+def test_a_thumbnail_is_kept_just_as_long_as_its_file(
+    library: Library, instructor: Person, monkeypatch: pytest.MonkeyPatch, meanwhile: str, is_kept: bool
+) -> None:
+    media_id = library.add(instructor, films.picture("PNG"), "image/png", ready=False)
+    put = EmbeddedStore.put
+
+    async def put_and_lose(store: EmbeddedStore, key: str, content: bytes, content_type: str) -> None:
+        await put(store, key, content, content_type)
+        library.server.sql(meanwhile, media_id)
+
+    monkeypatch.setattr(EmbeddedStore, "put", put_and_lose)
+    library.process(media_id)
+    with nullcontext() if is_kept else pytest.raises(StorageError):
+        library.storage("read", f"thumbnails/{media_id}.jpg", 1)

@@ -104,7 +104,7 @@ DELETE_TRANSCRIPT = text("DELETE FROM transcripts WHERE lesson_id = :lesson")
 REQUEST_TRANSCRIPTION = text("""
     INSERT INTO transcriptions AS t (lesson_id, media_id) VALUES (:lesson, :media)
     ON CONFLICT (lesson_id) DO UPDATE SET media_id = excluded.media_id, requested_at = excluded.requested_at
-      WHERE t.requested_at < app.now() - interval '1 day' OR t.media_id <> excluded.media_id
+      WHERE t.requested_at < app.now() - interval '4 hours' OR t.media_id <> excluded.media_id
     RETURNING app.rfc3339(requested_at)
 """)
 REQUESTED_TRANSCRIPTION = text("SELECT app.rfc3339(requested_at) FROM transcriptions WHERE lesson_id = :lesson")
@@ -112,7 +112,10 @@ FIND_TRANSCRIPTION = text("""
     SELECT m.storage_key, m.content_type FROM transcriptions t JOIN media m ON m.id = t.media_id WHERE t.lesson_id = :lesson
 """)
 END_TRANSCRIPTION = text("SELECT app.end_transcription(:lesson, :reason)")
-LESSON_MEDIA = text("SELECT media_id, kind, processing_status FROM app.find_playback(:lesson)")
+LESSON_MEDIA = text("""
+    SELECT f.media_id, f.kind, f.processing_status, c.instructor_id
+      FROM app.find_playback(:lesson) f JOIN lessons l ON l.id = f.lesson_id JOIN courses c ON c.id = l.course_id
+""")
 
 SECTION_COLUMNS = ("title", "description", "is_published")
 LESSON_COLUMNS = ("title", "type", "duration_seconds", "is_preview")

@@ -17,7 +17,7 @@ from unpuzzle_server.media.storage import StorageError
 from unpuzzle_server.media.transcription import UNDETERMINED, Transcriber, Unheard
 
 
-@task("content.transcribe", seconds=4 * 3600, attempts=5)
+@task("content.transcribe", seconds=4 * 3600, first_pause=30)
 async def transcribe(ctx: TaskContext, lesson_id: str, user_id: str) -> None:
     """Has a lesson heard, for whoever teaches it. Done twice it is heard twice, and the later transcript stays."""
     async with ctx.transaction() as tx:

@@ -26,13 +26,14 @@ async def get(tx: Transaction, lesson_id: str) -> Row[Any]:
 
 
 async def put(tx: Transaction, lesson_id: str, body: Body, if_match: str | None) -> Row[Any]:
+    await find_lesson(tx, lesson_id)
+    segments = await asyncio.to_thread(captions.read, body)  # half a second for the largest
     await find_lesson(tx, lesson_id, lock=True)
     version = await tx.value(queries.TRANSCRIPT_VERSION, lesson=lesson_id)
     if version is not None:
         check_version(if_match, version)
     elif if_match is not None:
         raise Problem("PRECONDITION_FAILED", "This lesson has no transcript yet.")
-    segments = await asyncio.to_thread(captions.read, body)  # half a second for the largest
     await write(tx, lesson_id, body.get("language", ENGLISH), "upload", segments)
     return await get(tx, lesson_id)
 
@@ -69,7 +70,7 @@ async def request(tx: Transaction, lesson_id: str) -> Body:
         raise Problem("CONFLICT", "This lesson shows nothing that can be heard, or not yet.")
     requested_at = await tx.value(queries.REQUEST_TRANSCRIPTION, lesson=lesson_id, media=file.media_id)
     if requested_at is not None:
-        await tx.enqueue("content.transcribe", lesson_id=lesson_id, user_id=str(tx.user.user_id))
+        await tx.enqueue("content.transcribe", lesson_id=lesson_id, user_id=str(file.instructor_id))
     else:
         requested_at = await tx.value(queries.REQUESTED_TRANSCRIPTION, lesson=lesson_id)
     said = {"message": "The lesson will be transcribed", "lesson_id": lesson_id, "media_id": str(file.media_id)}

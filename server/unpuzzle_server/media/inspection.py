@@ -14,17 +14,16 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, BinaryIO
 
-MEMORY_BYTES = 1024 * 1024 * 1024
+MEMORY_BYTES = 1536 * 1024 * 1024
+"""A film of 7680 by 4320 points takes 0.9 GB."""
 PROCESSOR_SECONDS = 60
 PIECES_PROCESSOR_SECONDS = 1800
 PIECE_SECONDS, PIECE_BITRATE, SAMPLES_A_SECOND = 1200, 32_000, 16_000
 PIECE_BYTES = 25_000_000
-"""What may be written of one piece, and what audio APIs take at once.
-
-At this bitrate a piece has a fifth of it."""
+"""What audio APIs take at once, and what may be written of one piece; at this bitrate it has a fifth of that."""
 OPEN_FILES = 32
 MOST_PIXELS = 64_000_000
 THUMBNAIL = (640, 360)
@@ -68,7 +67,8 @@ def limit(seconds: int = PROCESSOR_SECONDS, written_bytes: int = 0) -> None:
         resource.RLIMIT_CORE: 0,
     }
     for name, most in limits.items():
-        resource.setrlimit(name, (most, most))
+        with suppress(ValueError) if sys.platform == "darwin" else nullcontext():  # which can't limit memory
+            resource.setrlimit(name, (most, most))
 
 
 def video(file: BinaryIO, content_type: str) -> Found:
@@ -77,7 +77,7 @@ def video(file: BinaryIO, content_type: str) -> Found:
         if not streams:
             raise RefusedError("It holds no video.")
         stream = streams[0]
-        seconds = _checked_seconds(container, stream, content_type)
+        seconds = _checked_seconds(container, content_type)
         frame = _frame_at(container, stream, seconds * THUMBNAIL_AT)
         image = frame.to_image()
         if frame.rotation:
@@ -91,7 +91,7 @@ def audio(file: BinaryIO, content_type: str) -> Found:
         if not container.streams.audio:
             raise RefusedError("It holds no sound.")
         stream = container.streams.audio[0]
-        return _sound(container, stream, _checked_seconds(container, stream, content_type))
+        return _sound(container, stream, _checked_seconds(container, content_type))
 
 
 @contextmanager
@@ -115,27 +115,27 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _checked_seconds(container: Any, stream: Any, content_type: str) -> float:
+def _checked_seconds(container: Any, content_type: str) -> float:
     """How long it really is: what its header tells must be there, and where it tells nothing all is read."""
     told = float(container.duration or 0) / MICROSECONDS
     start = float(container.start_time or 0) / MICROSECONDS
     if told and content_type not in ESTIMATED:
         container.seek(int((start + told * END_AT) * MICROSECONDS))
-        there = _end(container, stream) - start
+        there = _end(container) - start
         if there < told * END_AT - 1:
             raise RefusedError(f"It ends after {max(there, 0):.0f} of the {told:.0f} seconds that it tells: it is damaged.")
         return told
-    seconds = _end(container, stream) - start
+    seconds = _end(container) - start
     if seconds <= 0:
         raise RefusedError("It holds nothing that can be played.")
     return seconds
 
 
-def _end(container: Any, stream: Any) -> float:
-    """When the last packet from here on ends."""
+def _end(container: Any) -> float:
+    """When the last packet from here on ends, of pictures or of sound: a film may be one picture to a long talk."""
     ends = (
         float((packet.pts + (packet.duration or 0)) * packet.time_base)
-        for packet in container.demux(stream)
+        for packet in container.demux([*container.streams.video, *container.streams.audio])
         if packet.pts is not None and packet.size
     )
     return max(ends, default=0)
@@ -232,15 +232,13 @@ def pieces(file: BinaryIO, content_type: str, folder: str) -> Found:
             raise RefusedError("There is no sound in it.")
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
-        found: list[dict[str, Any]] = []
+        count = 0
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLES_A_SECOND)
         decoded = itertools.chain(container.decode(stream), [None])  # None has the resampler give what it still holds
         heard = (piece for frame in decoded for piece in resampler.resample(frame))
-        for number, frames in enumerate(_cut(heard)):
-            name = f"{number:04}.mp3"
-            found.append({"name": name, "start_seconds": number * PIECE_SECONDS})
-            _write(f"{folder}/{name}", frames)
-        return {"pieces": found}
+        for count, frames in enumerate(_cut(heard), 1):
+            _write(f"{folder}/{count}.mp3", frames)
+        return {"count": count, "seconds": PIECE_SECONDS}
 
 
 def _cut(frames: Iterator[Any]) -> Iterator[Iterator[Any]]:

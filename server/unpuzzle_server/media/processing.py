@@ -9,6 +9,8 @@ import json
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ SECONDS = 180
 """On the clock; processor time and memory are limited by the program itself."""
 LISTENING_SECONDS = 3600
 ANSWER_BYTES = 4 * 1024 * 1024
-FILESYSTEM_ONLY = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 """Its whole environment: the server's holds secrets."""
 
 
@@ -49,28 +51,39 @@ class Unreadable(Exception):
 
 async def inspect(path: Path, kind: str, content_type: str, seconds: float = SECONDS) -> Found:
     """Raises Unreadable."""
-    answer = await _answer([kind, content_type, str(path)], seconds)
-    thumbnail = answer.pop("thumbnail", None)
-    return Found(**answer, thumbnail=None if thumbnail is None else base64.b64decode(thumbnail))
+    with _understood():
+        answer = json.loads(await run(PROGRAM, [kind, content_type, str(path)], seconds))
+        thumbnail = _unless_refused(answer).pop("thumbnail", None)
+        return Found(**answer, thumbnail=thumbnail and base64.b64decode(thumbnail, validate=True))
 
 
 async def cut_sound(path: Path, content_type: str, folder: Path) -> list[Piece]:
     """The sound of a film or of a recording as small files in a folder, in order; raises Unreadable."""
-    answer = await _answer(["pieces", content_type, str(path), str(folder)], LISTENING_SECONDS)
-    return [Piece(folder / piece["name"], round(piece["start_seconds"] * 1000)) for piece in answer["pieces"]]
+    with _understood():
+        answer = json.loads(await run(PROGRAM, ["pieces", content_type, str(path), str(folder)], LISTENING_SECONDS))
+        length_ms = int(_unless_refused(answer)["seconds"]) * 1000
+        return [Piece(folder / f"{number + 1}.mp3", number * length_ms) for number in range(answer["count"])]
 
 
-async def _answer(arguments: list[str], seconds: float) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(await run(PROGRAM, arguments, seconds))
+def _unless_refused(answer: dict[str, Any]) -> dict[str, Any]:
     if "refused" in answer:
         raise Unreadable(answer["refused"])
     return answer
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What a program says that was taken over may be anything."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Unreadable("It can't be read.") from None
+
+
 async def run(program: Path, arguments: list[str], seconds: float) -> bytes:
     """What a program that limits itself says; raises Unreadable when it comes to nothing."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(program), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=FILESYSTEM_ONLY
+        sys.executable, "-I", str(program), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=ENVIRONMENT
     )
     try:
         async with asyncio.timeout(seconds):

@@ -97,6 +97,7 @@ READY = text("""
                      thumbnail_key = :thumbnail_key
      WHERE id = :media AND processing_status = 'processing'
 """)
+IS_THERE = text("SELECT EXISTS (SELECT FROM media WHERE id = :media)")
 FAILED = text("""
     UPDATE media SET processing_status = 'failed', processing_error = :reason
      WHERE id = :media AND processing_status = 'processing'

@@ -41,6 +41,10 @@ async def _keep(ctx: TaskContext, media_id: str, found: Found) -> None:
         values["thumbnail_key"] = f"thumbnails/{media_id}.jpg"
         await _media(ctx).storage.put(values["thumbnail_key"], thumbnail, "image/jpeg")
     await _note(ctx, queries.READY, media=media_id, **values)
+    async with ctx.transaction() as tx:
+        is_there = await tx.value(queries.IS_THERE, media=media_id)
+    if values["thumbnail_key"] and not is_there:  # deleted meanwhile, and nobody else knows of its thumbnail
+        await _media(ctx).storage.discard(values["thumbnail_key"])
 
 
 async def _note(ctx: TaskContext, statement: TextClause, **values: Any) -> None:

@@ -82,5 +82,8 @@ class Transcriber:
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             log.warning("the audio API refuses a sound", extra={"status": error.status_code, "model": self.model})
             raise Unheard("What is said in it can't be made out.") from None
-        segments = [Said(round(each.start * 1000), round(each.end * 1000), each.text.strip()) for each in heard.segments or []]
+        segments = [
+            Said(round(max(each.start, 0) * 1000), round(each.end * 1000), each.text.replace("\0", "").strip())
+            for each in heard.segments or []
+        ]
         return segments, CODES.get(str(heard.language).lower(), UNDETERMINED)

@@ -213,7 +213,7 @@ async def _stored(ctx: Context, upload: Upload) -> Stored:
         parts = await storage.parts(upload)
         _check_parts(upload, parts)
         return await storage.finish(upload, parts)
-    except StorageError:
+    except (Problem, StorageError):
         if found := await storage.finished(upload):
             return found
         raise
