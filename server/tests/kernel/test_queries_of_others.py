@@ -25,7 +25,7 @@ FLAGS = (False, True)
 BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] = {
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
-    enrollments.students: [((), "name", None), (("status", "search"), "last_accessed", "asc")],
+    enrollments.students: [((), "enrolled_at", None), (("status", "search"), "last_accessed_at", "asc")],
     enrollments.job_rows: [{"filtered": flag} for flag in FLAGS],
     learning.tree: [{"texts": flag} for flag in FLAGS],
     learning.update_review: [(["rating", "comment"],)],
