@@ -56,11 +56,12 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill -9 workers, servers, PostgreSQL and Redis amid tasks, workers around mail, servers amid checkouts: `-- --runs 9`."""
+    """Kill -9 workers, servers, PostgreSQL and Redis amid tasks, mail, checkouts and bulk enrolments: `-- --runs 9`."""
     install(session, "test", parts=["./server"])
     session.run("python", "-W", "ignore", "server/tests/crash.py", *session.posargs)
     session.run("python", "-W", "ignore", "server/tests/crash_mail.py", *session.posargs)
     session.run("python", "-W", "ignore", "server/tests/crash_payments.py", *session.posargs)
+    session.run("python", "-W", "ignore", "server/tests/crash_bulk.py", *session.posargs)
 
 
 @nox.session
