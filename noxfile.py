@@ -56,12 +56,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts and uploads: `-- --runs 9`."""
+    """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts, uploads and bulk enrolments: `-- --runs 9`."""
     install(session, "test", parts=["./server", "./sdk"])
-    session.run("python", "-W", "ignore", "server/tests/crash.py", *session.posargs)
-    session.run("python", "-W", "ignore", "server/tests/crash_mail.py", *session.posargs)
-    session.run("python", "-W", "ignore", "server/tests/crash_payments.py", *session.posargs)
-    session.run("python", "-W", "ignore", "server/tests/crash_uploads.py", *session.posargs)
+    for amid in ("", "_mail", "_payments", "_uploads", "_bulk"):
+        session.run("python", "-W", "ignore", f"server/tests/crash{amid}.py", *session.posargs)
 
 
 @nox.session
@@ -132,3 +130,4 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/tutor.py")
     small = ["--megabytes", "100", "--rounds", "1"] if "--quick" in session.posargs else []
     session.run("python", "benchmarks/uploads.py", *small)
+    session.run("python", "benchmarks/streams.py")

@@ -47,6 +47,12 @@ class Watched:
                     self.told.append(time.perf_counter())
 
 
+def cpu(process: psutil.Process) -> float:
+    """The seconds that the web process has computed."""
+    used = process.cpu_times()
+    return used.user + used.system
+
+
 async def until(condition: Any, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -69,16 +75,14 @@ async def measure(base_url: str, account: dict[str, str], process: psutil.Proces
         print(
             f"{count} streams are open after {opened:.1f} s; {(process.memory_info().rss - before) / count / 1024:.0f} KiB each"
         )
-        used = process.cpu_times()
+        used = cpu(process)
         await asyncio.sleep(20)
-        idle = process.cpu_times()
-        spent = (idle.user + idle.system) - (used.user + used.system)
-        print(f"open, with heartbeats, they take {spent / 20:.1%} of a core")
+        print(f"open, with heartbeats, they take {(cpu(process) - used) / 20:.1%} of a core")
         asked = time.perf_counter()
         await client.get("/api/v1/courses/")
         print(f"another request takes {1000 * (time.perf_counter() - asked):.0f} ms meanwhile")
         path, told = f"/api/v1/instructor/courses/{course['id']}/announcements/", {"title": "Hello", "message": "Everybody"}
-        announced = time.perf_counter()
+        announced, used = time.perf_counter(), cpu(process)
         answer = await client.post(path, headers=teacher, json=told)
         assert answer.status_code == 201, answer.text
         answered = time.perf_counter() - announced
@@ -86,6 +90,7 @@ async def measure(base_url: str, account: dict[str, str], process: psutil.Proces
         delays = sorted(moment - announced for moment in watched.told)
         print(f"an announcement is answered after {answered:.2f} s; the streams are told after {delays[0]:.2f} s (the first), "
               f"{delays[len(delays) // 2]:.2f} s (half), {delays[-1]:.2f} s (all)")  # fmt: skip
+        print(f"to tell one costs {1000 * (cpu(process) - used) / count:.1f} ms of CPU")
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)

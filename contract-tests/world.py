@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from classroom import without_limit
 from harness import CONTRACT, NUMBERS, PASSWORD, TEST_SETTINGS, Api, Person
 from library import Library
+from taught import Taught
 from unpuzzle_sdk import PKCE
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.kernel import spec
@@ -85,7 +86,7 @@ def signature(operation: Operation, body: Any) -> dict[str, str]:
     return {"Webhook-Id": message_id, "Webhook-Timestamp": str(int(sent_at.timestamp())), "Webhook-Signature": signed}
 
 
-class World:
+class World(Taught):
     """An admin who owns one object for each path parameter of the contract; each is made when it is first asked for.
 
     They teach a course, and take another one.
@@ -195,32 +196,6 @@ class World:
         reflection: str = self.owner.post("/api/v1/reflections/", json=body).json()["id"]
         self.owner.post(f"/api/v1/reflections/{reflection}/responses/", json={"content": "Because."})
         return reflection
-
-    @cached_property
-    def job_id(self) -> str:
-        """Of one row, as a worker leaves it."""
-        insert = (
-            "INSERT INTO bulk_jobs (user_id, course_id, is_dry_run, finished_at) VALUES (%s, %s, false, now()) RETURNING id::text"
-        )
-        job: str = self.api.server.sql(insert, self.owner.id, self.course_id)[0][0]
-        row = "INSERT INTO bulk_rows (job_id, position, email, outcome, message) VALUES (%s, 1, 'x', 'invalid', 'It is none.')"
-        self.api.server.sql(row, job)
-        return job
-
-    def invitation(self) -> str:
-        """The token of one to the owner's course."""
-        token = uuid4().hex
-        statement = """INSERT INTO invitations (course_id, user_id, email, hash, expires_at)
-                       VALUES (%s, %s, %s, %s, now() + interval '1 hour')"""
-        self.api.server.sql(statement, self.course_id, self.owner.id, f"{token}@example.com", token_hash(token))
-        return token
-
-    @cached_property
-    def _student(self) -> Person:
-        """Somebody who takes the owner's course, whether it is published or not."""
-        student = self.api.sign_up()
-        self.api.server.sql("INSERT INTO enrollments (user_id, course_id) VALUES (%s, %s)", student.id, self.course_id)
-        return student
 
     @cached_property
     def _answer(self) -> dict[str, str]:
@@ -434,7 +409,7 @@ class World:
         for operation in CONTRACT.operations.values():
             if operation.id not in OF_A_REVIEW:
                 self.ids(operation)
-        assert self._student
+        assert self.student
         if self.published:
             assert self.review_by_somebody
         return self

@@ -8,7 +8,19 @@ from typing import assert_type
 
 import httpx
 
-from unpuzzle_sdk import AsyncUnpuzzle, Page, RateLimit, RawResponse, Tokens, TokenStore, Unpuzzle, errors, models
+from unpuzzle_sdk import (
+    AsyncStream,
+    AsyncUnpuzzle,
+    Page,
+    RateLimit,
+    RawResponse,
+    Stream,
+    Tokens,
+    TokenStore,
+    Unpuzzle,
+    errors,
+    models,
+)
 
 
 def reads(client: Unpuzzle) -> None:
@@ -80,6 +92,25 @@ class Store:
 
     def lock(self) -> httpx.Client:  # any context manager will do
         return httpx.Client()
+
+
+def follows(client: Unpuzzle) -> None:
+    with client.notifications.stream(last_event_id="7") as stream:
+        for event in stream:
+            title: str = event.data.title
+            number: str | None = event.id
+            print(title, number)
+            event.data.titel()  # type: ignore[attr-defined]  # pyright: ignore
+    raw: RawResponse[Stream[models.Notification]] = client.raw.notifications.stream()
+    print(raw.request_id)
+
+
+async def follows_too(client: AsyncUnpuzzle) -> None:
+    async for event in client.notifications.stream():
+        found: models.Notification = event.data
+        print(found)
+    stream: AsyncStream[models.Notification] = await client.notifications.stream()
+    await stream.close()
 
 
 def configures() -> None:

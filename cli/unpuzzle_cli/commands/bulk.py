@@ -53,7 +53,7 @@ def bulk_enroll(
     if as_json or fields or not wait:
         show.one(job.to_dict(), show.Shape(as_json, fields))
         return
-    for row in job.rows:
+    for row in job.results:
         if row.message:
             console.say(f"{row.row}\t{row.email}\t{row.outcome}\t{row.message}")
     told = ", ".join(f"{getattr(job, name)} {name.replace('_', ' ')}" for name in COUNTS if getattr(job, name))
@@ -79,7 +79,7 @@ def _followed(client: Any, job_id: str) -> Any:
     """The job at its end; how far it is is told on the way."""
     told = -1
     while True:
-        job = client.enrollments.get_bulk_job(job_id, rows=False)
+        job = client.enrollments.get_bulk_job(job_id, with_results=False)
         if job.status != "running":
             return client.enrollments.get_bulk_job(job_id)
         if job.processed != told:

@@ -213,7 +213,7 @@ def list_students_command(
         typer.Option("--search", help="Only learners with this in their name.", show_default=False, metavar="TEXT"),
     ] = None,
     sort: Annotated[
-        Literal["name", "enrolled_at", "last_accessed"] | None,
+        Literal["enrolled_at", "last_accessed_at"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
     order: Annotated[
@@ -313,9 +313,13 @@ def get_bulk_job_command(
             metavar="TEXT",
         ),
     ] = None,
-    rows: Annotated[
+    with_results: Annotated[
         bool | None,
-        typer.Option("--rows/--no-rows", help="Whether to answer the rows. True by default.", show_default=False),
+        typer.Option(
+            "--with-results/--no-with-results",
+            help="Whether to answer what came of the rows. True by default.",
+            show_default=False,
+        ),
     ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -327,7 +331,7 @@ def get_bulk_job_command(
     call(
         context,
         "enrollments.get_bulk_job",
-        values.given(job_id=job_id, outcome=outcome, rows=rows),
+        values.given(job_id=job_id, outcome=outcome, with_results=with_results),
         as_json=as_json,
         fields=fields,
     )

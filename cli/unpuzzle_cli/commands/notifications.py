@@ -158,7 +158,7 @@ def get_preferences_command(context: typer.Context, as_json: AsJson = False, fie
 @app.command(
     "update-preferences",
     cls=Command,
-    epilog="Example: unpuzzle notifications update-preferences --learning-reminders false\n\nNeeds a sign-in.",
+    epilog='Example: unpuzzle notifications update-preferences --types \'{"course": {"mail": true}}\'\n\nNeeds a sign-in.',
 )
 def update_preferences_command(
     context: typer.Context,

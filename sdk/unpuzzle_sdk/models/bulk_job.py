@@ -31,7 +31,7 @@ class BulkJob(Model):
         already_invited: How many have an invitation already.
         duplicate: How many repeat an earlier row.
         invalid: How many could not be done.
-        rows: What came of each row, in their order; empty in the answer that begins the job, and where they
+        results: What came of each row, in their order; empty in the answer that begins the job, and where they
             were not asked for.
         created_at: When it was asked for.
         finished_at: When the last row was done, null until then.
@@ -49,7 +49,7 @@ class BulkJob(Model):
     already_invited: int
     duplicate: int
     invalid: int
-    rows: list[models.BulkJobRow]
+    results: list[models.BulkJobRow]
     created_at: datetime.datetime
     finished_at: datetime.datetime | None
 
@@ -70,7 +70,7 @@ class BulkJob(Model):
                 "already_invited": self.already_invited,
                 "duplicate": self.duplicate,
                 "invalid": self.invalid,
-                "rows": self.rows,
+                "results": self.results,
                 "created_at": self.created_at,
                 "finished_at": self.finished_at,
             }
@@ -93,7 +93,7 @@ class BulkJob(Model):
             already_invited=fields.pop("already_invited"),
             duplicate=fields.pop("duplicate"),
             invalid=fields.pop("invalid"),
-            rows=[models.BulkJobRow.from_dict(item) for item in fields.pop("rows")],
+            results=[models.BulkJobRow.from_dict(item) for item in fields.pop("results")],
             created_at=codec.parse_datetime(fields.pop("created_at")),
             finished_at=codec.maybe(codec.parse_datetime, fields.pop("finished_at")),
         )

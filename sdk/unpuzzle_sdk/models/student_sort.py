@@ -4,4 +4,4 @@
 from typing import Literal
 
 # The values known to this version. Answers may carry newer ones: they are kept as plain strings.
-StudentSort = Literal["enrolled_at", "last_accessed", "name"]
+StudentSort = Literal["enrolled_at", "last_accessed_at"]

@@ -314,7 +314,7 @@ class Enrollments:
         job_id: str,
         *,
         outcome: models.BulkOutcome | None = None,
-        rows: bool | None = None,
+        with_results: bool | None = None,
         if_none_match: str | None = None,
     ) -> models.BulkJob:
         """See how far a bulk enrolment is.
@@ -324,7 +324,7 @@ class Enrollments:
         Args:
             job_id: The id of the job.
             outcome: Only rows of which this came; the counts are of all.
-            rows: Whether to answer the rows.
+            with_results: Whether to answer what came of the rows.
             if_none_match: Answer 304 without a body if the resource still has one of these ETags.
 
         Raises:
@@ -339,7 +339,7 @@ class Enrollments:
                 },
                 query={
                     "outcome": outcome,
-                    "rows": rows,
+                    "with_results": with_results,
                 },
                 headers={
                     "If-None-Match": if_none_match,
@@ -663,7 +663,7 @@ class AsyncEnrollments:
         job_id: str,
         *,
         outcome: models.BulkOutcome | None = None,
-        rows: bool | None = None,
+        with_results: bool | None = None,
         if_none_match: str | None = None,
     ) -> models.BulkJob:
         """See how far a bulk enrolment is.
@@ -673,7 +673,7 @@ class AsyncEnrollments:
         Args:
             job_id: The id of the job.
             outcome: Only rows of which this came; the counts are of all.
-            rows: Whether to answer the rows.
+            with_results: Whether to answer what came of the rows.
             if_none_match: Answer 304 without a body if the resource still has one of these ETags.
 
         Raises:
@@ -688,7 +688,7 @@ class AsyncEnrollments:
                 },
                 query={
                     "outcome": outcome,
-                    "rows": rows,
+                    "with_results": with_results,
                 },
                 headers={
                     "If-None-Match": if_none_match,

@@ -46,7 +46,7 @@ def enroll(postman: Postman, person: Person, course: dict[str, Any], *emails: st
 
 
 def outcomes(job: dict[str, Any]) -> list[str]:
-    return [row["outcome"] for row in job["rows"]]
+    return [row["outcome"] for row in job["results"]]
 
 
 def invitation_of(api: Api, email: str) -> str:
@@ -63,14 +63,14 @@ def test_each_row_is_done_for_itself(
     emails = [f" {learner.email.upper()} ", taker.email, new, new, "no address", instructor.email, suspended.email]
     job = enroll(postman, instructor, course, *emails)
     assert outcomes(job) == ["enrolled", "already_enrolled", "invited", "duplicate", "invalid", "invalid", "invalid"]
-    assert [row["message"] for row in job["rows"]][3:] == [
+    assert [row["message"] for row in job["results"]][3:] == [
         "An earlier row has the same address.",
         "This is not an e-mail address.",
         "Whoever teaches the course does not take it.",
         "This account can't be enrolled.",
     ]
-    assert [row["row"] for row in job["rows"]] == [*range(1, 8)]
-    assert job["rows"][0]["email"] == emails[0]
+    assert [row["row"] for row in job["results"]] == [*range(1, 8)]
+    assert job["results"][0]["email"] == emails[0]
     assert (job["total"], job["processed"], job["enrolled"], job["invalid"]) == (7, 7, 1, 3)
     assert learner.get("/api/v1/enrollments/").json()["active_enrollments"] == 1
     assert learner.get("/api/v1/notifications/").json()["results"][0]["title"] == "Welcome to the course"
@@ -107,12 +107,10 @@ def test_one_bad_row_in_ten_thousand_keeps_none_of_the_others(
     emails[4321] = "p4322.example.com"
     job = enroll(postman, instructor, course, *emails)
     assert (job["total"], job["enrolled"], job["invalid"]) == (MANY, MANY - 1, 1)
-    bad = instructor.get(f"{BULK}{job['job_id']}/", params={"outcome": "invalid"}).json()["rows"]
+    bad = instructor.get(f"{BULK}{job['job_id']}/", params={"outcome": "invalid"}).json()["results"]
     assert bad == [{"row": 4322, "email": emails[4321], "outcome": "invalid", "message": "This is not an e-mail address."}]
     assert api.server.sql("SELECT count(*) FROM enrollments WHERE course_id = %s", course["id"]) == [(MANY - 1,)]
-    again = enroll(postman, instructor, course, *emails)
-    assert (again["enrolled"], again["already_enrolled"]) == (0, MANY - 1)
-    assert instructor.get(f"{BULK}{job['job_id']}/", params={"rows": "false"}).json()["rows"] == []
+    assert instructor.get(f"{BULK}{job['job_id']}/", params={"with_results": "false"}).json()["results"] == []
 
 
 def test_a_worker_that_dies_leaves_the_rest_to_another(
@@ -123,7 +121,7 @@ def test_a_worker_that_dies_leaves_the_rest_to_another(
     job = begin(instructor, course, *people).json()["job_id"]
     api.server.sql("SELECT app.enroll_in_bulk(%s, 2, now())", job)
     half = instructor.get(f"{BULK}{job}/").json()
-    assert (half["status"], half["processed"], half["rows"][2]["outcome"]) == ("running", 2, None)
+    assert (half["status"], half["processed"], half["results"][2]["outcome"]) == ("running", 2, None)
     postman.deliver(job)
     whole = instructor.get(f"{BULK}{job}/").json()
     assert (whole["status"], whole["enrolled"]) == ("completed", 5)

@@ -30,7 +30,7 @@ BUILT: dict[Callable[..., TextClause], list[tuple[Any, ...] | dict[str, Any]]] =
     ai.sessions: [((),), (tuple(ai.SESSION_FILTERS),)],
     enrollments.enrollments: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
     enrollments.student_courses: list(product([None, "active"], [None, *enrollments.SORTS], [None, "asc"])),
-    enrollments.students: [((), "name", None), (("status", "search"), "last_accessed", "asc")],
+    enrollments.students: [((), "enrolled_at", None), (("status", "search"), "last_accessed_at", "asc")],
     enrollments.job_rows: [{"filtered": flag} for flag in FLAGS],
     learning.tree: [{"texts": flag} for flag in FLAGS],
     learning.update_review: [(["rating", "comment"],)],

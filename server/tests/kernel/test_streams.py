@@ -172,8 +172,15 @@ def test_what_is_refused_before_the_first_event_is_an_ordinary_refusal(telling: 
     telling.events = events
     refused = request(person, "GET", WATCH)
     assert (refused.status_code, code_of(refused)) == (404, "COURSE_NOT_FOUND")
+    telling.events = too_slow
+    assert code_of(request(person, "GET", WATCH)) == "INTERNAL_ERROR"
     assert code_of(person.api.client.get(WATCH)) == "AUTH_REQUIRED"
     assert request(person, "GET", f"{WATCH}?x=1").status_code == 422
+
+
+async def too_slow() -> Events:
+    raise TimeoutError
+    yield None
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.exchange import Identity
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
-from unpuzzle_server.mail.gateway import Mailer
-from unpuzzle_server.mail.message import render
+from unpuzzle_server.mail.sending import send
 
 PURGED = [
     queries.DROP_REFRESH_TOKENS,
@@ -50,14 +49,14 @@ async def mail_new_address(ctx: TaskContext, user_id: str, email: str) -> None:
 async def mail_address_changed(ctx: TaskContext, user_id: str, email: str) -> None:
     """To the address before, so that its owner hears of it."""
     account = await _account(ctx, user_id)
-    await _send(ctx, "email_changed", email, name=account.full_name, address=account.email)
+    await send(ctx, "email_changed", email, name=account.full_name, address=account.email)
 
 
 @task("auth.mail_deletion")
 async def mail_deletion(ctx: TaskContext, user_id: str) -> None:
     account = await _account(ctx, user_id)
     if account.deletes_at:
-        await _send(ctx, "deletion", account.email, name=account.full_name, day=f"{account.deletes_at:%-d %B %Y}")
+        await send(ctx, "deletion", account.email, name=account.full_name, day=f"{account.deletes_at:%-d %B %Y}")
 
 
 @task("auth.make_export")
@@ -111,10 +110,4 @@ async def _send_link(ctx: TaskContext, account: Row[Any], template: str, purpose
     async with ctx.transaction(Identity(user_id, None, frozenset())) as tx:
         token = await new_token(tx, purpose, address)
     link = f"{ctx.kernel.settings.app_url}/{page}?token={token}"
-    await _send(ctx, template, address, name=account.full_name, address=address, link=link)
-
-
-async def _send(ctx: TaskContext, template: str, to: str, **values: Any) -> None:
-    mailer: Mailer = ctx.kernel.gateways["mailer"]
-    domain = ctx.kernel.settings.mail_from.rpartition("@")[2]
-    await mailer.send(render(template, to=to, message_id=f"<{ctx.task_id}@{domain}>", **values))
+    await send(ctx, template, address, name=account.full_name, address=address, link=link)

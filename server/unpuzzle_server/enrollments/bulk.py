@@ -24,15 +24,15 @@ async def begin(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
     await tx.execute(queries.ADD_JOB, new_job=job_id, course=course.id, dry_run=body.get("dry_run", False))
     await tx.execute(queries.ADD_ROWS, job=job_id, emails=[row["email"] for row in body["rows"]])
     await tx.enqueue("enrollments.enroll_in_bulk", job_id=str(job_id))
-    return await get(tx, job_id, outcome=None, with_rows=False)
+    return await get(tx, job_id, outcome=None, with_results=False)
 
 
-async def get(tx: Transaction, job_id: Any, *, outcome: str | None, with_rows: bool) -> dict[str, Any]:
+async def get(tx: Transaction, job_id: Any, *, outcome: str | None, with_results: bool) -> dict[str, Any]:
     job: dict[str, Any] | None = await tx.value(queries.JOB, job=job_id)
     if job is None:
         raise not_found("job")
-    rows = await tx.value(queries.job_rows(filtered=outcome is not None), **_asked(job_id, outcome)) if with_rows else []
-    return {**job, "rows": rows}
+    results = await tx.value(queries.job_rows(filtered=outcome is not None), **_asked(job_id, outcome)) if with_results else []
+    return {**job, "results": results}
 
 
 def _asked(job_id: Any, outcome: str | None) -> dict[str, Any]:

@@ -49,8 +49,8 @@ async def bulk_enroll(tx: Transaction, body: dict[str, Any]) -> Result:
     return Result(job, location=f"/api/v1/enrollments/bulk/{job['job_id']}/")
 
 
-async def get_bulk_job(tx: Transaction, job_id: str, outcome: str | None, rows: bool) -> dict[str, Any]:
-    return await bulk.get(tx, job_id, outcome=outcome, with_rows=rows)
+async def get_bulk_job(tx: Transaction, job_id: str, outcome: str | None, with_results: bool) -> dict[str, Any]:
+    return await bulk.get(tx, job_id, outcome=outcome, with_results=with_results)
 
 
 async def accept_invitation(tx: Transaction, body: dict[str, Any]) -> Result:

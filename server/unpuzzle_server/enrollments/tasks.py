@@ -10,8 +10,7 @@ from unpuzzle_server.enrollments.bulk import invitation_token
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
-from unpuzzle_server.mail.gateway import Mailer
-from unpuzzle_server.mail.message import render
+from unpuzzle_server.mail.sending import send
 
 BATCH = 500
 INVITED_FOR = timedelta(days=30)
@@ -39,10 +38,8 @@ async def mail_invitation(ctx: TaskContext, invitation_id: str) -> None:
         found = await tx.row(ARM, invitation=invitation_id, hash=token_hash(token))
     if found is None:  # accepted or taken back meanwhile
         return
-    mailer: Mailer = ctx.kernel.gateways["mailer"]
-    message_id = f"<{ctx.task_id}@{settings.mail_from.rpartition('@')[2]}>"
-    values = {"course": found.title, "instructor": found.instructor, "link": f"{settings.app_url}/invitations?token={token}"}
-    await mailer.send(render("invitation", to=found.email, message_id=message_id, **values))
+    link = f"{settings.app_url}/invitations?token={token}"
+    await send(ctx, "invitation", found.email, course=found.title, instructor=found.instructor, link=link)
 
 
 @task("enrollments.purge", every=timedelta(hours=1))

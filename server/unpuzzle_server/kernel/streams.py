@@ -73,6 +73,10 @@ class End:
     error: Exception | None = None
 
 
+class Stalled(Exception):
+    """Somebody does not read what is sent to them."""
+
+
 class Sending:
     """One stream on its way to whoever asked for it."""
 
@@ -100,7 +104,7 @@ class Sending:
                 writer.result()
             elif end.done():
                 await self._leave(writer)
-        except TimeoutError:
+        except Stalled:
             if connection is not None:
                 connection.abort()  # to close it would wait for what is not read
         finally:
@@ -157,8 +161,11 @@ class Sending:
         self.begun = True
 
     async def _say(self, content: bytes, *, more: bool = True) -> None:
-        async with asyncio.timeout(STALLED_SECONDS):
-            await self.send({"type": "http.response.body", "body": content, "more_body": more})
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self.send({"type": "http.response.body", "body": content, "more_body": more})
+        except TimeoutError:
+            raise Stalled from None
 
     async def _listens(self) -> None:
         """Until whoever asked is gone."""

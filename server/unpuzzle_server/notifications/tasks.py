@@ -1,15 +1,13 @@
 """Tasks of the tag `notifications`: what is told by mail, and reminders to learn."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import text
 
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
-from unpuzzle_server.mail.gateway import Mailer
-from unpuzzle_server.mail.message import render
+from unpuzzle_server.mail.sending import send
 
 BATCH = 1000
 
@@ -27,7 +25,7 @@ async def mail(ctx: TaskContext, notification_id: str) -> None:
     if found is not None:
         link = {"link": f"{ctx.kernel.settings.app_url}{found.action_url}"} if found.action_url else {}
         values = {"name": found.full_name, "title": found.title, "message": found.message, **link}
-        await _send(ctx, "notification", found.email, **values)
+        await send(ctx, "notification", found.email, preferences=_preferences(ctx), **values)
     async with ctx.transaction() as tx:
         await tx.execute(NOTE_MAIL, notification=notification_id)
 
@@ -45,12 +43,10 @@ async def mail_reminder(ctx: TaskContext, user_id: str) -> None:
         found = await tx.row(REMINDER, user=user_id)
     if found is not None:  # nobody who has learnt meanwhile
         link = f"{ctx.kernel.settings.app_url}/courses/{found.slug}/learn"
-        await _send(ctx, "reminder", found.email, name=found.full_name, course=found.title, link=link)
+        values = {"name": found.full_name, "course": found.title, "link": link}
+        await send(ctx, "reminder", found.email, preferences=_preferences(ctx), **values)
 
 
-async def _send(ctx: TaskContext, template: str, to: str, **values: Any) -> None:
-    mailer: Mailer = ctx.kernel.gateways["mailer"]
-    settings = ctx.kernel.settings
-    message_id = f"<{ctx.task_id}@{settings.mail_from.rpartition('@')[2]}>"
-    page = f"{settings.app_url}/settings/notifications"
-    await mailer.send(render(template, to=to, message_id=message_id, preferences=page, **values))
+def _preferences(ctx: TaskContext) -> str:
+    """Where somebody chooses what they are told."""
+    return f"{ctx.kernel.settings.app_url}/settings/notifications"
