@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from .csrf_token import CsrfToken
     from .currency import Currency
     from .current_subscription import CurrentSubscription
-    from .current_subscription_payment_method import CurrentSubscriptionPaymentMethod
+    from .current_subscription_card import CurrentSubscriptionCard
     from .current_subscription_price import CurrentSubscriptionPrice
     from .curriculum import Curriculum
     from .curriculum_section import CurriculumSection
@@ -346,7 +346,7 @@ _MODULES = {
     "CsrfToken": ".csrf_token",
     "Currency": ".currency",
     "CurrentSubscription": ".current_subscription",
-    "CurrentSubscriptionPaymentMethod": ".current_subscription_payment_method",
+    "CurrentSubscriptionCard": ".current_subscription_card",
     "CurrentSubscriptionPrice": ".current_subscription_price",
     "Curriculum": ".curriculum",
     "CurriculumSection": ".curriculum_section",
@@ -611,7 +611,7 @@ __all__ = [
     "CsrfToken",
     "Currency",
     "CurrentSubscription",
-    "CurrentSubscriptionPaymentMethod",
+    "CurrentSubscriptionCard",
     "CurrentSubscriptionPrice",
     "Curriculum",
     "CurriculumSection",

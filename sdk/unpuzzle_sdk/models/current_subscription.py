@@ -38,7 +38,7 @@ class CurrentSubscription(Model):
         cancel_at: When the subscription ends; null where it goes on.
         next_plan: The plan from the next period on, where it is another one.
         next_interval: The interval from the next period on, with `next_plan`.
-        payment_method: What it is paid with, as far as it is known.
+        card: What it is paid with, as far as it is known.
         client_secret: For Stripe's library, while the first payment waits for its payer; else null.
         next_action_url: Where the person authenticates, with a `return_url`.
         created_at: When the subscription was made, or the plan given.
@@ -59,7 +59,7 @@ class CurrentSubscription(Model):
     cancel_at: datetime.datetime | None
     next_plan: str | None
     next_interval: str | None
-    payment_method: models.CurrentSubscriptionPaymentMethod | None
+    card: models.CurrentSubscriptionCard | None
     client_secret: str | None = field(repr=False)
     next_action_url: str | None
     created_at: datetime.datetime | None
@@ -84,7 +84,7 @@ class CurrentSubscription(Model):
                 "cancel_at": self.cancel_at,
                 "next_plan": self.next_plan,
                 "next_interval": self.next_interval,
-                "payment_method": self.payment_method,
+                "card": self.card,
                 "client_secret": self.client_secret,
                 "next_action_url": self.next_action_url,
                 "created_at": self.created_at,
@@ -111,7 +111,7 @@ class CurrentSubscription(Model):
             cancel_at=codec.maybe(codec.parse_datetime, fields.pop("cancel_at")),
             next_plan=fields.pop("next_plan"),
             next_interval=fields.pop("next_interval"),
-            payment_method=codec.maybe(models.CurrentSubscriptionPaymentMethod.from_dict, fields.pop("payment_method")),
+            card=codec.maybe(models.CurrentSubscriptionCard.from_dict, fields.pop("card")),
             client_secret=fields.pop("client_secret"),
             next_action_url=fields.pop("next_action_url"),
             created_at=codec.maybe(codec.parse_datetime, fields.pop("created_at")),

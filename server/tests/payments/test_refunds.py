@@ -130,6 +130,6 @@ def test_what_an_instructor_earns_is_what_was_paid_less_what_was_given_back(
         refund(instructor, paid, amount=amount)
     booked = "SELECT kind, amount_minor FROM earnings WHERE user_id = %s ORDER BY id"
     assert api.server.sql(booked, instructor.id) == [("sale", 4000), ("sale", 0), ("refund", -1550), ("refund", -450)]
-    sums = """SELECT sum(e.amount_minor) = p.amount_minor - p.refunded_minor FROM earnings e JOIN payments p ON p.id = e.payment_id
-               WHERE e.user_id = %s GROUP BY p.id"""
+    sums = """SELECT sum(e.amount_minor) = p.amount_minor - p.refunded_minor
+                FROM earnings e JOIN payments p ON p.id = e.payment_id WHERE e.user_id = %s GROUP BY p.id"""
     assert {row[0] for row in api.server.sql(sums, instructor.id)} == {True}

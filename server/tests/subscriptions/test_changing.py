@@ -167,7 +167,7 @@ def test_what_is_due_is_paid_with_another_method(premium: Subscriber) -> None:
     refused = premium.pay_with(FAILING)
     assert (refused.status_code, code_of(refused)) == (402, "PAYMENT_FAILED")
     paid = premium.pay_with("pm_card_mastercard").json()
-    assert (paid["status"], paid["payment_method"]["brand"]) == ("active", "mastercard")
+    assert (paid["status"], paid["card"]["brand"]) == ("active", "mastercard")
     assert premium.charged() == 3800
     premium.pass_time(days=32)
     premium.advance()

@@ -33,7 +33,7 @@ CURRENT = text(f"""
                'valid_until', app.rfc3339(a.valid_until), 'trial_end', app.rfc3339(s.trial_end),
                'current_period_start', app.rfc3339(s.period_start), 'current_period_end', app.rfc3339(s.period_end),
                'cancel_at', app.rfc3339(s.cancel_at), 'next_plan', s.next_plan, 'next_interval', s.next_interval,
-               'payment_method', CASE WHEN s.card_last4 IS NOT NULL THEN json_build_object(
+               'card', CASE WHEN s.card_last4 IS NOT NULL THEN json_build_object(
                    'brand', s.card_brand, 'last4', s.card_last4) END,
                'created_at', app.rfc3339(coalesce(s.created_at, g.created_at)))
       FROM app.allowance(:user) a

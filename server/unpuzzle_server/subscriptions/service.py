@@ -26,6 +26,7 @@ SOON = timedelta(minutes=10)
 ATTEMPTS = 5
 INTERVALS = ("month", "year")
 RUNNING = {"active", "trialing"}
+ENDED = {"canceled", "incomplete_expired"}
 UNPAID = {"past_due", "unpaid"}
 Body = dict[str, Any]
 
@@ -41,16 +42,19 @@ def amounts(settings: Settings) -> dict[tuple[str, str], str]:
 
 
 async def subscribe(ctx: Context, body: Body) -> Snapshot:
-    row = await _reserve(ctx, body["plan"], body.get("interval", "month"), trial=body.get("trial", False))
-    stripe = stripe_of(ctx)
-    try:
-        customer = await customer_of(ctx, row)
-        card = await billing.attach(stripe, customer, body["payment_method_id"])
-        await _begin(ctx, row, customer)
-        snapshot = await refresh(ctx, row.id, card)
-        return await _pay_first(ctx, row, snapshot, card.method, body.get("return_url"))
-    except Declined as declined:
-        raise refused(declined) from None
+    for _ in range(ATTEMPTS):
+        row = await _reserve(ctx, body["plan"], body.get("interval", "month"), trial=body.get("trial", False))
+        try:
+            customer = await customer_of(ctx, row)
+            card = await billing.attach(stripe_of(ctx), customer, body["payment_method_id"])
+            await _begin(ctx, row, customer)
+            snapshot = await refresh(ctx, row.id, card)
+            snapshot = await _pay_first(ctx, row, snapshot, card.method, body.get("return_url"))
+        except Declined as declined:
+            raise refused(declined) from None
+        if snapshot.status not in ENDED:  # as one does that waited too long
+            return snapshot
+    raise busy()
 
 
 async def _reserve(ctx: Context, plan: str, interval: str, *, trial: bool) -> Row[Any]:
@@ -68,7 +72,7 @@ async def _reserve(ctx: Context, plan: str, interval: str, *, trial: bool) -> Ro
         if (row.plan, row.interval, row.amount_minor, row.currency, row.trial_days) == (*vars(price).values(), days):
             return row
         await _give_way(ctx, row)
-    raise Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
+    raise busy()
 
 
 async def _trial_days(tx: Transaction) -> int:
@@ -163,7 +167,7 @@ async def cancel(ctx: Any, row: Row[Any], details: Body | None) -> None:
 
 async def _end_now(ctx: Any, row: Row[Any], details: Body | None) -> None:
     snapshot = await refresh(ctx, row.id)
-    if snapshot.status not in ("canceled", "incomplete_expired"):
+    if snapshot.status not in ENDED:
         await billing.end_now(stripe_of(ctx), snapshot, details)
         await refresh(ctx, row.id)
 
@@ -224,7 +228,11 @@ async def refresh(ctx: Any, row_id: UUID, card: Card | None = None) -> Snapshot:
         snapshot = await billing.get(stripe_of(ctx), row.subscription)
         if await record(ctx, row, snapshot, card):
             return snapshot
-    raise Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
+    raise busy()
+
+
+def busy() -> Problem:
+    return Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
 
 
 async def record(ctx: Any, row: Row[Any], snapshot: Snapshot, card: Card | None = None) -> bool:
