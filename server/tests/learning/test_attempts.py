@@ -356,3 +356,8 @@ def test_passing_its_quizzes_completes_a_lesson_that_is_a_quiz(taken: Class) -> 
     assert not is_completed()
     taken.score(*RIGHT)
     assert is_completed()
+
+
+def test_a_number_without_a_tolerance_is_exact(api: Api) -> None:
+    exact = Class(api, {"type": "numeric", "question": "?", "number": 0.3})
+    assert [exact.score(given)[1] for given in (0.3, 0.30000001, None)] == [100, 0, 0]
