@@ -128,3 +128,4 @@ def bench(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "benchmarks/analytics.py")
