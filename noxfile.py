@@ -56,7 +56,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts, uploads and bulk enrolments: `-- --runs 9`."""
+    """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts, uploads, enrolments: `-- --runs 9`."""
     install(session, "test", parts=["./server", "./sdk"])
     for amid in ("", "_mail", "_payments", "_uploads", "_bulk"):
         session.run("python", "-W", "ignore", f"server/tests/crash{amid}.py", *session.posargs)
@@ -131,3 +131,4 @@ def bench(session: nox.Session) -> None:
     small = ["--megabytes", "100", "--rounds", "1"] if "--quick" in session.posargs else []
     session.run("python", "benchmarks/uploads.py", *small)
     session.run("python", "benchmarks/streams.py")
+    session.run("python", "benchmarks/analytics.py")

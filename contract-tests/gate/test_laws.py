@@ -83,6 +83,7 @@ class TestEcho:
             ("reflections.create", {"tags": ["b", "a", "b"]}, {"tags": ["b", "a"]}),
             ("content.update_section", {"order": 9}, {**SECTION, "order": 3}),
             ("content.reorder_sections", {"section_ids": ["2", "1"]}, {"results": [{"id": "2"}, {"id": "1"}]}),
+            ("content.create_quiz", {"questions": [{"question": "?"}]}, {"questions": [{"question": "?", "points": 1}]}),
         ],
     )
     def test_what_was_sent_is_found_again(self, name: str, sent: Any, answered: Any) -> None:
@@ -100,6 +101,13 @@ class TestEcho:
             ("auth.update_profile", {"preferences": {"timezone": "UTC"}}, {"profile": {"preferences": {"timezone": "GMT"}}}),
             ("content.update_section", {"order": 2}, {**SECTION, "order": 3}),
             ("content.reorder_sections", {"section_ids": ["2", "1"]}, {"results": [{"id": "1"}, {"id": "2"}]}),
+            ("content.create_quiz", {"questions": [{"question": "?"}]}, {"questions": [{"question": "!"}]}),
+            ("content.create_quiz", {"questions": [{"question": "?"}]}, {"questions": []}),
+            (
+                "content.create_quiz",
+                {"questions": [{"options": [{"text": "a"}]}]},
+                {"questions": [{"options": [{"text": "b", "is_correct": True}]}]},
+            ),
         ],
     )
     def test_what_was_lost_or_changed_is_found(self, name: str, sent: Any, answered: Any) -> None:

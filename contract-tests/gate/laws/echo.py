@@ -40,8 +40,21 @@ def differences(asked: dict[str, Node], given: dict[str, Node], sent: dict[str, 
             hints = description(asked.get(name, {})) + description(field)
             if isinstance(value, dict) and isinstance(found, dict):
                 yield from differences(CONTRACT.fields(asked[name]), CONTRACT.fields(field), value, found)
+            elif objects(value) and objects(found) and len(value) == len(found):
+                fields = (items_of(asked.get(name, {})), items_of(field))
+                for item, kept in zip(value, found, strict=True):
+                    yield from differences(*fields, item, kept)
             elif not equal(name, hints, value, found):
                 yield f"{name} was sent as {value!r} and answered as {found!r}"
+
+
+def objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def items_of(schema: Node) -> dict[str, Node]:
+    """The properties of a list's items."""
+    return CONTRACT.fields(CONTRACT.resolve(schema).get("items", {}))
 
 
 def places(name: str, given: dict[str, Node], answered: dict[str, Any]) -> Iterator[tuple[Node, Any]]:

@@ -23,7 +23,7 @@ class AttemptQuestionResult(Model):
         is_true: Whether the statement is true.
         accepted_answers: What is taken for right.
         number: The right number.
-        tolerance: How far off an answer may be.
+        tolerance: How far off an answer may be, null where it must be exact.
         explanation: What there is to say about it.
     """
 

@@ -29,7 +29,7 @@ class Question(Model):
         is_true: For true_false: whether the statement is true.
         accepted_answers: For short_text: what is taken for right, whatever the case and the blanks.
         number: For numeric: the right number.
-        tolerance: For numeric: how far off an answer may be.
+        tolerance: For numeric: how far off an answer may be, null where it must be exact.
     """
 
     id: str

@@ -31,7 +31,7 @@ class QuestionInput(Model):
         is_true: For true_false: whether the statement is true.
         accepted_answers: For short_text: what is taken for right, whatever the case and the blanks.
         number: For numeric: the right number.
-        tolerance: For numeric: how far off an answer may be, 0 if absent.
+        tolerance: For numeric: how far off an answer may be; exactly right if absent.
     """
 
     type: models.QuestionType

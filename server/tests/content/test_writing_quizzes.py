@@ -35,7 +35,7 @@ def test_a_quiz_is_answered_as_it_was_written(instructor: Person, lesson: dict[s
         True,
     )
     assert [(option["text"], option["is_correct"]) for option in choice["options"]] == [("this", True), ("that", False)]
-    assert (statement["is_true"], words["accepted_answers"], number["number"], number["tolerance"]) == (False, ["this"], 0, 0)
+    assert (statement["is_true"], words["accepted_answers"], number["number"], number["tolerance"]) == (False, ["this"], 0, None)
     assert instructor.get(quiz_path(quiz)).json() == quiz
     assert instructor.get(f"/api/v1/content/lessons/{lesson['id']}/").json()["quizzes"] == [
         {"id": quiz["id"], "title": quiz["title"], "is_required": True}

@@ -190,6 +190,7 @@ def test_what_comes_late_is_refused_and_counts_as_an_attempt(api: Api, server: S
         server.clock.offset += late
         refused = timed.submit(missed, ["this"])
         assert (refused.status_code, code_of(refused)) == (409, "ATTEMPT_CLOSED")
+        assert timed.submit(missed, ["this", "that"]).status_code == 409  # whatever is sent
         shown = timed.learner.get(f"{timed.path}{missed['id']}/").json()
         assert (shown["status"], shown["score"], shown["questions"][0]["result"]) == ("expired", None, None)
         assert timed.submit(in_time, ["that"]).json()["score"] == 100  # what was in time stays so
@@ -356,3 +357,8 @@ def test_passing_its_quizzes_completes_a_lesson_that_is_a_quiz(taken: Class) -> 
     assert not is_completed()
     taken.score(*RIGHT)
     assert is_completed()
+
+
+def test_a_number_without_a_tolerance_is_exact(api: Api) -> None:
+    exact = Class(api, {"type": "numeric", "question": "?", "number": 0.3})
+    assert [exact.score(given)[1] for given in (0.3, 0.30000001, None)] == [100, 0, 0]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pypdfium2
 import pytest
+import zxingcpp
 
 from harness import CHOICE, Api, Person, Server, code_of, in_parallel
 
@@ -123,6 +124,12 @@ def test_the_pdf_is_one_page_that_says_all(api: Api, learner: Person, instructor
     assert (round(width), round(height)) == (842, 595)  # A4, landscape
     for said in (certificate["code"], "Ada Lovelace", "The Łódź of Ὀδυσσεύς", "Certificate of Completion"):
         assert said in words(answer.content)
+
+
+def test_the_qr_code_leads_to_the_page(api: Api, learner: Person, instructor: Person) -> None:
+    certificate = completed(learner, instructor)
+    page = pypdfium2.PdfDocument(api.get(f"{path_of(certificate)}certificate.pdf").content)[0]
+    assert [code.text for code in zxingcpp.read_barcodes(page.render(scale=2).to_pil())] == [certificate["url"]]
 
 
 def test_the_page_says_all_and_runs_nothing(api: Api, learner: Person, instructor: Person) -> None:

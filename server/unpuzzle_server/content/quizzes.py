@@ -152,5 +152,5 @@ def _kept(question: Body) -> Body:
         "accepted_answers": accepted,
         "folded": [folded(answer) for answer in accepted],
         "number": question.get("number"),
-        "tolerance": (question.get("tolerance") or 0) if kind == "numeric" else None,
+        "tolerance": question.get("tolerance"),
     }

@@ -17,7 +17,8 @@ EXISTS = text("SELECT EXISTS (SELECT FROM quizzes WHERE id = :quiz)")
 START = text("SELECT app.start_attempt(:quiz)")
 SUBMIT = text("SELECT app.submit_attempt(:attempt, CAST(:given AS jsonb))")
 MINE = text("""
-    SELECT quiz_id, questions, submitted_at FROM quiz_attempts WHERE id = :attempt AND quiz_id = :quiz AND user_id = :user
+    SELECT questions, submitted_at, submitted_at IS NULL AND (expires_at > app.now()) IS NOT FALSE AS is_open
+      FROM quiz_attempts WHERE id = :attempt AND quiz_id = :quiz AND user_id = :user
 """)
 LESSON_IS_PASSED = text("""
     SELECT bool_and(is_passed OR NOT is_required) FROM own_quizzes WHERE enrollment_id = :enrollment AND lesson_id = :lesson

@@ -44,6 +44,8 @@ async def start(tx: Transaction, quiz_id: str) -> tuple[Row[Any], bool]:
     """The attempt that is open, and whether it was begun just now."""
     quiz = await _lock(tx, quiz_id)
     is_new = await tx.value(queries.START, quiz=quiz_id)
+    if is_new is None and quiz.max_attempts is None:  # deleted since we looked
+        raise not_found("quiz")
     if is_new is None:
         raise Problem("ATTEMPT_LIMIT_REACHED", f"This quiz can be tried {_times(quiz.max_attempts)}, which you have done.")
     return cast("Row[Any]", await tx.row(queries.NEWEST, quiz=quiz_id, user=tx.user.user_id)), is_new
@@ -55,7 +57,7 @@ async def submit(tx: Transaction, quiz_id: str, attempt_id: str, answers: list[B
     mine = await tx.row(queries.MINE, quiz=quiz_id, attempt=attempt_id, user=tx.user.user_id)
     if mine is None:
         raise not_found("attempt")
-    given = {} if mine.submitted_at else _checked(answers, mine.questions)
+    given = _checked(answers, mine.questions) if mine.is_open else {}
     if await tx.value(queries.SUBMIT, attempt=attempt_id, given=orjson.dumps(given).decode()) == "late":
         raise Problem("ATTEMPT_CLOSED", "The time for this attempt is over.")
     graded = cast("Body", (await get(tx, quiz_id, attempt_id)).attempt)

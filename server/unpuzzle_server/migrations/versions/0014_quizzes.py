@@ -153,7 +153,7 @@ BEGIN
             RETURN coalesce((question -> 'folded' ? (given ->> 'folded'))::int, 0);
         WHEN 'numeric' THEN
             RETURN coalesce((abs((given ->> 'number')::numeric - (question ->> 'number')::numeric)
-                             <= (question ->> 'tolerance')::numeric)::int, 0);
+                             <= coalesce((question ->> 'tolerance')::numeric, 0))::int, 0);
         ELSE
             SELECT count(*) FILTER (WHERE is_chosen), count(*) FILTER (WHERE is_chosen AND is_right),
                    count(*) FILTER (WHERE is_right)
