@@ -15,7 +15,7 @@ from engines import CHUNK, Engine, engine_of
 from files import made, sha1
 
 from harness import Api, Person
-from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors, uploads
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, _upload_job, errors, uploads
 
 SIZE = 9 * CHUNK + 123
 
@@ -34,8 +34,8 @@ def teacher(engine: Engine) -> Iterator[Person]:
 
 @pytest.fixture(autouse=True)
 def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(uploads, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(_upload_job, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(_upload_job, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -49,10 +49,12 @@ CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 CORS_HEADERS = [
     "Authorization", "Content-Type", "X-API-Version", "X-Request-ID", "X-Client-Version", "X-CSRF-Token", "Idempotency-Key",
     "If-Match", "If-None-Match", "Prefer", "Last-Event-ID", "X-Part-Number", "Content-Range",
+    "X-Bz-Content-Sha1", "X-Bz-File-Name", "Range", "If-Range",
 ]  # fmt: skip
 CORS_EXPOSED = [
     "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", "X-Request-ID", "ETag",
     "Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied", "Deprecation", "Sunset", "Link",
+    "Content-Range", "Accept-Ranges",
 ]  # fmt: skip
 
 STRIPE = "https://api.stripe.com"

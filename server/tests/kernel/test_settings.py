@@ -86,6 +86,9 @@ def test_a_setting_is_read(name: str, text: str, value: Any) -> None:
         ),
         ("SECRET_KEY", "short", "SECRET_KEY takes 32 characters or more."),
         ("SECRET_KEY", KEY[:31], "SECRET_KEY takes 32 characters or more."),
+        ("B2_KEY_ID", "005", "B2_KEY_ID needs B2_APPLICATION_KEY and B2_BUCKET."),
+        ("MEDIA_CHUNK_BYTES", "5242879", "MEDIA_CHUNK_BYTES takes a whole number, 5242880 or more."),
+        ("MEDIA_MAX_BYTES", "52428800001", "MEDIA_MAX_BYTES takes no more than 10000 times MEDIA_CHUNK_BYTES."),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(name: str, text: str, sentence: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from engines import CHUNK, Engine, signed_in_again
 from files import UPLOADS, begin, chunk, complete, fetched, initiate, made, send, send_all, sha1, uploaded
 
-from harness import Api, Person, code_of, fields_of, in_parallel
+from harness import Api, Person, Server, code_of, fields_of, in_parallel
 
 
 def status(person: Person, target: dict[str, Any]) -> Any:
@@ -279,3 +279,19 @@ def test_many_uploads_go_on_side_by_side(api: Api, instructor: Person) -> None:
         assert {answer.status_code for answer in pool.map(lambda job: send(api, *job), jobs)} == {200}
     done = [complete(instructor, target).json() for target in targets]
     assert [fetched(api, media["cdn_url"]).content for media in done] == files
+
+
+def test_a_page_may_send_what_it_is_told_to(api: Api, instructor: Person) -> None:
+    """A browser asks first whether it may send the headers of the answer from a page of another origin."""
+    target = begin(instructor, CHUNK)
+    wanted = {name.lower() for name in target["headers"]} | {"content-range", "x-bz-content-sha1"}
+    asked = {"Origin": "https://app.unpuzzle.com", "Access-Control-Request-Method": target["upload_method"]}
+    answer = api.client.options(target["upload_url"], headers={**asked, "Access-Control-Request-Headers": ",".join(wanted)})
+    assert answer.status_code == 200
+    assert wanted <= {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+
+
+def test_157286400_bytes_are_30_chunks_of_5_mib(server: Server) -> None:
+    with Api(server) as api:
+        target = begin(api.sign_up_instructor(), 157_286_400)
+        assert (target["chunk_size"], target["total_chunks"]) == (5_242_880, 30)

@@ -14,6 +14,8 @@ OAUTH_VARIABLE = re.compile(
     r"OAUTH_([A-Z][A-Z0-9_]*?)_"
     r"(CLIENT_ID|CLIENT_SECRET|ISSUER|AUTHORIZE_URL|TOKEN_URL|USERINFO_URL|TEAM_ID|KEY_ID|PRIVATE_KEY)"
 )
+MOST_CHUNKS = 10_000
+"""Of one file, at Backblaze."""
 ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+", re.ASCII)
 
 
@@ -261,6 +263,8 @@ class Settings:
             raise SettingsError("AUTH_BACKEND=supabase needs SUPABASE_URL and SUPABASE_ANON_KEY.")
         if settings.b2_key_id and not (settings.b2_application_key and settings.b2_bucket):
             raise SettingsError("B2_KEY_ID needs B2_APPLICATION_KEY and B2_BUCKET.")
+        if settings.media_max_bytes > MOST_CHUNKS * settings.media_chunk_bytes:
+            raise SettingsError(f"MEDIA_MAX_BYTES takes no more than {MOST_CHUNKS} times MEDIA_CHUNK_BYTES.")
         return settings
 
 

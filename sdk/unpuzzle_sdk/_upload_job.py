@@ -1,0 +1,218 @@
+"""One upload under way: what is read, where its parts go, which are left, and when to try again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+from attrs import frozen
+
+from ._core.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    UnpuzzleError,
+    UploadInterrupted,
+)
+from ._core.unset import UNSET
+
+if TYPE_CHECKING:
+    from . import models
+
+Source: TypeAlias = str | os.PathLike[str] | BinaryIO
+
+ATTEMPTS = 10
+"""How often each part is tried."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+DIRECT_ATTEMPTS = 3
+"""After how many a part goes through the API's own address: some networks do not let one reach storage."""
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".pdf": "application/pdf",
+}
+
+AWAY = (APIConnectionError, ServerError, RateLimitError)
+ADDRESS_IS_SPENT = (AuthenticationError, NotFoundError)
+WORTH_ANOTHER_TRY = (*AWAY, *ADDRESS_IS_SPENT, ConflictError)
+
+
+@frozen
+class Progress:
+    """How far an upload is.
+
+    Attributes:
+        upload_id: What to give as `resume` to go on later.
+        sent: How many bytes the server has.
+        total: How many bytes there are.
+    """
+
+    upload_id: str
+    sent: int
+    total: int
+
+
+class File:
+    """What is uploaded, read in pieces by any thread."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.file = file
+        self.name = name
+        self.size = file.seek(0, os.SEEK_END)
+        self._lock = threading.Lock()
+        if not self.size:
+            raise ValueError("an empty file can't be uploaded")
+
+    @classmethod
+    @contextmanager
+    def of(cls, source: Source, filename: str | None) -> Iterator[File]:
+        if isinstance(source, (str, os.PathLike)):
+            with Path(source).open("rb") as file:
+                yield cls(file, filename or Path(source).name)
+            return
+        name = filename or Path(str(getattr(source, "name", ""))).name
+        if not name:
+            raise ValueError("give a filename: this file has none")
+        yield cls(source, name)
+
+    def read(self, start: int, size: int) -> bytes:
+        with self._lock:
+            self.file.seek(start)
+            data = self.file.read(size)
+        if len(data) != size:
+            raise ValueError("the file has become shorter while it was uploaded")
+        return data
+
+
+class Job:
+    """One upload under way: where its parts go, and which are left."""
+
+    def __init__(self, file: File, target: models.UploadTarget, received: Sequence[models.UploadPart] = ()) -> None:
+        self.file = file
+        self.target = target
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        there = {part.part_number for part in received if part.sha1 == sha1_of(self.read(part.part_number))}
+        self.waiting = deque(number for number in range(1, target.total_chunks + 1) if number not in there)
+        self.left = len(self.waiting)
+        self.sent = sum(self._size(number) for number in there)
+
+    @property
+    def upload_id(self) -> str:
+        return str(self.target.upload_id)
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.upload_id, self.sent, self.file.size)
+
+    def workers(self, parallel: int) -> int:
+        """How many parts may go at a time: one to each address of storage."""
+        if parallel < 1:
+            raise ValueError("parallel must be 1 or more")
+        return min(parallel, self.left, len(self.target.parts) or parallel)
+
+    def take(self) -> int | None:
+        """Give the number of a part that nobody has sent or is sending."""
+        with self.lock:
+            return self.waiting.popleft() if self.waiting and not self.stopping.is_set() else None
+
+    def arrived(self, number: int) -> Progress:
+        self.sent += self._size(number)
+        return self.progress
+
+    def read(self, number: int) -> bytes:
+        return self.file.read(self._start(number), self._size(number))
+
+    def _start(self, number: int) -> int:
+        return (number - 1) * self.target.chunk_size
+
+    def _size(self, number: int) -> int:
+        return min(self.target.chunk_size, self.file.size - self._start(number))
+
+    def lane(self, slot: int, attempt: int) -> models.UploadPartTarget | None:
+        """Give the address of storage for a worker, if parts go there."""
+        lanes = self.target.parts
+        return lanes[slot % len(lanes)] if lanes and attempt <= DIRECT_ATTEMPTS else None
+
+    def arguments(self, number: int, data: bytes, sha1: str) -> dict[str, Any]:
+        """Give the arguments of `upload_content`."""
+        query = parse_qs(urlsplit(self.target.upload_url).query)
+        start = self._start(number)
+        return {
+            "upload_id": self.upload_id,
+            "content": data,
+            "expires": int(query["expires"][0]),
+            "signature": query["signature"][0],
+            "content_range": f"bytes {start}-{start + len(data) - 1}/{self.file.size}",
+            "x_bz_content_sha_1": sha1,
+        }
+
+    def interrupted(self, error: BaseException) -> UploadInterrupted:
+        return UploadInterrupted(
+            f"The upload broke off after {self.sent} of {self.file.size} bytes: {error}", upload_id=self.upload_id
+        )
+
+
+def direct(
+    lane: models.UploadPartTarget, number: int, data: bytes, sha1: str
+) -> tuple[str, str, dict[str, str], bytes]:
+    """Give the request that brings a part to storage: method, address, headers and body."""
+    headers = {**lane.headers.to_dict(), lane.part_number_header: str(number), lane.sha1_header: sha1}
+    return lane.method, lane.url, headers, data
+
+
+def sha1_of(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+def metadata_of(title: Any, description: Any, duration_seconds: Any, course_id: Any) -> Any:
+    from .models import UploadMetadata
+
+    given = {"title": title, "description": description, "duration_seconds": duration_seconds, "course_id": course_id}
+    return UploadMetadata.from_dict({name: value for name, value in given.items() if value is not UNSET})
+
+
+def content_type_of(name: str, given: str | None) -> Any:
+    found = given or CONTENT_TYPES.get(Path(name).suffix.lower())
+    if found is None:
+        raise ValueError(f"give a content_type: what {name} is can't be told by its name")
+    return found
+
+
+def pause_after(attempt: int, error: UnpuzzleError, may_pass: tuple[type[Exception], ...] = WORTH_ANOTHER_TRY) -> float:
+    """Give the seconds before another attempt, or raise the error if there must be none."""
+    if attempt >= ATTEMPTS or not isinstance(error, may_pass) or isinstance(error, InvalidRequestError):
+        raise error
+    asked: float | None = getattr(error, "retry_after", None)
+    return asked or random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
+
+
+def check_size(file: File, found: models.Upload) -> None:
+    if found.file_size != file.size:
+        raise ValueError(f"this is another file: the upload is of one with {found.file_size} bytes, not {file.size}")
