@@ -1,11 +1,12 @@
 """Conversations with the tutor: what it answers from, for whom, and what is kept."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from classroom import SPOKEN, TUTOR, Classroom, ask, used, without_limit
-from harness import Api, Person, code_of
+from harness import PASSWORD, Api, Person, Server, code_of
 
 EXTRACTIVE = "unpuzzle-extractive-1"
 
@@ -200,6 +201,18 @@ class TestConversations:
         assert first.headers["location"] == again.headers["location"]
         assert again.headers["idempotency-replayed"] == "true"
         assert used(student) == 1
+
+    def test_and_a_key_that_is_a_day_old_is_a_new_one(self, server: Server, classroom: Classroom, student: Person) -> None:
+        body = {"message": "What is a parser?", "context": {"lesson_id": classroom.spoken}}
+        key = {"Idempotency-Key": uuid4().hex}
+        first = student.post(f"{TUTOR}/chat/send/", json=body, headers=key).json()
+        server.clock.offset = timedelta(hours=25)
+        try:
+            student.tokens = student.api.post("/api/v1/auth/signin/", json={"email": student.email, "password": PASSWORD}).json()
+            again = student.post(f"{TUTOR}/chat/send/", json=body, headers=key).json()
+        finally:
+            server.clock.offset = timedelta()
+        assert again["session_id"] != first["session_id"]
 
 
 class TestFeedback:

@@ -17,6 +17,7 @@ from unpuzzle_server.ai.engine import (
     Example,
     Hint,
     HintWish,
+    Material,
     Passage,
     Path,
     PathWish,
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 ATTEMPTS = 2
 """How often an answer is asked for that should be JSON and is none."""
+MATERIAL = 3
+"""Which part of the window is for what lessons say: a third, beside half for the conversation."""
 BUSY_SECONDS = 10
 PATIENCE_SECONDS = 3600
 FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
@@ -77,7 +80,7 @@ class OpenAI:
             await self._api.close()
 
     async def answer(self, question: Question) -> Answer:
-        passages, messages = self._asked(question)
+        passages, messages = await asyncio.to_thread(self._asked, question)
         with _told():
             async with asyncio.timeout(self._deadline):
                 completion = await self._create(messages)
@@ -85,7 +88,7 @@ class OpenAI:
             return self._answered(question, passages, messages, text, completion.usage)
 
     async def stream(self, question: Question) -> Stream:
-        passages, messages = self._asked(question)
+        passages, messages = await asyncio.to_thread(self._asked, question)
         text, usage, finish = "", None, None
         ends_at = asyncio.get_running_loop().time() + self._deadline
         with _told():
@@ -108,7 +111,7 @@ class OpenAI:
             yield self._answered(question, passages, messages, text, usage)
 
     async def hint(self, wish: HintWish) -> Hint:
-        passages = prompts.chosen(wish.material, wish.concept, self.window // 2)
+        passages = await self._chosen(wish.material, wish.concept)
 
         def read(made: Any) -> tuple[str, list[Example]]:
             examples = [Example(each["code"], each["explanation"]) for each in made["related_examples"]]
@@ -120,7 +123,7 @@ class OpenAI:
         return Hint(text, is_last, examples, found if is_last else [], spent)
 
     async def quiz(self, wish: QuizWish) -> Quiz:
-        passages = prompts.chosen(wish.material, " ".join(wish.topics), self.window // 2)
+        passages = await self._chosen(wish.material, " ".join(wish.topics))
 
         def read(made: Any) -> list[QuizQuestion]:
             good = [_question(each) for each in made["questions"] if _is_question(each, wish.types)]
@@ -132,7 +135,7 @@ class OpenAI:
         return Quiz(questions, spent)
 
     async def prompts(self, wish: PromptWish) -> Prompts:
-        passages = prompts.chosen(wish.material, "", self.window // 2)
+        passages = await self._chosen(wish.material, "")
 
         def read(made: Any) -> list[Prompt]:
             found = [Prompt(_filled(each["prompt"]), each["type"], wish.material.seconds) for each in made["prompts"]]
@@ -167,9 +170,13 @@ class OpenAI:
         """All attempts together take no longer."""
         return float(self.timeout_seconds * (self.retries + 1))
 
+    async def _chosen(self, material: Material, asked: str) -> Sequence[Passage]:
+        """In a thread: of a long lesson it takes a while."""
+        return await asyncio.to_thread(prompts.chosen, material, asked, self.window // MATERIAL)
+
     def _asked(self, question: Question) -> tuple[Sequence[Passage], Messages]:
         before = " ".join(turn.content for turn in question.history[-2:] if turn.role == "user")
-        passages = prompts.chosen(question.material, f"{question.message} {before}", self.window // 2)
+        passages = prompts.chosen(question.material, f"{question.message} {before}", self.window // MATERIAL)
         return passages, prompts.question(question, passages)
 
     async def _create(self, messages: Messages, **how: Any) -> Any:

@@ -19,11 +19,11 @@ ELSEWHERE = text("""
 # Texts of lessons in which nothing is said, in a course or in all that one takes.
 TEXTS_ELSEWHERE = text("""
     SELECT l.id AS lesson_id, l.title AS lesson_title, b.body
-      FROM lessons l JOIN lesson_texts b ON b.lesson_id = l.id, to_tsvector('english', b.body) words
+      FROM lessons l JOIN lesson_texts b ON b.lesson_id = l.id
      WHERE (l.course_id = :course OR CAST(:course AS uuid) IS NULL AND l.course_id IN (SELECT course_id FROM own_enrollments))
-       AND l.id IS DISTINCT FROM CAST(:lesson AS uuid) AND words @@ app.any_word(:asked)
+       AND l.id IS DISTINCT FROM CAST(:lesson AS uuid) AND b.search @@ app.any_word(:asked)
        AND NOT EXISTS (SELECT FROM transcripts t WHERE t.lesson_id = l.id)
-     ORDER BY ts_rank(words, app.any_word(:asked)) DESC, l.id LIMIT :most
+     ORDER BY ts_rank(b.search, app.any_word(:asked)) DESC, l.id LIMIT :most
 """)
 # What else is said in a course, for words that could be mistaken for those of a lesson.
 VOCABULARY = text("""

@@ -76,9 +76,9 @@ def tutor_of(ctx: Any) -> Tutor:
 
 
 def request_of(ctx: Context) -> UUID:
-    """Under a key the request is the same one again: two at once are not two."""
-    key = ctx.exchange.headers.get("idempotency-key")
-    return uuid5(ctx.user.user_id, f"{ctx.exchange.operation_id} {key}") if key else uuid4()
+    """Under a key the request is the same one again, as long as keys are kept: two at once are not two."""
+    key, today = ctx.exchange.headers.get("idempotency-key"), ctx.kernel.clock.now().date()
+    return uuid5(ctx.user.user_id, f"{ctx.exchange.operation_id} {key} {today}") if key else uuid4()
 
 
 @asynccontextmanager

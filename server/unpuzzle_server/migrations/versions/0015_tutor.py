@@ -41,7 +41,8 @@ CREATE FUNCTION app.find_allowance(account uuid)
            (SELECT date_trunc('day', app.now(), 'UTC') AS today, date_trunc('month', app.now(), 'UTC') AS month) t
 $$;
 
--- Takes one request out of the allowance of whoever asks. They follow each other: the last one that is left is taken once.
+-- Takes one request out of the allowance of whoever asks. They follow each other: the last one that is left is taken once. Nobody
+-- waits for the disk: a database that crashes just then has forgotten an answer that nobody was given, and what is settled waits.
 CREATE FUNCTION app.reserve_ai_request(request uuid, asked text, lease interval) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 DECLARE mine record; present ai_requests;
@@ -53,6 +54,7 @@ BEGIN
     SELECT * INTO mine FROM app.find_allowance(app.user_id());
     IF mine.daily_used >= mine.daily_limit THEN RETURN 'day'; END IF;
     IF mine.monthly_used >= mine.monthly_limit THEN RETURN 'month'; END IF;
+    PERFORM set_config('synchronous_commit', 'off', true);
     INSERT INTO ai_requests (id, user_id, agent, expires_at) VALUES (request, app.user_id(), asked, app.now() + lease);
     RETURN 'reserved';
 END $$;
@@ -139,6 +141,9 @@ $$;
 """
 
 SEARCH = """
+-- What a text is found by; its tags are no words to PostgreSQL.
+ALTER TABLE lesson_texts ADD COLUMN search tsvector GENERATED ALWAYS AS (to_tsvector('english', body)) STORED;
+
 -- A text's words as a query that any of them answers.
 CREATE FUNCTION app.any_word(written text) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT string_agg(quote_literal(lexeme), '|')::tsquery FROM unnest(to_tsvector('english', app.words(written))) $$;
