@@ -1,4 +1,53 @@
-"""Part of revision 0016: achievements, their one table of rules, and who has earned them."""
+"""Part of revision 0016: the totals of learners, and the achievements that are held against them by one table of rules."""
+
+LEARNERS = """
+CREATE FUNCTION app.count_streaks(account uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    WITH days AS (SELECT DISTINCT day FROM learner_days WHERE user_id = account),
+         runs AS (SELECT max(day) AS until, count(*)::int AS days
+                    FROM (SELECT day, day - (row_number() OVER (ORDER BY day))::int AS run FROM days) AS numbered GROUP BY run)
+    UPDATE learner_totals
+       SET (streak, streak_until) = (SELECT coalesce(max(last.days), 0), max(last.until)
+                                       FROM (SELECT * FROM runs ORDER BY until DESC LIMIT 1) AS last),
+           longest_streak = (SELECT coalesce(max(days), 0) FROM runs)
+     WHERE user_id = account
+$$;
+
+CREATE FUNCTION app.sum_days() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+DECLARE d learner_days := coalesce(NEW, OLD); added int;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO learner_totals (user_id) VALUES (d.user_id) ON CONFLICT DO NOTHING;
+        INSERT INTO learner_courses VALUES (d.user_id, d.course_id, 0) ON CONFLICT DO NOTHING;
+    END IF;
+    UPDATE learner_totals
+       SET seconds = seconds + coalesce(NEW.seconds, 0) - coalesce(OLD.seconds, 0),
+           lessons = lessons + coalesce(NEW.lessons, 0) - coalesce(OLD.lessons, 0),
+           perfect = perfect + coalesce(NEW.perfect, 0) - coalesce(OLD.perfect, 0),
+           nights = nights + coalesce(NEW.nights, 0) - coalesce(OLD.nights, 0),
+           mornings = mornings + coalesce(NEW.mornings, 0) - coalesce(OLD.mornings, 0)
+     WHERE user_id = d.user_id;
+    added := coalesce(NEW.lessons, 0) - coalesce(OLD.lessons, 0);
+    IF added <> 0 THEN
+        UPDATE learner_courses SET lessons = lessons + added WHERE user_id = d.user_id AND course_id = d.course_id;
+    END IF;
+    IF TG_OP <> 'UPDATE' THEN PERFORM app.count_streaks(d.user_id); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sum_days AFTER INSERT OR UPDATE OR DELETE ON learner_days FOR EACH ROW
+    WHEN (current_setting('app.recounting', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION app.sum_days();
+
+CREATE FUNCTION app.count_first_lesson() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    UPDATE course_counts SET first_lesson = first_lesson + (NEW.lessons > 0)::int - (OLD.lessons > 0)::int
+     WHERE course_id = NEW.course_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_first_lesson AFTER UPDATE ON learner_courses FOR EACH ROW
+    WHEN ((OLD.lessons > 0) <> (NEW.lessons > 0)) EXECUTE FUNCTION app.count_first_lesson();
+"""
 
 ACHIEVEMENTS = """
 -- The one table of rules: whoever's total reaches the threshold has earned it, and keeps it.

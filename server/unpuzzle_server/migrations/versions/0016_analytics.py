@@ -8,7 +8,7 @@ counted anew.
 
 from alembic import context, op
 
-from unpuzzle_server.migrations.achievements import ACHIEVEMENTS
+from unpuzzle_server.migrations.achievements import ACHIEVEMENTS, LEARNERS
 from unpuzzle_server.migrations.recounts import RECOUNTS
 
 revision = "0016"
@@ -218,55 +218,6 @@ CREATE TRIGGER count_attempt AFTER INSERT OR DELETE OR UPDATE OF submitted_at ON
     FOR EACH ROW EXECUTE FUNCTION app.count_attempt();
 """
 
-LEARNERS = """
-CREATE FUNCTION app.count_streaks(account uuid) RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-    WITH days AS (SELECT DISTINCT day FROM learner_days WHERE user_id = account),
-         runs AS (SELECT max(day) AS until, count(*)::int AS days
-                    FROM (SELECT day, day - (row_number() OVER (ORDER BY day))::int AS run FROM days) AS numbered GROUP BY run)
-    UPDATE learner_totals
-       SET (streak, streak_until) = (SELECT coalesce(max(last.days), 0), max(last.until)
-                                       FROM (SELECT * FROM runs ORDER BY until DESC LIMIT 1) AS last),
-           longest_streak = (SELECT coalesce(max(days), 0) FROM runs)
-     WHERE user_id = account
-$$;
-
-CREATE FUNCTION app.sum_days() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-DECLARE d learner_days := coalesce(NEW, OLD); added int;
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        INSERT INTO learner_totals (user_id) VALUES (d.user_id) ON CONFLICT DO NOTHING;
-        INSERT INTO learner_courses VALUES (d.user_id, d.course_id, 0) ON CONFLICT DO NOTHING;
-    END IF;
-    UPDATE learner_totals
-       SET seconds = seconds + coalesce(NEW.seconds, 0) - coalesce(OLD.seconds, 0),
-           lessons = lessons + coalesce(NEW.lessons, 0) - coalesce(OLD.lessons, 0),
-           perfect = perfect + coalesce(NEW.perfect, 0) - coalesce(OLD.perfect, 0),
-           nights = nights + coalesce(NEW.nights, 0) - coalesce(OLD.nights, 0),
-           mornings = mornings + coalesce(NEW.mornings, 0) - coalesce(OLD.mornings, 0)
-     WHERE user_id = d.user_id;
-    added := coalesce(NEW.lessons, 0) - coalesce(OLD.lessons, 0);
-    IF added <> 0 THEN
-        UPDATE learner_courses SET lessons = lessons + added WHERE user_id = d.user_id AND course_id = d.course_id;
-    END IF;
-    IF TG_OP <> 'UPDATE' THEN PERFORM app.count_streaks(d.user_id); END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER sum_days AFTER INSERT OR UPDATE OR DELETE ON learner_days FOR EACH ROW
-    WHEN (current_setting('app.recounting', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION app.sum_days();
-
-CREATE FUNCTION app.count_first_lesson() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
-BEGIN
-    UPDATE course_counts SET first_lesson = first_lesson + (NEW.lessons > 0)::int - (OLD.lessons > 0)::int
-     WHERE course_id = NEW.course_id;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER count_first_lesson AFTER UPDATE ON learner_courses FOR EACH ROW
-    WHEN ((OLD.lessons > 0) <> (NEW.lessons > 0)) EXECUTE FUNCTION app.count_first_lesson();
-"""
-
 COURSES = """
 CREATE FUNCTION app.add_course_counts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
@@ -302,16 +253,44 @@ END $$;
 CREATE FUNCTION app.count_enrollment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN PERFORM app.add_enrollment(OLD, -1); END IF;
+    PERFORM app.add_enrollment(OLD, -1);
     IF TG_OP <> 'DELETE' THEN PERFORM app.add_enrollment(NEW, 1); END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER count_enrollment AFTER INSERT OR DELETE ON enrollments FOR EACH ROW EXECUTE FUNCTION app.count_enrollment();
+CREATE TRIGGER count_leaving AFTER DELETE ON enrollments FOR EACH ROW EXECUTE FUNCTION app.count_enrollment();
 -- Not for each step of a learner: a course's counts are one row.
 CREATE TRIGGER count_standing AFTER UPDATE ON enrollments FOR EACH ROW
     WHEN ((OLD.course_id, OLD.status, OLD.enrolled_at, OLD.completed_at, OLD.last_accessed_at IS NULL)
           IS DISTINCT FROM (NEW.course_id, NEW.status, NEW.enrolled_at, NEW.completed_at, NEW.last_accessed_at IS NULL))
     EXECUTE FUNCTION app.count_enrollment();
+
+-- All at once: ten thousand who come in one statement are one change to the course's row.
+CREATE FUNCTION app.count_coming() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    UPDATE course_counts c
+       SET enrolled = c.enrolled + n.enrolled, active = c.active + n.active, started = c.started + n.started,
+           completed = c.completed + n.completed
+      FROM (SELECT course_id, count(*) AS enrolled, count(*) FILTER (WHERE status = 'active') AS active,
+                   count(last_accessed_at) AS started, count(completed_at) AS completed
+              FROM new_rows GROUP BY course_id) n
+     WHERE c.course_id = n.course_id;
+    INSERT INTO course_days AS d
+    SELECT course_id, day, sum(came), sum(finished)
+      FROM (SELECT course_id, (enrolled_at AT TIME ZONE 'UTC')::date AS day, 1 AS came, 0 AS finished FROM new_rows
+            UNION ALL
+            SELECT course_id, (completed_at AT TIME ZONE 'UTC')::date, 0, 1 FROM new_rows
+             WHERE completed_at IS NOT NULL) AS events
+     GROUP BY course_id, day
+    ON CONFLICT (course_id, day) DO UPDATE SET enrolled = d.enrolled + excluded.enrolled,
+                                               completed = d.completed + excluded.completed;
+    INSERT INTO learner_totals AS t (user_id, courses)
+    SELECT user_id, count(*) FROM new_rows WHERE completed_at IS NOT NULL GROUP BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET courses = t.courses + excluded.courses;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_coming AFTER INSERT ON enrollments REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION app.count_coming();
 
 CREATE FUNCTION app.add_review(r reviews, sign int) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
