@@ -371,7 +371,9 @@ class World(Taught):
         """The keyword arguments of the operation's method in the SDK."""
         body = self.body(operation)
         headers = {name.lower().replace("-", "_"): value for name, value in signature(operation, body).items()}
-        return {**self.ids(operation), **self.query(operation), **headers, **(body or {})}
+        flag = operation.stream.flag if operation.stream else ""  # chooses between two methods there
+        said = {name: value for name, value in (body or {}).items() if name != flag}
+        return {**self.ids(operation), **self.query(operation), **headers, **said}
 
     def send(self, operation: Operation, caller: Any = None, **kwargs: Any) -> Any:
         """Sends the operation's request, as whoever may unless it is somebody else, with anything else in its place."""
