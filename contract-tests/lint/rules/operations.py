@@ -52,6 +52,13 @@ def roles_fit_security(op: Operation) -> Iterator[str]:
 
 
 @rule(operations)
+def scopes_can_be_had(op: Operation) -> Iterator[str]:
+    """The scopes that an API key needs are among those that one can be made with."""
+    known = op.contract.components("schemas").get("Scope", {}).get("enum", [])
+    yield from (f"no key can have the scope {scope}" for scope in op.node.get("x-unpuzzle-scopes", []) if scope not in known)
+
+
+@rule(operations)
 def limits_are_known(op: Operation) -> Iterator[str]:
     """A rate limit of its own is one the server has; only health and signed requests go without any."""
     limit = op.node.get("x-unpuzzle-limit")

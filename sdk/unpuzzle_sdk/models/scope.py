@@ -19,8 +19,12 @@ Scope = Literal[
     "learning:write",
     "notifications:read",
     "notifications:write",
+    "payments:read",
+    "payments:write",
     "profile:read",
     "profile:write",
     "reflections:read",
     "reflections:write",
+    "subscriptions:read",
+    "subscriptions:write",
 ]

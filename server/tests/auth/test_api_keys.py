@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 
 from harness import CONTRACT, Api, Person, code_of, fields_of, in_parallel
+from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import World, named
 
 KEYS, PROFILE, OWN = "/api/v1/auth/api-keys/", "/api/v1/auth/profile/", "/api/v1/instructor/courses/"
-EVERYTHING = [
-    "profile:read", "profile:write", "courses:read", "courses:write", "content:read", "content:write", "enrollments:read",
-    "enrollments:write", "learning:read", "learning:write", "notifications:read", "notifications:write", "reflections:read",
-    "reflections:write", "admin:read", "admin:write",
-]  # fmt: skip
+EVERYTHING: list[str] = spec.document()["components"]["schemas"]["Scope"]["enum"]
 GUARDED = [operation for operation in CONTRACT.operations.values() if operation.role not in ("public", "service")]
 
 

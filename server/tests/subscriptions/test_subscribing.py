@@ -169,12 +169,12 @@ def test_ten_who_subscribe_at_once_pay_once(subscriber: Subscriber) -> None:
     assert len(client(subscriber.api.server).subscriptions.list({"customer": subscriber.customer(), "status": "all"}).data) == 1
 
 
-def test_ten_who_subscribe_to_both_plans_at_once_have_one_and_pay_for_it(subscriber: Subscriber) -> None:
+def test_six_who_subscribe_to_both_plans_at_once_have_one_and_pay_for_it(subscriber: Subscriber) -> None:
     def asking(plan: str) -> Any:
         body = {"plan": plan, "payment_method_id": "pm_card_visa"}
         return lambda caller: caller.post(SUBSCRIPTIONS, json=body, headers=subscriber.person.headers).status_code
 
-    answers = in_parallel(subscriber.api.server, [asking(plan) for plan in ("premium", "enterprise") * 5])
+    answers = in_parallel(subscriber.api.server, [asking(plan) for plan in ("premium", "enterprise") * 3])
     assert set(answers) <= {201, 409, 503}
     current = subscriber.current()
     assert current["status"] == "active"
@@ -203,7 +203,7 @@ def test_a_crash_after_stripe_has_made_it_is_found_by_its_task(subscriber: Subsc
     subscriber.subscribe()
     server = subscriber.api.server
     forget = (
-        "UPDATE subscriptions SET subscription = NULL, status = 'incomplete', period_end = NULL WHERE user_id = %s RETURNING id"
+        "UPDATE subscriptions SET subscription = NULL, status = 'incomplete', last_word = NULL WHERE user_id = %s RETURNING id"
     )
     row = server.sql(forget, subscriber.person.id)[0][0]
     assert subscriber.plan() == ("free", 3)

@@ -52,7 +52,7 @@ class Declined(Exception):
 
 
 class AlreadyDone(Exception):
-    """The payment intent is not in a state for this any more: somebody else was faster."""
+    """What was asked about is not in a state for this any more: somebody else was faster."""
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,11 @@ def _status(told: str) -> str:
 
 
 @contextmanager
-def told(*, of_method: bool = False) -> Any:
-    """What Stripe refuses, in words of ours; a fault of ours stays one. `of_method`: all that it refuses is the method."""
+def told(*, of_method: bool = False, raced: bool = False) -> Any:
+    """What Stripe refuses, in words of ours; a fault of ours stays one.
+
+    `of_method`: all that it refuses is the method. `raced`: all that it refuses is what somebody else was faster with.
+    """
     import stripe
 
     try:
@@ -207,7 +210,7 @@ def told(*, of_method: bool = False) -> Any:
     except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
         raise _unavailable(error) from None
     except stripe.InvalidRequestError as error:
-        raise (_bad_method(error) if of_method else _refusal(error)) from None
+        raise (AlreadyDone(error.code) if raced else _bad_method(error) if of_method else _refusal(error)) from None
     except stripe.APIError as error:
         raise _unavailable(error) from None
 

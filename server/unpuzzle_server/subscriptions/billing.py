@@ -163,8 +163,11 @@ async def change_now(stripe: Stripe, snapshot: Snapshot, price: str) -> None:
 
 
 async def change_later(stripe: Stripe, snapshot: Snapshot, price: str, interval: str) -> None:
-    """At the end of the period; the schedule lets go of the subscription when the period after that is over."""
-    with told():
+    """At the end of the period; the schedule lets go of the subscription when the period after that is over.
+
+    This and what follows raises AlreadyDone where somebody else has changed or ended it meanwhile.
+    """
+    with told(raced=True):
         schedule = await stripe.v1.subscription_schedules.create_async({"from_subscription": snapshot.id}, _once())
         now = schedule.phases[0].to_dict()
         phases = [
@@ -181,20 +184,20 @@ async def change_later(stripe: Stripe, snapshot: Snapshot, price: str, interval:
 async def release(stripe: Stripe, snapshot: Snapshot) -> None:
     """Takes back what was to change at the end of the period."""
     if snapshot.schedule:
-        with told():
+        with told(raced=True):
             await stripe.v1.subscription_schedules.release_async(snapshot.schedule, {}, _once())
 
 
 async def end_later(stripe: Stripe, subscription: str, *, ends: bool, details: dict[str, Any] | None = None) -> None:
     """Whether it ends with the period."""
     params = {"cancel_at_period_end": ends, **({"cancellation_details": details} if details else {})}
-    with told():
+    with told(raced=True):
         await stripe.v1.subscriptions.update_async(subscription, params, _once())
 
 
 async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | None = None) -> None:
     """With what is due: nobody is to pay it any more."""
-    with told():
+    with told(raced=True):
         params = {"cancellation_details": details} if details else {}
         await stripe.v1.subscriptions.cancel_async(snapshot.id, params, _once())
         if snapshot.latest_invoice and snapshot.status in ("past_due", "unpaid"):
@@ -203,7 +206,7 @@ async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | 
 
 async def pay(stripe: Stripe, invoice: str, method: str) -> None:
     """Charges what is due. Raises Declined."""
-    with told():
+    with told(raced=True):
         await stripe.v1.invoices.pay_async(invoice, {"payment_method": method}, _once())
 
 

@@ -4,6 +4,7 @@ A subscription is a row before Stripe hears of it. Whatever Stripe says is asked
 may come in any order, twice or never; a crash between two steps leaves a row that its task follows up.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -23,7 +24,7 @@ from unpuzzle_server.subscriptions.billing import Card, Price, Snapshot
 
 SOON = timedelta(minutes=10)
 """When a subscription is followed up that Stripe may never have heard of: no request takes so long."""
-ATTEMPTS = 5
+ATTEMPTS = 10
 INTERVALS = ("month", "year")
 RUNNING = {"active", "trialing"}
 ENDED = {"canceled", "incomplete_expired"}
@@ -138,8 +139,8 @@ async def change(ctx: Context, plan: str, interval: str | None) -> None:
         price = await price_of(tx, plan, interval or row.interval)
         ranks = {found.plan: found.rank for found in await tx.rows(queries.RANKS)}
     stripe, snapshot = stripe_of(ctx), await refresh(ctx, row.id)
-    await billing.release(stripe, snapshot)
     try:
+        await billing.release(stripe, snapshot)
         if (price.plan, price.interval) != (row.plan, row.interval):
             at_stripe = await _price_at_stripe(ctx, price)
             grows = (ranks[price.plan], price.interval == "year") > (ranks[row.plan], row.interval == "year")
@@ -149,6 +150,8 @@ async def change(ctx: Context, plan: str, interval: str | None) -> None:
                 await billing.change_later(stripe, snapshot, at_stripe, price.interval)
     except Declined as declined:
         raise refused(declined) from None
+    except AlreadyDone:
+        raise busy() from None
     finally:
         await refresh(ctx, row.id)
 
@@ -160,22 +163,26 @@ async def cancel(ctx: Any, row: Row[Any], details: Body | None) -> None:
         await _end_now(ctx, row, details)
     elif row.cancel_at is None:
         snapshot = await refresh(ctx, row.id)
-        await billing.release(stripe_of(ctx), snapshot)
-        await billing.end_later(stripe_of(ctx), snapshot.id, ends=True, details=details)
+        with suppress(AlreadyDone):
+            await billing.release(stripe_of(ctx), snapshot)
+        with suppress(AlreadyDone):
+            await billing.end_later(stripe_of(ctx), snapshot.id, ends=True, details=details)
         await refresh(ctx, row.id)
 
 
 async def _end_now(ctx: Any, row: Row[Any], details: Body | None) -> None:
     snapshot = await refresh(ctx, row.id)
     if snapshot.status not in ENDED:
-        await billing.end_now(stripe_of(ctx), snapshot, details)
+        with suppress(AlreadyDone):
+            await billing.end_now(stripe_of(ctx), snapshot, details)
         await refresh(ctx, row.id)
 
 
 async def resume(ctx: Context) -> None:
     row = await live(ctx)
     if row.cancel_at:
-        await billing.end_later(stripe_of(ctx), row.subscription, ends=False)
+        with suppress(AlreadyDone):
+            await billing.end_later(stripe_of(ctx), row.subscription, ends=False)
         await refresh(ctx, row.id)
 
 
@@ -190,6 +197,8 @@ async def pay_with(ctx: Context, method: str, return_url: str | None) -> Snapsho
         if snapshot.status in UNPAID and snapshot.latest_invoice:
             try:
                 await billing.pay(stripe, snapshot.latest_invoice, card.method)
+            except AlreadyDone:
+                pass
             finally:
                 snapshot = await refresh(ctx, row.id)
         return await _pay_first(ctx, row, snapshot, card.method, return_url)

@@ -73,7 +73,8 @@ CREATE TABLE subscriptions (
     next_interval text CHECK (next_interval IN ('month', 'year')),
     card_brand text,
     card_last4 text,
-    -- Counts what was told of it: of two who asked Stripe at once, the later answer wins.
+    -- What was told of it last, and how many words there were: of two who asked Stripe at once, the later answer stands.
+    last_word jsonb,
     revision int NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT app.now(),
     updated_at timestamptz NOT NULL DEFAULT app.now()
@@ -190,12 +191,14 @@ CREATE FUNCTION app.settle_subscription(which uuid, at_revision int, told jsonb)
 DECLARE s subscriptions; priced plan_prices; following plan_prices; paid record; stands text; named text;
 BEGIN
     SELECT * INTO s FROM subscriptions WHERE id = which FOR UPDATE;
-    IF NOT FOUND OR s.revision <> at_revision THEN RETURN false; END IF;
+    IF s.last_word = told THEN RETURN true; END IF;
+    IF s.id IS NULL OR s.revision <> at_revision THEN RETURN false; END IF;
     stands := CASE WHEN s.status IN ('canceled', 'incomplete_expired') THEN s.status ELSE told->>'status' END;
     SELECT * INTO priced FROM plan_prices WHERE price = told->>'price';
     SELECT * INTO following FROM plan_prices WHERE price = told->>'next_price';
     UPDATE subscriptions
-       SET subscription = coalesce(s.subscription, told->>'subscription'), status = stands, revision = s.revision + 1,
+       SET subscription = coalesce(s.subscription, told->>'subscription'), status = stands, last_word = told,
+           revision = s.revision + 1,
            plan = coalesce(priced.plan, s.plan), "interval" = coalesce(priced."interval", s."interval"),
            amount_minor = coalesce(priced.amount_minor, s.amount_minor), currency = coalesce(priced.currency, s.currency),
            trial_end = coalesce(app.moment(nullif(told->'trial_end', 'null')), s.trial_end),
@@ -267,7 +270,7 @@ CREATE FUNCTION app.forget_subscriptions(account uuid) RETURNS void
       FROM stripe_customers WHERE user_id = account;
     DELETE FROM stripe_customers WHERE user_id = account;
     DELETE FROM plan_grants WHERE user_id = account;
-    UPDATE subscriptions SET card_brand = NULL, card_last4 = NULL WHERE user_id = account;
+    UPDATE subscriptions SET card_brand = NULL, card_last4 = NULL, last_word = NULL WHERE user_id = account;
     UPDATE invoices SET url = NULL WHERE user_id = account;
 $$;
 """
