@@ -952,21 +952,12 @@ def unassign_media_command(
 @app.command(
     "create-quiz",
     cls=Command,
-    epilog='Example: unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title \'Hooks in a nutshell\' --questions \'{"type": "multiple_choice", "question": "What is the primary purpose of the useEffect hook?", "points": 10, "explanation": "useEffect is designed to handle side effects.", "options": [{"text": "To manage component state", "is_correct": false}, {"text": "To perform side effects in functional components", "is_correct": true}]}\'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.',
+    epilog="Example: unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.",
 )
 def create_quiz_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
     title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
-    questions: Annotated[
-        list[str],
-        typer.Option(
-            "--questions",
-            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
-            show_default=False,
-            metavar="KEY=VALUE,…",
-        ),
-    ],
     idempotency_key: Annotated[
         str | None,
         typer.Option(
@@ -1032,6 +1023,24 @@ def create_quiz_command(
             show_default=False,
         ),
     ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--questions",
+            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            show_default=False,
+            metavar="KEY=VALUE,…",
+        ),
+    ] = None,
+    source_ai_quiz_id: Annotated[
+        str | None,
+        typer.Option(
+            "--source-ai-quiz-id",
+            help="A practice quiz that the tutor has made for you: its questions come first.",
+            show_default=False,
+            metavar="ID",
+        ),
+    ] = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -1039,7 +1048,8 @@ def create_quiz_command(
 
     Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
     for multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number`
-    with a `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+    with a `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be
+    changed later. Learners see none of the answers before they have submitted theirs.
     """
     call(
         context,
@@ -1072,6 +1082,7 @@ def create_quiz_command(
                 ),
                 strings=("id", "type", "question"),
             ),
+            source_ai_quiz_id=source_ai_quiz_id,
         ),
         as_json=as_json,
         fields=fields,

@@ -16,11 +16,10 @@ from .._core.unset import UNSET, Unset
 
 @define
 class QuizCreate(Model):
-    """A new quiz.
+    """A new quiz, with questions of its own, with those of a practice quiz of the tutor's, or with both.
 
     Attributes:
         title: The title.
-        questions: The questions in order.
         description: What it is about.
         is_required: Whether the course is completed only when it is passed, true if absent.
         passing_percentage: Which share of the points passes, 70 if absent.
@@ -28,10 +27,11 @@ class QuizCreate(Model):
         max_attempts: How often one may try.
         shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
         shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+        questions: The questions in order.
+        source_ai_quiz_id: A practice quiz that the tutor has made for you: its questions come first.
     """
 
     title: str
-    questions: list[models.QuestionInput]
     description: str | None | Unset = UNSET
     is_required: bool | Unset = UNSET
     passing_percentage: int | Unset = UNSET
@@ -39,6 +39,8 @@ class QuizCreate(Model):
     max_attempts: int | None | Unset = UNSET
     shuffle_questions: bool | Unset = UNSET
     shuffle_options: bool | Unset = UNSET
+    questions: list[models.QuestionInput] | Unset = UNSET
+    source_ai_quiz_id: str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""
@@ -46,7 +48,6 @@ class QuizCreate(Model):
             {
                 **self.additional_properties,
                 "title": self.title,
-                "questions": self.questions,
                 "description": self.description,
                 "is_required": self.is_required,
                 "passing_percentage": self.passing_percentage,
@@ -54,6 +55,8 @@ class QuizCreate(Model):
                 "max_attempts": self.max_attempts,
                 "shuffle_questions": self.shuffle_questions,
                 "shuffle_options": self.shuffle_options,
+                "questions": self.questions,
+                "source_ai_quiz_id": self.source_ai_quiz_id,
             }
         )
 
@@ -63,7 +66,6 @@ class QuizCreate(Model):
         fields = dict(source)
         result = cls(
             title=fields.pop("title"),
-            questions=[models.QuestionInput.from_dict(item) for item in fields.pop("questions")],
             description=fields.pop("description", UNSET),
             is_required=fields.pop("is_required", UNSET),
             passing_percentage=fields.pop("passing_percentage", UNSET),
@@ -71,6 +73,8 @@ class QuizCreate(Model):
             max_attempts=fields.pop("max_attempts", UNSET),
             shuffle_questions=fields.pop("shuffle_questions", UNSET),
             shuffle_options=fields.pop("shuffle_options", UNSET),
+            questions=codec.maybe(codec.list_of(models.QuestionInput.from_dict), fields.pop("questions", UNSET)),
+            source_ai_quiz_id=fields.pop("source_ai_quiz_id", UNSET),
         )
         result.additional_properties = fields
         return result

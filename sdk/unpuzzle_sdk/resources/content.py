@@ -798,7 +798,6 @@ class Content:
         lesson_id: str,
         *,
         title: str,
-        questions: Sequence[models.QuestionInput | Mapping[str, Any]],
         description: str | None | Unset = UNSET,
         is_required: bool | Unset = UNSET,
         passing_percentage: int | Unset = UNSET,
@@ -806,6 +805,8 @@ class Content:
         max_attempts: int | None | Unset = UNSET,
         shuffle_questions: bool | Unset = UNSET,
         shuffle_options: bool | Unset = UNSET,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]] | Unset = UNSET,
+        source_ai_quiz_id: str | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.Quiz:
         """Add a quiz.
@@ -814,12 +815,13 @@ class Content:
         for
         multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
         a
-        `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+        `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be changed
+        later. Learners
+        see none of the answers before they have submitted theirs.
 
         Args:
             lesson_id: The id of the lesson.
             title: The title.
-            questions: The questions in order.
             description: What it is about.
             is_required: Whether the course is completed only when it is passed, true if absent.
             passing_percentage: Which share of the points passes, 70 if absent.
@@ -827,6 +829,8 @@ class Content:
             max_attempts: How often one may try.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            questions: The questions in order.
+            source_ai_quiz_id: A practice quiz that the tutor has made for you: its questions come first.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -846,7 +850,6 @@ class Content:
                 },
                 body={
                     "title": title,
-                    "questions": questions,
                     "description": description,
                     "is_required": is_required,
                     "passing_percentage": passing_percentage,
@@ -854,6 +857,8 @@ class Content:
                     "max_attempts": max_attempts,
                     "shuffle_questions": shuffle_questions,
                     "shuffle_options": shuffle_options,
+                    "questions": questions,
+                    "source_ai_quiz_id": source_ai_quiz_id,
                 },
             ),
         )
@@ -1747,7 +1752,6 @@ class AsyncContent:
         lesson_id: str,
         *,
         title: str,
-        questions: Sequence[models.QuestionInput | Mapping[str, Any]],
         description: str | None | Unset = UNSET,
         is_required: bool | Unset = UNSET,
         passing_percentage: int | Unset = UNSET,
@@ -1755,6 +1759,8 @@ class AsyncContent:
         max_attempts: int | None | Unset = UNSET,
         shuffle_questions: bool | Unset = UNSET,
         shuffle_options: bool | Unset = UNSET,
+        questions: Sequence[models.QuestionInput | Mapping[str, Any]] | Unset = UNSET,
+        source_ai_quiz_id: str | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> models.Quiz:
         """Add a quiz.
@@ -1763,12 +1769,13 @@ class AsyncContent:
         for
         multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
         a
-        `tolerance` for numeric. Learners see none of the answers before they have submitted theirs.
+        `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be changed
+        later. Learners
+        see none of the answers before they have submitted theirs.
 
         Args:
             lesson_id: The id of the lesson.
             title: The title.
-            questions: The questions in order.
             description: What it is about.
             is_required: Whether the course is completed only when it is passed, true if absent.
             passing_percentage: Which share of the points passes, 70 if absent.
@@ -1776,6 +1783,8 @@ class AsyncContent:
             max_attempts: How often one may try.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
+            questions: The questions in order.
+            source_ai_quiz_id: A practice quiz that the tutor has made for you: its questions come first.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
                 each logical call.
 
@@ -1795,7 +1804,6 @@ class AsyncContent:
                 },
                 body={
                     "title": title,
-                    "questions": questions,
                     "description": description,
                     "is_required": is_required,
                     "passing_percentage": passing_percentage,
@@ -1803,6 +1811,8 @@ class AsyncContent:
                     "max_attempts": max_attempts,
                     "shuffle_questions": shuffle_questions,
                     "shuffle_options": shuffle_options,
+                    "questions": questions,
+                    "source_ai_quiz_id": source_ai_quiz_id,
                 },
             ),
         )

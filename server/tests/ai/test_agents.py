@@ -232,3 +232,30 @@ def test_no_agent_speaks_of_a_lesson_that_one_may_not_see(classroom: Classroom, 
     body = {"lesson_id": classroom.spoken, **({"concept": "parser"} if agent == "hint" else {})}
     refused = learner.post(f"{TUTOR}/agents/{agent}/", json=body)
     assert (refused.status_code, code_of(refused)) == (404, "NOT_FOUND")
+
+
+def test_a_practice_quiz_is_the_start_of_one_in_the_course(own_classroom: Classroom, api: Api) -> None:
+    teacher, written = own_classroom.teacher, f"/api/v1/content/lessons/{own_classroom.spoken}/quizzes/"
+    made = quiz(teacher, own_classroom.spoken, question_count=2, question_types=["multiple_choice", "true_false"]).json()
+    own = {"type": "numeric", "question": "How many passes?", "number": 2}
+    asked = {"title": "Compilers", "source_ai_quiz_id": made["quiz_id"], "questions": [own]}
+    taken_over = teacher.post(written, json=asked).json()["questions"]
+    assert [question["question"] for question in taken_over] == [
+        *(each["question"] for each in made["questions"]),
+        own["question"],
+    ]
+    for question, each in zip(taken_over, made["questions"], strict=False):
+        assert (question["type"], question["points"], question["explanation"]) == (
+            each["type"],
+            each["points"],
+            each["explanation"],
+        )
+        if each["type"] == "true_false":
+            assert question["is_true"] == (each["options"][each["correct_answer"]] == "True")
+        else:
+            right = [option["text"] for option in question["options"] if option["is_correct"]]
+            assert right == [each["options"][each["correct_answer"]]]
+    nobodys = quiz(own_classroom.joined_by(api.sign_up()), own_classroom.spoken).json()["quiz_id"]
+    assert code_of(teacher.post(written, json={"title": "Theirs", "source_ai_quiz_id": nobodys})) == "NOT_FOUND"
+    nothing = teacher.post(written, json={"title": "Nothing"})
+    assert (code_of(nothing), fields_of(nothing)) == ("QUESTION_INVALID", {"questions"})

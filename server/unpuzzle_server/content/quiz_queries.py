@@ -19,6 +19,7 @@ GET = text(f"SELECT {QUIZ} AS quiz, q.version FROM quizzes q WHERE q.id = :quiz"
 PLACE = text(f"SELECT q.course_id, q.version FROM quizzes q JOIN courses c ON c.id = q.course_id WHERE q.id = :quiz AND {TAUGHT}")
 QUESTIONS = text("SELECT questions FROM quiz_questions WHERE quiz_id = :quiz")
 IN_LESSON = text("SELECT count(*) FROM quizzes WHERE lesson_id = :lesson")
+PRACTICE = text("SELECT questions FROM ai_quizzes WHERE id = :quiz AND user_id = :user")
 ADD_QUESTIONS = text("INSERT INTO quiz_questions (quiz_id, questions) VALUES (:quiz, CAST(:questions AS jsonb))")
 PUT_QUESTIONS = text("UPDATE quiz_questions SET questions = CAST(:questions AS jsonb) WHERE quiz_id = :quiz")
 DELETE = text("DELETE FROM quizzes WHERE id = :quiz")

@@ -38,7 +38,10 @@ async def create(tx: Transaction, lesson_id: str, body: Body) -> Row[Any]:
     lesson = await find_lesson(tx, lesson_id, lock=True)
     if await tx.value(queries.IN_LESSON, lesson=lesson_id) >= MOST_IN_LESSON:
         raise Problem("CONFLICT", f"There are {MOST_IN_LESSON} quizzes in this lesson already, which is the most.")
-    questions = checked(body["questions"], [])
+    questions = checked([*await _of_the_tutor(tx, body.get("source_ai_quiz_id")), *body.get("questions", [])], [])
+    if not questions:
+        details = [{"field": "questions", "message": "needs one or more, or source_ai_quiz_id"}]
+        raise Problem("QUESTION_INVALID", "A quiz has questions.", details=details)
     columns = {name: body[name] for name in queries.COLUMNS if name in body}
     values = {"lesson_id": lesson_id, "course_id": lesson.course_id, **columns}
     quiz_id = await tx.value(queries.insert(list(values)), **values)
@@ -67,6 +70,25 @@ async def copy(tx: Transaction, target: Any, lessons: list[Row[Any]]) -> None:
     old, new = [pair.old for pair in lessons], [pair.new for pair in lessons]
     pairs = await tx.rows(queries.COPY, target=target, old=old, new=new)
     await tx.execute(queries.COPY_QUESTIONS, old=[pair.old for pair in pairs], new=[pair.new for pair in pairs])
+
+
+async def _of_the_tutor(tx: Transaction, quiz_id: str | None) -> list[Body]:
+    """The questions of a practice quiz that the tutor has made for whoever asks, as they would have been written."""
+    if quiz_id is None:
+        return []
+    found = await tx.value(queries.PRACTICE, quiz=quiz_id, user=tx.user.user_id)
+    if found is None:
+        raise not_found("practice quiz")
+    return [_taken_over(question) for question in found]
+
+
+def _taken_over(question: Body) -> Body:
+    right = question["correct_answer"]
+    told = {name: question[name] for name in ("type", "question", "explanation", "points")}
+    if question["type"] == "true_false":
+        return {**told, "is_true": right == 0}
+    options = [{"text": text, "is_correct": place == right} for place, text in enumerate(question["options"])]
+    return {**told, "options": options}
 
 
 async def _find(tx: Transaction, quiz_id: Any, *, lock: bool = False) -> Row[Any]:
