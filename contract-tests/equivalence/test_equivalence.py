@@ -21,9 +21,9 @@ from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.exchange import Exchange
 from unpuzzle_server.kernel.spec import Operation
 from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
-from world import named
+from world import OCTETS, named
 
-OPERATIONS = list(CONTRACT.operations.values())
+OPERATIONS = [operation for operation in CONTRACT.operations.values() if operation.body_type != OCTETS]  # no fields to compare
 EVERY_OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 GENERATED = settings(derandomize=True, database=None, deadline=None, max_examples=20, phases=[Phase.generate, Phase.shrink])
 

@@ -73,7 +73,7 @@ def test_every_operation_is_a_method_with_all_its_arguments(client: Any, contrac
         later = "x-unpuzzle-pagination" in operation or is_stream(operation)
         assert inspect.iscoroutinefunction(method) == (isinstance(client, AsyncUnpuzzle) and not later)
         if "flag" in operation.get("x-unpuzzle-stream", {}):
-            twin = getattr(getattr(client, tag), f"{verb}_stream")
+            twin = getattr(getattr(client, tag), operation["x-unpuzzle-stream"].get("named", f"{verb}_stream"))
             assert inspect.signature(twin).parameters == inspect.signature(method).parameters
 
 

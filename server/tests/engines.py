@@ -46,7 +46,6 @@ class Engine:
 
     def expire(self) -> None:
         """The periodic task comes round, at the server's time."""
-        self.server.sql("UPDATE uploads SET expires_at = expires_at - %s", self.server.clock.offset)
         Workplace(self.server).enqueue("media.expire_uploads")
         self.do("media.expire_uploads")
 

@@ -194,7 +194,11 @@ def test_every_change_by_a_user_that_carries_no_secret_takes_a_key() -> None:
     taking = {operation.id for operation in CONTRACT.operations.values() if operation.has("Idempotency-Key")}
     secretive = {"sign_out", "change_password", "change_email", "create_api_key", "link_identity"}
     with_a_client_secret = {f"payments.{verb}_intent" for verb in ("create", "confirm", "cancel")}
-    assert unsafe - taking == {f"auth.{verb}" for verb in secretive} | with_a_client_secret
+    with_a_client_secret |= {
+        f"subscriptions.{verb}" for verb in ("create", "change", "cancel", "resume", "update_payment_method")
+    }
+    with_a_token = {"media.initiate_upload", "media.renew_upload", "enrollments.accept_invitation"}
+    assert unsafe - taking == {f"auth.{verb}" for verb in secretive} | with_a_client_secret | with_a_token
 
 
 def test_applying_to_teach_twice_under_one_key_is_no_conflict(learner: Person) -> None:

@@ -167,7 +167,7 @@ def world(server: Server) -> Iterator[World]:
             server.sql(statement, owner.id)
         for statement in ASKED:
             server.sql(statement, owner.id)
-        tables = {"session": "ai_sessions", "message": "ai_messages", "quiz": "ai_quizzes"}
+        tables = {"session": "ai_sessions", "answer": "ai_messages", "practice": "ai_quizzes"}
         tables |= {"job": "bulk_jobs", "response": "reflection_responses"}
         tables |= {"enrollment": "enrollments", "notification": "notifications", "review": "reviews", "reflection": "reflections"}
         owned = "SELECT id::text FROM {} WHERE user_id = %s LIMIT 1"

@@ -30,7 +30,7 @@ LESSONS = """
 """
 COMPLETED = """
     SELECT user_id::text, lesson_id::text FROM lesson_progress JOIN lessons ON id = lesson_id
-     WHERE course_id = %s AND completed_at IS NOT NULL
+     WHERE lessons.course_id = %s AND completed_at IS NOT NULL
 """
 ALL_TAKEN = """
     SELECT count(*), count(*) FILTER (WHERE status = 'active'), count(*) FILTER (WHERE status = 'completed')

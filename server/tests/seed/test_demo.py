@@ -19,6 +19,7 @@ LISTS = [
     and "{" not in operation.path
     and operation.scopes | {operation.role} != {"user"}  # no keys: one of a public demo would be everybody's
     and operation.id != "auth.list_identities"  # nor identities: whoever has one at a provider would be in
+    and operation.scopes != {"ai:read"}  # nor talks with the tutor: each is somebody's own
     and not operation.id.startswith("media.")  # nor files: learners have none but their picture
     and operation.id != "subscriptions.list_invoices"  # nor invoices: those are Stripe's to make
 ]

@@ -87,7 +87,7 @@ async def _quizzed(tx: Transaction, request: UUID, wish: QuizWish, quiz: Quiz, s
     rated = {"difficulty": wish.difficulty, "points": POINTS[wish.difficulty]}
     questions = [{"id": str(uuid4()), **vars(question), **rated} for question in quiz.questions]
     quiz_id, document = uuid4(), orjson.dumps(questions).decode()
-    kept = {"quiz": quiz_id, "user": tx.user.user_id, "lesson": wish.material.lesson_id, "questions": document, **vars(spent)}
+    kept = {"practice": quiz_id, "user": tx.user.user_id, "lesson": wish.material.lesson_id, "questions": document, **vars(spent)}
     await tx.execute(queries.KEEP_QUIZ, **kept)
     await allowance.settle(tx, request, spent)
     return Result(await practice.get(tx, quiz_id), location=f"/api/v1/ai-assistant/quizzes/{quiz_id}/")

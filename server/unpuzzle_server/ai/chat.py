@@ -151,7 +151,7 @@ async def keep(tx: Transaction, asked: Asked, answer: Answer, spent: Spent) -> R
         queries.KEEP_ANSWER,
         **session,
         **vars(spent),
-        message=asked.message_id,
+        answer=asked.message_id,
         content=answer.text,
         references=orjson.dumps(references).decode(),
         actions=orjson.dumps(actions).decode(),

@@ -42,7 +42,7 @@ async def delete_session(tx: Transaction, session_id: str) -> None:
 
 
 async def rate_message(tx: Transaction, message_id: str, body: Body) -> Body:
-    rated = {"message": message_id, "user": tx.user.user_id, "verdict": body["rating"], "comment": body.get("comment")}
+    rated = {"answer": message_id, "user": tx.user.user_id, "verdict": body["rating"], "comment": body.get("comment")}
     return cast("Body", _there(await tx.value(queries.RATE, **rated), "answer"))
 
 

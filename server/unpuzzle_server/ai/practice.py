@@ -10,7 +10,7 @@ Body = dict[str, Any]
 
 
 async def get(tx: Transaction, quiz_id: Any) -> Body:
-    found = await tx.value(queries.GET_QUIZ, quiz=quiz_id, user=tx.user.user_id)
+    found = await tx.value(queries.GET_QUIZ, practice=quiz_id, user=tx.user.user_id)
     if found is None:
         raise not_found("quiz")
     return cast("Body", found)
@@ -23,7 +23,7 @@ async def grade(tx: Transaction, quiz_id: str, answers: list[Body]) -> Body:
     score = sum(result["points"] for result in results)
     percentage = (200 * score + quiz["total_points"]) // (2 * quiz["total_points"])  # rounded half up
     passed = score >= quiz["passing_score"]
-    kept = {"quiz": quiz_id, "user": tx.user.user_id, "percentage": percentage, "passed": passed}
+    kept = {"practice": quiz_id, "user": tx.user.user_id, "percentage": percentage, "passed": passed}
     return {
         "quiz_id": quiz["quiz_id"],
         "score": score,

@@ -53,7 +53,7 @@ KEEP_QUESTION = text("""
 KEEP_ANSWER = text("""
     INSERT INTO ai_messages (id, session_id, user_id, role, content, "references", suggested_actions, model, prompt_tokens,
                              completion_tokens, cost_usd)
-    VALUES (:message, :session, :user, 'assistant', :content, CAST(:references AS jsonb), CAST(:actions AS jsonb), :model,
+    VALUES (:answer, :session, :user, 'assistant', :content, CAST(:references AS jsonb), CAST(:actions AS jsonb), :model,
             :prompt_tokens, :completion_tokens, :cost_usd)
     RETURNING app.rfc3339(created_at)
 """)
@@ -93,13 +93,13 @@ def sessions(asked: tuple[str, ...]) -> TextClause:
 
 RATE = text("""
     UPDATE ai_messages SET rating = :verdict, comment = :comment, rated_at = app.now()
-     WHERE id = :message AND user_id = :user AND role = 'assistant'
+     WHERE id = :answer AND user_id = :user AND role = 'assistant'
     RETURNING json_build_object('message_id', id, 'rating', rating, 'comment', comment, 'rated_at', app.rfc3339(rated_at))
 """)
 
 KEEP_QUIZ = text("""
     INSERT INTO ai_quizzes (id, user_id, lesson_id, questions, model, prompt_tokens, completion_tokens, cost_usd)
-    VALUES (:quiz, :user, :lesson, CAST(:questions AS jsonb), :model, :prompt_tokens, :completion_tokens, :cost_usd)
+    VALUES (:practice, :user, :lesson, CAST(:questions AS jsonb), :model, :prompt_tokens, :completion_tokens, :cost_usd)
 """)
 # 70 % pass, and a question should not take longer than two minutes.
 GET_QUIZ = text(f"""
@@ -109,11 +109,11 @@ GET_QUIZ = text(f"""
                'model', q.model, 'usage', {USAGE.format(row="q")}, 'created_at', app.rfc3339(q.created_at))
       FROM ai_quizzes q, LATERAL (
           SELECT coalesce(sum((question->>'points')::int), 0) AS points FROM jsonb_array_elements(q.questions) question) total
-     WHERE q.id = :quiz AND q.user_id = :user
+     WHERE q.id = :practice AND q.user_id = :user
 """)
 GRADED = text("""
     UPDATE ai_quizzes SET percentage = :percentage, passed = :passed, graded_at = app.now()
-     WHERE id = :quiz AND user_id = :user RETURNING app.rfc3339(graded_at)
+     WHERE id = :practice AND user_id = :user RETURNING app.rfc3339(graded_at)
 """)
 
 # What a learner could do next, the most urgent first: what went badly, where they got stuck, and what is open.

@@ -196,12 +196,11 @@ async def end_later(stripe: Stripe, subscription: str, *, ends: bool, details: d
 
 
 async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | None = None) -> None:
-    """With what is due: nobody is to pay it any more."""
+    """Without what is due, which comes first: once nobody can pay it any more, nothing is paid for what ends."""
     with told(raced=True):
-        params = {"cancellation_details": details} if details else {}
-        await stripe.v1.subscriptions.cancel_async(snapshot.id, params, _once())
-        if snapshot.latest_invoice and snapshot.status in ("past_due", "unpaid"):
+        if snapshot.latest_invoice and snapshot.status in ("incomplete", "past_due", "unpaid"):
             await stripe.v1.invoices.void_invoice_async(snapshot.latest_invoice, {}, _once())
+        await stripe.v1.subscriptions.cancel_async(snapshot.id, {"cancellation_details": details} if details else {}, _once())
 
 
 async def pay(stripe: Stripe, invoice: str, method: str) -> None:

@@ -71,5 +71,5 @@ def invoices(*, filtered: bool) -> TextClause:
     return text(f"""
         SELECT (SELECT count(*) FROM invoices i WHERE {where}) AS total,
                to_json(ARRAY(SELECT {INVOICE} FROM invoices i WHERE {where}
-                              ORDER BY i.created_at DESC, i.id LIMIT :limit OFFSET :offset)) AS results
+                              ORDER BY i.created_at DESC, i.number DESC, i.id LIMIT :limit OFFSET :offset)) AS results
     """)
