@@ -194,7 +194,7 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
     public = {
         "course": world.course, "slug": None, "lesson": world.lesson, "quiz": world.quiz, "course_id": world.course,
         "lesson_id": world.lesson, "given": "{}", "public_url": "https://api.unpuzzle.com", "code": "X", "reason": "x",
-        "period": "month", "days": 30, "first": None, "last": None, "sold": None, "rule": "streak-7",
+        "period": "month", "days": 30, "first_month": None, "last_month": None, "sold": None, "rule": "streak-7",
     }  # fmt: skip
     progress = {
         "position": 1, "recorded_at": datetime.now(UTC), "watched": "{[0,1)}", "length": None, "active": 0, "at_first": 60,

@@ -24,7 +24,7 @@ ENROLL_MANY = """
 def told(person: Person, **query: Any) -> list[dict[str, Any]]:
     """A person's notifications, the newest first; but for achievements, which come with whatever is done first."""
     found: list[dict[str, Any]] = person.get(LIST, params={"page_size": 100, **query}).json()["results"]
-    return [item for item in found if item["type"] != "achievement"]
+    return [item for item in found if item["icon"] != "achievement"]
 
 
 def titles(person: Person) -> list[str]:
@@ -255,7 +255,7 @@ def test_a_notification_comes_and_goes_with_its_cause(
     instructor.lesson(instructor.section(course))
     api.server.sql("INSERT INTO instructor_applications (user_id) VALUES (%s)", instructor.id)
     count = """SELECT count(*) FROM notifications
-                WHERE user_id IN (%(learner)s, %(instructor)s) AND type <> 'achievement'"""
+                WHERE user_id IN (%(learner)s, %(instructor)s) AND icon <> 'achievement'"""
     names = {"course": course["id"], "learner": taker.id, "instructor": instructor.id}
     with psycopg.connect(api.server.owner_url) as connection:
 

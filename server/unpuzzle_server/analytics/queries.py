@@ -125,8 +125,8 @@ EARNINGS = text(f"""
     WITH earned AS (SELECT e.*, c.title FROM monthly_earnings e JOIN courses c ON c.id = e.course_id
                      WHERE e.user_id = :user
                        AND (CAST(:sold AS uuid) IS NULL OR e.course_id = CAST(:sold AS uuid))
-                       AND (CAST(:first AS date) IS NULL OR e.month >= CAST(:first AS date))
-                       AND (CAST(:last AS date) IS NULL OR e.month <= CAST(:last AS date)))
+                       AND (CAST(:first_month AS date) IS NULL OR e.month >= CAST(:first_month AS date))
+                       AND (CAST(:last_month AS date) IS NULL OR e.month <= CAST(:last_month AS date)))
     SELECT json_build_object(
         'totals', ({BY_CURRENCY.format(earned="earned")}),
         'by_month', (SELECT coalesce(json_agg(sums ORDER BY month, currency), '[]')

@@ -62,7 +62,12 @@ async def of_course(tx: Transaction, course_id: str, period: str) -> Body:
 
 
 async def earnings(tx: Transaction, start_month: str | None, end_month: str | None, course_id: str | None) -> Body:
-    values = {"user": tx.user.user_id, "sold": course_id, "first": _first_day(start_month), "last": _first_day(end_month)}
+    values = {
+        "user": tx.user.user_id,
+        "sold": course_id,
+        "first_month": _first_day(start_month),
+        "last_month": _first_day(end_month),
+    }
     return cast("Body", await tx.value(queries.EARNINGS, **values))
 
 
