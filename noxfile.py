@@ -31,10 +31,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, the contract gate included, by two processes that take whole files; it ends with what took longest."""
+    """Every test, the contract gate included, by three processes that take whole files; it ends with what took longest."""
     install(session, "test", "generate")
-    # One order of sets: both processes must find the same tests.
-    shared = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of the root's conftest.py
+    # One order of sets: all processes must find the same tests. Three, since some tests wait.
+    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of the root's conftest.py
     slowest = ["--durations", "10", "--durations-min", "5"]
     session.run("python", "-m", "pytest", *shared, *slowest, *session.posargs, env={"PYTHONHASHSEED": "0"})
 

@@ -25,7 +25,7 @@ from world import OCTETS, named
 
 OPERATIONS = [operation for operation in CONTRACT.operations.values() if operation.body_type != OCTETS]  # no fields to compare
 EVERY_OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-GENERATED = settings(derandomize=True, database=None, deadline=None, max_examples=20, phases=[Phase.generate, Phase.shrink])
+GENERATED = settings(derandomize=True, database=None, deadline=None, max_examples=8, phases=[Phase.generate, Phase.shrink])
 
 
 @dataclass(frozen=True)

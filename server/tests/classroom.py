@@ -64,14 +64,15 @@ class Classroom:
 
 
 def without_limit(person: Person) -> None:
-    limited(person, None, None)
+    """By no more of a plan than can be paid for: whoever subscribes besides has what they pay for."""
+    limited(person, None, None, plan="premium")
 
 
-def limited(person: Person, daily: int | None, monthly: int | None) -> None:
+def limited(person: Person, daily: int | None, monthly: int | None, plan: str = "enterprise") -> None:
     """As an admin gives an enterprise its own limits."""
-    grant = """INSERT INTO plan_grants (user_id, plan, daily_limit, monthly_limit) VALUES (%s, 'enterprise', %s, %s)
+    grant = """INSERT INTO plan_grants (user_id, plan, daily_limit, monthly_limit) VALUES (%s, %s, %s, %s)
                ON CONFLICT (user_id) DO UPDATE SET daily_limit = excluded.daily_limit, monthly_limit = excluded.monthly_limit"""
-    person.api.server.sql(grant, person.id, daily, monthly)
+    person.api.server.sql(grant, person.id, plan, daily, monthly)
 
 
 def ask(person: Person, message: str, *, lesson: str | None = None, at: float | None = None, **body: Any) -> httpx.Response:
