@@ -33,7 +33,7 @@ print(time.process_time() - start)
     ],
 )
 def test_starting(statement: str, milliseconds: float) -> None:
-    """On a machine that imports asyncio as fast as the one that the budget was made for; a slower one has as much more."""
+    """On a machine as fast as the one that the budget was made for; a slower one has as much more."""
     slower = max(1.0, least("import asyncio") / ASYNCIO_MILLISECONDS)
     assert least(statement) <= milliseconds * slower
 
