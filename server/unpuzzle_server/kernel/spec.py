@@ -9,7 +9,6 @@ from typing import Any
 
 import jsonschema_rs
 import orjson
-import yaml
 
 METHODS = ("get", "put", "post", "patch", "delete")
 Schema = dict[str, Any]
@@ -27,7 +26,8 @@ def _in_checkout() -> Path:
 
 @cache
 def document() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml.load(source(), Loader=yaml.CSafeLoader)
+    """The same as data, from the JSON that is generated beside it."""
+    parsed: dict[str, Any] = orjson.loads((files("unpuzzle_server") / "contract.json").read_bytes())
     return parsed
 
 
