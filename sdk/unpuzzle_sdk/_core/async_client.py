@@ -1,10 +1,8 @@
-"""The client for asyncio."""
+"""The client for asyncio, which is imported by what runs in it: to load it takes longer than all the rest."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
@@ -19,6 +17,8 @@ from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
+    import asyncio
+
     from .streaming import AsyncStream, StreamOperation
     from .transport import AsyncBaseTransport, AsyncHttpClient, AsyncTransport, Timeout
 
@@ -162,6 +162,8 @@ class AsyncClient(BaseClient):
             return value
 
     async def _do(self, need: Need) -> Any:
+        import asyncio
+
         if isinstance(need, Send):
             return await self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
@@ -171,6 +173,8 @@ class AsyncClient(BaseClient):
         return await asyncio.shield(self._shielded(need))
 
     def _shielded(self, need: Shield) -> asyncio.Task[Any]:
+        import asyncio
+
         # Whoever waits may be cancelled; what they wait for goes on. A refresh token that has been sent is spent,
         # so the answer must be saved, and a lock that a thread is about to get must be given back.
         running = self._wire.running.setdefault(asyncio.get_running_loop(), {})
@@ -183,6 +187,9 @@ class AsyncClient(BaseClient):
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     # In a thread of its own: those who wait for a lock could fill the shared pool, so that its holder never goes on.
     pool = ThreadPoolExecutor(1)
     try:

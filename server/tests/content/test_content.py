@@ -139,7 +139,8 @@ def test_there_are_at_most_five_hundred(kind: Kind) -> None:
     copied = f"{parent}, course_id" if kind.name == "lessons" else parent
     kind.person.api.server.sql(
         f"INSERT INTO {table} ({copied}, title, position) SELECT {copied}, 'x', n FROM {table}, generate_series(2, 500) n"
-        f" WHERE title = 'A' AND {parent} = (SELECT {parent} FROM {table} ORDER BY created_at DESC LIMIT 1)"
+        f" WHERE title = 'A' AND {parent} = %s",
+        kind.list_path.split("/")[5],
     )
     refused = kind.person.post(kind.list_path, json={"title": "One more"})
     assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
