@@ -12,11 +12,12 @@ import pytest
 
 from harness import CONTRACT, Api, Person, Server, code_of, running_server
 from line import Line
+from objects import PICTURE
 from unpuzzle_server import app
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.operations import handler_of
 from unpuzzle_server.kernel.spec import Operation
-from world import PICTURE, carried_as, named, signature
+from world import carried_as, named, signature
 
 OPERATIONS = list(CONTRACT.operations.values())
 LOOKING_AT_TOKENS = [operation for operation in OPERATIONS if CONTRACT.raw[operation.id]["security"]]
