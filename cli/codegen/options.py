@@ -1,7 +1,9 @@
 """From a parameter or a field of a body to an argument or option of typer, and the expression for its value."""
 
 import keyword
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 
 from contract import Contract, ContractError, Node, Operation
 
@@ -32,13 +34,18 @@ class Option:
     """How it is given; empty for an argument."""
 
     @property
-    def declaration(self) -> str:
+    def annotation(self) -> str:
         made = "Option" if self.spelled else "Argument"
         spelled = [repr(self.spelled)] if self.spelled else []
         settings = ", ".join([*spelled, *(f"{key}={setting}" for key, setting in self.settings.items())])
         kind = self.kind if self.required or self.default != "None" else f"{self.kind} | None"
-        default = "" if self.required else f" = {self.default}"
-        return f"{self.python_name}: Annotated[{kind}, typer.{made}({settings})]{default}"
+        return f"Annotated[{kind}, typer.{made}({settings})]"
+
+    def declaration(self, shared: dict[str, str]) -> str:
+        """A parameter of the command's function; its type is one of the shared ones where its own is among them."""
+        alias = alias_of(self)
+        kind = f"options.{alias}" if shared.get(alias) == self.annotation else self.annotation
+        return f"{self.python_name}: {kind}" + ("" if self.required else f" = {self.default}")
 
     @property
     def python_name(self) -> str:
@@ -62,6 +69,20 @@ def options_of(operation: Operation) -> tuple[list[Option], list[Option]]:
     body = _body(operation)
     _check([*paths, *queries, *headers, *body], operation)
     return [*paths, *queries, *headers], body
+
+
+def shared_options(contract: Contract) -> dict[str, str]:
+    """What more than one command takes, by the name of its type; of two that would share a name, the one with more uses."""
+    uses = Counter((alias_of(option), option.annotation) for each in contract.operations() for option in chain(*options_of(each)))
+    found: dict[str, str] = {}
+    for (alias, annotation), count in uses.most_common():
+        if count > 1:
+            found.setdefault(alias, annotation)
+    return dict(sorted(found.items()))
+
+
+def alias_of(option: Option) -> str:
+    return option.python_name.title().replace("_", "")
 
 
 def _argument(operation: Operation, parameter: Node) -> Option:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -33,16 +34,7 @@ def send_message_command(
         str,
         typer.Option("--message", help="What is asked. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     session_id: Annotated[
         str | None,
         typer.Option(
@@ -187,16 +179,7 @@ def delete_session_command(
     session_id: Annotated[
         str, typer.Argument(help="The id of the conversation.", autocompletion=complete.ids("ai.list_sessions"))
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -226,16 +209,7 @@ def rate_message_command(
     rating: Annotated[
         Literal["helpful", "unhelpful"], typer.Option("--rating", help="Whether an answer helped.", show_default=False)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     comment: Annotated[
         str | None,
         typer.Option(
@@ -272,16 +246,7 @@ def generate_hint_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Option("--lesson-id", help="The lesson.", show_default=False, metavar="ID")],
     concept: Annotated[str, typer.Option("--concept", help="What is not clear.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     difficulty_level: Annotated[
         Literal["struggling", "comfortable", "advanced"] | None,
         typer.Option("--difficulty-level", help="How the learner is getting on with a concept.", show_default=False),
@@ -295,15 +260,7 @@ def generate_hint_command(
             metavar="TEXT",
         ),
     ] = None,
-    timestamp_seconds: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp-seconds",
-            help="The moment in the lesson, in seconds from its beginning. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
+    timestamp_seconds: options.TimestampSeconds = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -336,16 +293,7 @@ def generate_hint_command(
 def generate_quiz_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Option("--lesson-id", help="The lesson.", show_default=False, metavar="ID")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     topics: Annotated[
         list[str] | None,
         typer.Option(
@@ -407,25 +355,8 @@ def generate_quiz_command(
 def prompt_reflection_command(
     context: typer.Context,
     lesson_id: Annotated[str, typer.Option("--lesson-id", help="The lesson.", show_default=False, metavar="ID")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    timestamp_seconds: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp-seconds",
-            help="The moment in the lesson, in seconds from its beginning. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    timestamp_seconds: options.TimestampSeconds = None,
     count: Annotated[
         int | None,
         typer.Option("--count", help="How many prompts at most, 3 if absent.", show_default=False, metavar="N"),
@@ -459,16 +390,7 @@ def prompt_reflection_command(
 )
 def suggest_path_command(
     context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     course_id: Annotated[
         str | None,
         typer.Option(
@@ -540,16 +462,7 @@ def grade_quiz_command(
             metavar="KEY=VALUE,…",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:

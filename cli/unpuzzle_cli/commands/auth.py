@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -30,16 +31,11 @@ app = typer.Typer(rich_markup_mode=None)
 )
 def sign_up_command(
     context: typer.Context,
-    email: Annotated[
-        str,
-        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
-    ],
+    email: options.Email,
     full_name: Annotated[
         str, typer.Option("--full-name", help="The name shown to others.", show_default=False, metavar="TEXT")
     ],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
-    ] = False,
+    password_stdin: options.PasswordStdin = False,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,26 +112,8 @@ def get_profile_command(context: typer.Context, as_json: AsJson = False, fields:
 )
 def update_profile_command(
     context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     full_name: Annotated[
         str | None, typer.Option("--full-name", help="The name shown to others.", show_default=False, metavar="TEXT")
     ] = None,
@@ -192,16 +170,7 @@ def update_profile_command(
 )
 def apply_as_instructor_command(
     context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     motivation: Annotated[
         str | None,
         typer.Option(
@@ -301,19 +270,7 @@ def list_sessions_command(
     "revoke-other-sessions", cls=Command, epilog="Example: unpuzzle auth revoke-other-sessions\n\nNeeds a sign-in."
 )
 def revoke_other_sessions_command(
-    context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """End your other sessions.
 
@@ -338,16 +295,7 @@ def revoke_session_command(
     session_id: Annotated[
         str, typer.Argument(help="The id of the session.", autocompletion=complete.ids("auth.list_sessions"))
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -447,16 +395,7 @@ def delete_api_key_command(
     key_id: Annotated[
         str, typer.Argument(help="The id of the API key.", autocompletion=complete.ids("auth.list_api_keys"))
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -535,29 +474,9 @@ def list_users_command(
 )
 def update_user_command(
     context: typer.Context,
-    user_id: Annotated[
-        str, typer.Argument(help="The id of the account.", autocompletion=complete.ids("auth.list_users"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    user_id: options.UserId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     roles: Annotated[
         list[str] | None,
         typer.Option(
@@ -642,16 +561,7 @@ def decide_instructor_application_command(
     decision: Annotated[
         Literal["approved", "rejected"], typer.Option("--decision", help="What is decided.", show_default=False)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     reason: Annotated[
         str | None,
         typer.Option(
@@ -688,13 +598,7 @@ def decide_instructor_application_command(
     epilog="Example: unpuzzle auth request-password-reset --email user@example.com\n\nOpen to everybody.",
 )
 def request_password_reset_command(
-    context: typer.Context,
-    email: Annotated[
-        str,
-        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, email: options.Email, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Ask for a new password.
 
@@ -711,12 +615,8 @@ def request_password_reset_command(
 )
 def confirm_password_reset_command(
     context: typer.Context,
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the token from stdin, a line of its own.")
-    ] = False,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
-    ] = False,
+    token_stdin: options.TokenStdin = False,
+    password_stdin: options.PasswordStdin = False,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -742,12 +642,7 @@ def confirm_password_reset_command(
     epilog="Example: unpuzzle auth verify-email\n\nOpen to everybody. May answer TOKEN_INVALID, EMAIL_TAKEN.",
 )
 def verify_email_command(
-    context: typer.Context,
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the token from stdin, a line of its own.")
-    ] = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, token_stdin: options.TokenStdin = False, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Confirm an e-mail address.
 
@@ -768,13 +663,7 @@ def verify_email_command(
     epilog="Example: unpuzzle auth resend-verification --email user@example.com\n\nOpen to everybody.",
 )
 def resend_verification_command(
-    context: typer.Context,
-    email: Annotated[
-        str,
-        typer.Option("--email", help="The e-mail address; case does not matter.", show_default=False, metavar="EMAIL"),
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, email: options.Email, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Ask for another link.
 
@@ -794,9 +683,7 @@ def change_email_command(
     email: Annotated[
         str, typer.Option("--email", help="The new address; case does not matter.", show_default=False, metavar="EMAIL")
     ],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from stdin, a line of its own.")
-    ] = False,
+    password_stdin: options.PasswordStdin = False,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -815,19 +702,7 @@ def change_email_command(
 
 @app.command("request-export", cls=Command, epilog="Example: unpuzzle auth request-export\n\nNeeds a sign-in.")
 def request_export_command(
-    context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Ask for all your data.
 
@@ -843,10 +718,7 @@ def request_export_command(
     epilog="Example: unpuzzle auth get-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_export_command(
-    context: typer.Context,
-    export_id: Annotated[str, typer.Argument(help="The id of the export.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, export_id: options.ExportId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """See whether your data is ready.
 
@@ -863,7 +735,7 @@ def get_export_command(
 )
 def download_export_command(
     context: typer.Context,
-    export_id: Annotated[str, typer.Argument(help="The id of the export.")],
+    export_id: options.ExportId,
     expires: Annotated[
         int,
         typer.Option("--expires", help="When the link ends, in seconds since 1970.", show_default=False, metavar="N"),
@@ -892,16 +764,7 @@ def download_export_command(
 )
 def delete_account_command(
     context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -918,19 +781,7 @@ def delete_account_command(
 
 @app.command("cancel-deletion", cls=Command, epilog="Example: unpuzzle auth cancel-deletion\n\nNeeds a sign-in.")
 def cancel_deletion_command(
-    context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Keep your account.
 
@@ -976,15 +827,7 @@ def list_oauth_providers_command(
 )
 def oauth_sign_in_command(
     context: typer.Context,
-    provider: Annotated[
-        str,
-        typer.Option(
-            "--provider",
-            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ],
+    provider: options.Provider,
     redirect_url: Annotated[
         str,
         typer.Option("--redirect-url", help="Where the app takes the person back.", show_default=False, metavar="URL"),
@@ -1026,18 +869,14 @@ def oauth_sign_in_command(
 )
 def oauth_redirect_command(
     context: typer.Context,
-    state: Annotated[
-        str, typer.Option("--state", help="What the attempt began with.", show_default=False, metavar="TEXT")
-    ],
+    state: options.State,
     code: Annotated[
         str | None,
         typer.Option(
             "--code", help="What the provider gave. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    error: Annotated[
-        str | None, typer.Option("--error", help="Why the provider gave no code.", show_default=False, metavar="TEXT")
-    ] = None,
+    error: options.Error = None,
     error_description: Annotated[
         str | None,
         typer.Option(
@@ -1077,28 +916,12 @@ def oauth_redirect_command(
 )
 def oauth_callback_command(
     context: typer.Context,
-    provider: Annotated[
-        str,
-        typer.Option(
-            "--provider",
-            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ],
+    provider: options.Provider,
     code: Annotated[
         str, typer.Option("--code", help="The code. `@file` or `-` for stdin.", show_default=False, metavar="TEXT")
     ],
     state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
-    code_verifier: Annotated[
-        str | None,
-        typer.Option(
-            "--code-verifier",
-            help="The secret of the `code_challenge`, where there was one. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    code_verifier: options.CodeVerifier = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -1127,18 +950,14 @@ def oauth_callback_command(
 )
 def oauth_form_callback_command(
     context: typer.Context,
-    state: Annotated[
-        str, typer.Option("--state", help="What the attempt began with.", show_default=False, metavar="TEXT")
-    ],
+    state: options.State,
     code: Annotated[
         str | None,
         typer.Option(
             "--code", help="What the provider gave. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    error: Annotated[
-        str | None, typer.Option("--error", help="Why the provider gave no code.", show_default=False, metavar="TEXT")
-    ] = None,
+    error: options.Error = None,
     user: Annotated[
         str | None,
         typer.Option(
@@ -1199,28 +1018,12 @@ def list_identities_command(
 )
 def link_identity_command(
     context: typer.Context,
-    provider: Annotated[
-        str,
-        typer.Option(
-            "--provider",
-            help="The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter, discord, spotify, slack, twitch, or another one that the server is set up for.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ],
+    provider: options.Provider,
     code: Annotated[
         str, typer.Option("--code", help="The code. `@file` or `-` for stdin.", show_default=False, metavar="TEXT")
     ],
     state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
-    code_verifier: Annotated[
-        str | None,
-        typer.Option(
-            "--code-verifier",
-            help="The secret of the `code_challenge`, where there was one. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    code_verifier: options.CodeVerifier = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -1251,16 +1054,7 @@ def unlink_identity_command(
     identity_id: Annotated[
         str, typer.Argument(help="The id of the identity.", autocompletion=complete.ids("auth.list_identities"))
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -28,7 +29,7 @@ app = typer.Typer(rich_markup_mode=None)
 )
 def list_sections_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -60,27 +61,10 @@ def list_sections_command(
 )
 def create_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            "--description",
-            help="What it is about. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    title: options.Title,
+    idempotency_key: options.IdempotencyKey = None,
+    description: options.Description = None,
     order: Annotated[
         int | None,
         typer.Option(
@@ -90,10 +74,7 @@ def create_section_command(
             metavar="N",
         ),
     ] = None,
-    is_published: Annotated[
-        bool | None,
-        typer.Option("--is-published/--no-is-published", help="Whether learners see it.", show_default=False),
-    ] = None,
+    is_published: options.IsPublished = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -124,7 +105,7 @@ def create_section_command(
 )
 def reorder_sections_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     section_ids: Annotated[
         list[str],
         typer.Option(
@@ -134,16 +115,7 @@ def reorder_sections_command(
             metavar="ID",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -168,7 +140,7 @@ def reorder_sections_command(
 )
 def get_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     section_id: Annotated[
         str,
         typer.Argument(
@@ -198,43 +170,17 @@ def get_section_command(
 )
 def update_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     section_id: Annotated[
         str,
         typer.Argument(
             help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            "--description",
-            help="What it is about. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    description: options.Description = None,
     order: Annotated[
         int | None,
         typer.Option(
@@ -244,10 +190,7 @@ def update_section_command(
             metavar="N",
         ),
     ] = None,
-    is_published: Annotated[
-        bool | None,
-        typer.Option("--is-published/--no-is-published", help="Whether learners see it.", show_default=False),
-    ] = None,
+    is_published: options.IsPublished = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -279,33 +222,15 @@ def update_section_command(
 )
 def delete_section_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     section_id: Annotated[
         str,
         typer.Argument(
             help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -332,7 +257,7 @@ def delete_section_command(
 )
 def list_lessons_command(
     context: typer.Context,
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: options.SectionId,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -364,28 +289,10 @@ def list_lessons_command(
 )
 def create_lesson_command(
     context: typer.Context,
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    type: Annotated[
-        str | None,
-        typer.Option(
-            "--type",
-            help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
-            show_default=False,
-            autocompletion=complete.words("video", "document", "article", "quiz"),
-            metavar="TEXT",
-        ),
-    ] = None,
+    section_id: options.SectionId,
+    title: options.Title,
+    idempotency_key: options.IdempotencyKey = None,
+    type: options.Type = None,
     order: Annotated[
         int | None,
         typer.Option(
@@ -395,22 +302,9 @@ def create_lesson_command(
             metavar="N",
         ),
     ] = None,
-    duration_seconds: Annotated[
-        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False, metavar="N")
-    ] = None,
-    is_preview: Annotated[
-        bool | None,
-        typer.Option("--is-preview/--no-is-preview", help="Whether it is open to everybody.", show_default=False),
-    ] = None,
-    body: Annotated[
-        str | None,
-        typer.Option(
-            "--body",
-            help="The text in HTML. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    duration_seconds: options.DurationSeconds = None,
+    is_preview: options.IsPreview = None,
+    body: options.Body = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -444,7 +338,7 @@ def create_lesson_command(
 )
 def reorder_lessons_command(
     context: typer.Context,
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: options.SectionId,
     lesson_ids: Annotated[
         list[str],
         typer.Option(
@@ -454,16 +348,7 @@ def reorder_lessons_command(
             metavar="ID",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -487,10 +372,7 @@ def reorder_lessons_command(
     epilog="Example: unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def get_lesson_command(
-    context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a lesson.
 
@@ -506,38 +388,11 @@ def get_lesson_command(
 )
 def update_lesson_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
-    type: Annotated[
-        str | None,
-        typer.Option(
-            "--type",
-            help="What a lesson shows. Later versions may add types. Today: video, document, article, quiz.",
-            show_default=False,
-            autocompletion=complete.words("video", "document", "article", "quiz"),
-            metavar="TEXT",
-        ),
-    ] = None,
+    type: options.Type = None,
     order: Annotated[
         int | None,
         typer.Option(
@@ -547,22 +402,9 @@ def update_lesson_command(
             metavar="N",
         ),
     ] = None,
-    duration_seconds: Annotated[
-        int | None, typer.Option("--duration-seconds", help="How long it takes.", show_default=False, metavar="N")
-    ] = None,
-    is_preview: Annotated[
-        bool | None,
-        typer.Option("--is-preview/--no-is-preview", help="Whether it is open to everybody.", show_default=False),
-    ] = None,
-    body: Annotated[
-        str | None,
-        typer.Option(
-            "--body",
-            help="The text in HTML. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    duration_seconds: options.DurationSeconds = None,
+    is_preview: options.IsPreview = None,
+    body: options.Body = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -596,27 +438,9 @@ def update_lesson_command(
 )
 def delete_lesson_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -641,10 +465,7 @@ def delete_lesson_command(
     epilog="Example: unpuzzle content get-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_transcript_command(
-    context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Read the transcript of a lesson.
 
@@ -661,33 +482,15 @@ def get_transcript_command(
 )
 def put_transcript_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
+    lesson_id: options.LessonId,
     format: Annotated[
         Literal["vtt", "srt", "segments"],
         typer.Option(
             "--format", help="How a transcript is sent: as a WebVTT or an SRT file, or as segments.", show_default=False
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     language: Annotated[
         str | None,
         typer.Option(
@@ -749,27 +552,9 @@ def put_transcript_command(
 )
 def delete_transcript_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -795,17 +580,8 @@ def delete_transcript_command(
 )
 def transcribe_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -830,7 +606,7 @@ def transcribe_command(
 )
 def list_section_media_command(
     context: typer.Context,
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: options.SectionId,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -862,7 +638,7 @@ def list_section_media_command(
 )
 def assign_media_command(
     context: typer.Context,
-    section_id: Annotated[str, typer.Argument(help="The id of the section.")],
+    section_id: options.SectionId,
     media_ids: Annotated[
         list[str],
         typer.Option(
@@ -872,16 +648,7 @@ def assign_media_command(
             metavar="ID",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     order_mapping: Annotated[
         list[str] | None,
         typer.Option(
@@ -922,16 +689,7 @@ def assign_media_command(
 def unassign_media_command(
     context: typer.Context,
     media_id: Annotated[str, typer.Argument(help="The id of the file, which is that of its upload.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -956,82 +714,17 @@ def unassign_media_command(
 )
 def create_quiz_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            "--description",
-            help="What it is about. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    is_required: Annotated[
-        bool | None,
-        typer.Option(
-            "--is-required/--no-is-required",
-            help="Whether the course is completed only when it is passed, true if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    passing_percentage: Annotated[
-        int | None,
-        typer.Option(
-            "--passing-percentage",
-            help="Which share of the points passes, 70 if absent.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    time_limit_minutes: Annotated[
-        str | None,
-        typer.Option(
-            "--time-limit-minutes",
-            help="How long an attempt may take. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    max_attempts: Annotated[
-        str | None,
-        typer.Option("--max-attempts", help="How often one may try. `null` for none.", show_default=False, metavar="N"),
-    ] = None,
-    shuffle_questions: Annotated[
-        bool | None,
-        typer.Option(
-            "--shuffle-questions/--no-shuffle-questions",
-            help="Whether each attempt has the questions in an order of its own, false if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    shuffle_options: Annotated[
-        bool | None,
-        typer.Option(
-            "--shuffle-options/--no-shuffle-options",
-            help="Whether each attempt has the options in an order of its own, false if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    questions: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--questions",
-            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
-            show_default=False,
-            metavar="KEY=VALUE,…",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    title: options.Title,
+    idempotency_key: options.IdempotencyKey = None,
+    description: options.Description = None,
+    is_required: options.IsRequired = None,
+    passing_percentage: options.PassingPercentage = None,
+    time_limit_minutes: options.TimeLimitMinutes = None,
+    max_attempts: options.MaxAttempts = None,
+    shuffle_questions: options.ShuffleQuestions = None,
+    shuffle_options: options.ShuffleOptions = None,
+    questions: options.Questions = None,
     source_ai_quiz_id: Annotated[
         str | None,
         typer.Option(
@@ -1095,10 +788,7 @@ def create_quiz_command(
     epilog="Example: unpuzzle content get-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def get_quiz_command(
-    context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, quiz_id: options.QuizId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a quiz.
 
@@ -1114,92 +804,18 @@ def get_quiz_command(
 )
 def update_quiz_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    quiz_id: options.QuizId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            "--description",
-            help="What it is about. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    is_required: Annotated[
-        bool | None,
-        typer.Option(
-            "--is-required/--no-is-required",
-            help="Whether the course is completed only when it is passed, true if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    passing_percentage: Annotated[
-        int | None,
-        typer.Option(
-            "--passing-percentage",
-            help="Which share of the points passes, 70 if absent.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    time_limit_minutes: Annotated[
-        str | None,
-        typer.Option(
-            "--time-limit-minutes",
-            help="How long an attempt may take. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    max_attempts: Annotated[
-        str | None,
-        typer.Option("--max-attempts", help="How often one may try. `null` for none.", show_default=False, metavar="N"),
-    ] = None,
-    shuffle_questions: Annotated[
-        bool | None,
-        typer.Option(
-            "--shuffle-questions/--no-shuffle-questions",
-            help="Whether each attempt has the questions in an order of its own, false if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    shuffle_options: Annotated[
-        bool | None,
-        typer.Option(
-            "--shuffle-options/--no-shuffle-options",
-            help="Whether each attempt has the options in an order of its own, false if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    questions: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--questions",
-            help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
-            show_default=False,
-            metavar="KEY=VALUE,…",
-        ),
-    ] = None,
+    description: options.Description = None,
+    is_required: options.IsRequired = None,
+    passing_percentage: options.PassingPercentage = None,
+    time_limit_minutes: options.TimeLimitMinutes = None,
+    max_attempts: options.MaxAttempts = None,
+    shuffle_questions: options.ShuffleQuestions = None,
+    shuffle_options: options.ShuffleOptions = None,
+    questions: options.Questions = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -1253,27 +869,9 @@ def update_quiz_command(
 )
 def delete_quiz_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    quiz_id: options.QuizId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -34,15 +35,7 @@ def list_command(
             autocompletion=complete.category_slugs,
         ),
     ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option(
-            "--search",
-            help="Only courses with these words in the title or the description.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    search: options.Search = None,
     difficulty: Annotated[
         Literal["beginner", "intermediate", "advanced"] | None,
         typer.Option("--difficulty", help="Only courses of this difficulty.", show_default=False),
@@ -54,14 +47,7 @@ def list_command(
         Literal["title", "created_at", "price", "rating"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -145,14 +131,7 @@ def list_reviews_command(
     sort: Annotated[
         Literal["created_at", "rating"] | None, typer.Option("--sort", help="What to sort by.", show_default=False)
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -212,17 +191,8 @@ def list_categories_command(
 )
 def create_command(
     context: typer.Context,
-    title: Annotated[str, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    title: options.Title,
+    idempotency_key: options.IdempotencyKey = None,
     description: Annotated[
         str | None,
         typer.Option(
@@ -232,15 +202,7 @@ def create_command(
             metavar="TEXT",
         ),
     ] = None,
-    detailed_description: Annotated[
-        str | None,
-        typer.Option(
-            "--detailed-description",
-            help="What it is about at length, in HTML. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    detailed_description: options.DetailedDescription = None,
     category_id: Annotated[
         str | None,
         typer.Option(
@@ -251,113 +213,15 @@ def create_command(
             autocompletion=complete.category_ids,
         ),
     ] = None,
-    difficulty: Annotated[
-        Literal["beginner", "intermediate", "advanced"] | None,
-        typer.Option("--difficulty", help="For whom a course is.", show_default=False),
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Option(
-            "--price",
-            help="The price in units of the currency, with no more decimals than the currency has; 0 is free. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(
-            "--currency",
-            help="An ISO 4217 currency. Later versions may add currencies. Today: AED, AUD, BRL, CAD, CHF, CLP, CNY, CZK, DKK, EUR, GBP, HKD, HUF, IDR, ILS, INR, JPY, KRW, KWD, MXN, MYR, NOK, NZD, PHP, PLN, RON, SEK, SGD, THB, TRY, TWD, USD, VND, ZAR.",
-            show_default=False,
-            autocompletion=complete.words(
-                "AED",
-                "AUD",
-                "BRL",
-                "CAD",
-                "CHF",
-                "CLP",
-                "CNY",
-                "CZK",
-                "DKK",
-                "EUR",
-                "GBP",
-                "HKD",
-                "HUF",
-                "IDR",
-                "ILS",
-                "INR",
-                "JPY",
-                "KRW",
-                "KWD",
-                "MXN",
-                "MYR",
-                "NOK",
-                "NZD",
-                "PHP",
-                "PLN",
-                "RON",
-                "SEK",
-                "SGD",
-                "THB",
-                "TRY",
-                "TWD",
-                "USD",
-                "VND",
-                "ZAR",
-            ),
-            metavar="TEXT",
-        ),
-    ] = None,
-    thumbnail_url: Annotated[
-        str | None,
-        typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False, metavar="URL"),
-    ] = None,
-    preview_video_url: Annotated[
-        str | None,
-        typer.Option(
-            "--preview-video-url",
-            help="A video that everybody may see. `null` for none.",
-            show_default=False,
-            metavar="URL",
-        ),
-    ] = None,
-    requirements: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--requirements",
-            help="What one needs to begin. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objectives",
-            help="What one can do afterwards. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    target_audience: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target-audience",
-            help="Whom it is for. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    tags: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tags",
-            help="Words to find it by. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    difficulty: options.Difficulty = None,
+    price: options.Price = None,
+    currency: options.Currency = None,
+    thumbnail_url: options.ThumbnailUrl = None,
+    preview_video_url: options.PreviewVideoUrl = None,
+    requirements: options.Requirements = None,
+    objectives: options.Objectives = None,
+    target_audience: options.TargetAudience = None,
+    tags: options.Tags = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -399,27 +263,12 @@ def list_own_command(
         Literal["draft", "published", "archived"] | None,
         typer.Option("--status", help="Only courses in this status.", show_default=False),
     ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option(
-            "--search",
-            help="Only courses with these words in the title or the description.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    search: options.Search = None,
     sort: Annotated[
         Literal["title", "created_at", "updated_at"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -450,10 +299,7 @@ def list_own_command(
     epilog="Example: unpuzzle courses get-own b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def get_own_command(
-    context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, course_id: options.CourseId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get one of your courses.
 
@@ -469,27 +315,9 @@ def get_own_command(
 )
 def update_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="The title.", show_default=False, metavar="TEXT")] = None,
     description: Annotated[
         str | None,
@@ -500,15 +328,7 @@ def update_command(
             metavar="TEXT",
         ),
     ] = None,
-    detailed_description: Annotated[
-        str | None,
-        typer.Option(
-            "--detailed-description",
-            help="What it is about at length, in HTML. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    detailed_description: options.DetailedDescription = None,
     category_id: Annotated[
         str | None,
         typer.Option(
@@ -519,113 +339,15 @@ def update_command(
             autocompletion=complete.category_ids,
         ),
     ] = None,
-    difficulty: Annotated[
-        Literal["beginner", "intermediate", "advanced"] | None,
-        typer.Option("--difficulty", help="For whom a course is.", show_default=False),
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Option(
-            "--price",
-            help="The price in units of the currency, with no more decimals than the currency has; 0 is free. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(
-            "--currency",
-            help="An ISO 4217 currency. Later versions may add currencies. Today: AED, AUD, BRL, CAD, CHF, CLP, CNY, CZK, DKK, EUR, GBP, HKD, HUF, IDR, ILS, INR, JPY, KRW, KWD, MXN, MYR, NOK, NZD, PHP, PLN, RON, SEK, SGD, THB, TRY, TWD, USD, VND, ZAR.",
-            show_default=False,
-            autocompletion=complete.words(
-                "AED",
-                "AUD",
-                "BRL",
-                "CAD",
-                "CHF",
-                "CLP",
-                "CNY",
-                "CZK",
-                "DKK",
-                "EUR",
-                "GBP",
-                "HKD",
-                "HUF",
-                "IDR",
-                "ILS",
-                "INR",
-                "JPY",
-                "KRW",
-                "KWD",
-                "MXN",
-                "MYR",
-                "NOK",
-                "NZD",
-                "PHP",
-                "PLN",
-                "RON",
-                "SEK",
-                "SGD",
-                "THB",
-                "TRY",
-                "TWD",
-                "USD",
-                "VND",
-                "ZAR",
-            ),
-            metavar="TEXT",
-        ),
-    ] = None,
-    thumbnail_url: Annotated[
-        str | None,
-        typer.Option("--thumbnail-url", help="A picture. `null` for none.", show_default=False, metavar="URL"),
-    ] = None,
-    preview_video_url: Annotated[
-        str | None,
-        typer.Option(
-            "--preview-video-url",
-            help="A video that everybody may see. `null` for none.",
-            show_default=False,
-            metavar="URL",
-        ),
-    ] = None,
-    requirements: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--requirements",
-            help="What one needs to begin. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objectives",
-            help="What one can do afterwards. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    target_audience: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target-audience",
-            help="Whom it is for. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
-    tags: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tags",
-            help="Words to find it by. May be repeated; '' for an empty list.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    difficulty: options.Difficulty = None,
+    price: options.Price = None,
+    currency: options.Currency = None,
+    thumbnail_url: options.ThumbnailUrl = None,
+    preview_video_url: options.PreviewVideoUrl = None,
+    requirements: options.Requirements = None,
+    objectives: options.Objectives = None,
+    target_audience: options.TargetAudience = None,
+    tags: options.Tags = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -667,27 +389,9 @@ def update_command(
 )
 def delete_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -713,27 +417,9 @@ def delete_command(
 )
 def publish_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -758,27 +444,9 @@ def publish_command(
 )
 def unpublish_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -802,27 +470,9 @@ def unpublish_command(
 )
 def archive_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -845,10 +495,7 @@ def archive_command(
     epilog="Example: unpuzzle courses check-readiness b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def check_readiness_command(
-    context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, course_id: options.CourseId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Check whether a course can be published.
 
@@ -864,17 +511,8 @@ def check_readiness_command(
 )
 def duplicate_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -899,22 +537,8 @@ def duplicate_command(
 def create_category_command(
     context: typer.Context,
     name: Annotated[str, typer.Option("--name", help="The name.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    slug: Annotated[
-        str | None,
-        typer.Option(
-            "--slug", help="The name in URLs; made from the name if absent.", show_default=False, metavar="TEXT"
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    slug: options.Slug = None,
     description: Annotated[
         str | None,
         typer.Option(
@@ -948,10 +572,7 @@ def create_category_command(
     epilog="Example: unpuzzle courses get-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND.",
 )
 def get_category_command(
-    context: typer.Context,
-    category_id: Annotated[str, typer.Argument(help="The id of the category.", autocompletion=complete.category_ids)],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, category_id: options.CategoryId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a category.
 
@@ -967,34 +588,11 @@ def get_category_command(
 )
 def update_category_command(
     context: typer.Context,
-    category_id: Annotated[str, typer.Argument(help="The id of the category.", autocompletion=complete.category_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    category_id: options.CategoryId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     name: Annotated[str | None, typer.Option("--name", help="The name.", show_default=False, metavar="TEXT")] = None,
-    slug: Annotated[
-        str | None,
-        typer.Option(
-            "--slug", help="The name in URLs; made from the name if absent.", show_default=False, metavar="TEXT"
-        ),
-    ] = None,
+    slug: options.Slug = None,
     description: Annotated[
         str | None,
         typer.Option(
@@ -1030,27 +628,9 @@ def update_category_command(
 )
 def delete_category_command(
     context: typer.Context,
-    category_id: Annotated[str, typer.Argument(help="The id of the category.", autocompletion=complete.category_ids)],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    category_id: options.CategoryId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -30,24 +31,9 @@ def enroll_command(
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    payment_method_id: Annotated[
-        str | None,
-        typer.Option("--payment-method-id", help="A payment method of Stripe.", show_default=False, metavar="TEXT"),
-    ] = None,
-    coupon_code: Annotated[
-        str | None,
-        typer.Option("--coupon-code", help="A coupon that lowers the price.", show_default=False, metavar="TEXT"),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    payment_method_id: options.PaymentMethodId = None,
+    coupon_code: options.CouponCode = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -82,26 +68,8 @@ def unenroll_command(
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -122,28 +90,12 @@ def unenroll_command(
 @app.command("list", cls=Command, epilog="Example: unpuzzle enrollments list --status active\n\nNeeds a sign-in.")
 def list_command(
     context: typer.Context,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            help="Only enrolments in this status. Today: active, completed, cancelled, expired, suspended.",
-            show_default=False,
-            autocompletion=complete.words("active", "completed", "cancelled", "expired", "suspended"),
-            metavar="TEXT",
-        ),
-    ] = None,
+    status: options.Status = None,
     sort: Annotated[
         Literal["enrolled_at", "last_accessed", "progress"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -197,17 +149,8 @@ def get_command(
 )
 def list_students_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
-    status: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            help="Only enrolments in this status. Today: active, completed, cancelled, expired, suspended.",
-            show_default=False,
-            autocompletion=complete.words("active", "completed", "cancelled", "expired", "suspended"),
-            metavar="TEXT",
-        ),
-    ] = None,
+    course_id: options.CourseId,
+    status: options.Status = None,
     search: Annotated[
         str | None,
         typer.Option("--search", help="Only learners with this in their name.", show_default=False, metavar="TEXT"),
@@ -216,14 +159,7 @@ def list_students_command(
         Literal["enrolled_at", "last_accessed_at"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -256,7 +192,7 @@ def list_students_command(
 )
 def announce_command(
     context: typer.Context,
-    course_id: Annotated[str, typer.Argument(help="The id of the course.", autocompletion=complete.own_course_ids)],
+    course_id: options.CourseId,
     title: Annotated[str, typer.Option("--title", help="What it is about.", show_default=False, metavar="TEXT")],
     message: Annotated[
         str,
@@ -267,16 +203,7 @@ def announce_command(
             metavar="TEXT",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -343,12 +270,7 @@ def get_bulk_job_command(
     epilog="Example: unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS.",
 )
 def accept_invitation_command(
-    context: typer.Context,
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the token from stdin, a line of its own.")
-    ] = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, token_stdin: options.TokenStdin = False, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Accept an invitation to a course.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -44,14 +45,7 @@ def list_courses_command(
         Literal["enrolled_at", "last_accessed", "progress"] | None,
         typer.Option("--sort", help="What to sort by.", show_default=False),
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -135,17 +129,8 @@ def get_course_command(
 )
 def record_progress_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
     position_seconds: Annotated[
         float | None,
         typer.Option("--position-seconds", help="Where the learner is now.", show_default=False, metavar="N"),
@@ -210,17 +195,8 @@ def record_progress_command(
 )
 def complete_lesson_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -244,17 +220,8 @@ def complete_lesson_command(
 )
 def reopen_lesson_command(
     context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    lesson_id: options.LessonId,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -283,38 +250,12 @@ def update_review_command(
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     rating: Annotated[
         int | None, typer.Option("--rating", help="From 1, poor, to 5, excellent.", show_default=False, metavar="N")
     ] = None,
-    comment: Annotated[
-        str | None,
-        typer.Option(
-            "--comment",
-            help="What to say about the course, as plain text. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    comment: options.Comment = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -347,25 +288,8 @@ def create_review_command(
     rating: Annotated[
         int, typer.Option("--rating", help="From 1, poor, to 5, excellent.", show_default=False, metavar="N")
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    comment: Annotated[
-        str | None,
-        typer.Option(
-            "--comment",
-            help="What to say about the course, as plain text. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    comment: options.Comment = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -397,26 +321,8 @@ def delete_review_command(
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -441,10 +347,7 @@ def delete_review_command(
     epilog="Example: unpuzzle learning get-playback 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nOpen to everybody. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
 )
 def get_playback_command(
-    context: typer.Context,
-    lesson_id: Annotated[str, typer.Argument(help="The id of the lesson.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get what a lesson plays.
 
@@ -462,7 +365,7 @@ def get_playback_command(
 )
 def list_attempts_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
+    quiz_id: options.QuizId,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -494,17 +397,8 @@ def list_attempts_command(
 )
 def start_attempt_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    quiz_id: options.QuizId,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -529,11 +423,8 @@ def start_attempt_command(
 )
 def get_attempt_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    attempt_id: Annotated[
-        str,
-        typer.Argument(help="The id of the attempt.", autocompletion=complete.ids("learning.list_attempts", "quiz_id")),
-    ],
+    quiz_id: options.QuizId,
+    attempt_id: options.AttemptId,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -557,11 +448,8 @@ def get_attempt_command(
 )
 def submit_attempt_command(
     context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the quiz.")],
-    attempt_id: Annotated[
-        str,
-        typer.Argument(help="The id of the attempt.", autocompletion=complete.ids("learning.list_attempts", "quiz_id")),
-    ],
+    quiz_id: options.QuizId,
+    attempt_id: options.AttemptId,
     answers: Annotated[
         list[str],
         typer.Option(
@@ -571,16 +459,7 @@ def submit_attempt_command(
             metavar="KEY=VALUE,…",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -641,15 +520,7 @@ def list_certificates_command(
     epilog="Example: unpuzzle learning verify-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
 )
 def verify_certificate_command(
-    context: typer.Context,
-    code: Annotated[
-        str,
-        typer.Argument(
-            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
-        ),
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, code: options.Code, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Verify a certificate.
 
@@ -663,16 +534,7 @@ def verify_certificate_command(
     cls=Command,
     epilog="Example: unpuzzle learning download-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
 )
-def download_certificate_command(
-    context: typer.Context,
-    code: Annotated[
-        str,
-        typer.Argument(
-            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
-        ),
-    ],
-    output: Output = "",
-) -> None:
+def download_certificate_command(context: typer.Context, code: options.Code, output: Output = "") -> None:
     """Get a certificate to print.
 
     The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
@@ -686,16 +548,7 @@ def download_certificate_command(
     cls=Command,
     epilog="Example: unpuzzle learning certificate-page 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
 )
-def certificate_page_command(
-    context: typer.Context,
-    code: Annotated[
-        str,
-        typer.Argument(
-            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
-        ),
-    ],
-    output: Output = "",
-) -> None:
+def certificate_page_command(context: typer.Context, code: options.Code, output: Output = "") -> None:
     """See a certificate.
 
     The page to which the code on a certificate leads: what it says, and whether it holds.
@@ -710,22 +563,8 @@ def certificate_page_command(
 )
 def revoke_certificate_command(
     context: typer.Context,
-    code: Annotated[
-        str,
-        typer.Argument(
-            help="The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L for 1."
-        ),
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    code: options.Code,
+    idempotency_key: options.IdempotencyKey = None,
     reason: Annotated[
         str | None,
         typer.Option("--reason", help="Why, for its learner; nobody else is told.", show_default=False, metavar="TEXT"),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -93,7 +94,7 @@ def initiate_upload_command(
 )
 def upload_content_command(
     context: typer.Context,
-    upload_id: Annotated[str, typer.Argument(help="The id of the upload.")],
+    upload_id: options.UploadId,
     expires: Annotated[
         int,
         typer.Option(
@@ -169,10 +170,7 @@ def upload_content_command(
     epilog="Example: unpuzzle media get-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_upload_command(
-    context: typer.Context,
-    upload_id: Annotated[str, typer.Argument(help="The id of the upload.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, upload_id: options.UploadId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """See how an upload stands.
 
@@ -188,27 +186,9 @@ def get_upload_command(
 )
 def abort_upload_command(
     context: typer.Context,
-    upload_id: Annotated[str, typer.Argument(help="The id of the upload.")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    upload_id: options.UploadId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -233,10 +213,7 @@ def abort_upload_command(
     epilog="Example: unpuzzle media renew-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
 def renew_upload_command(
-    context: typer.Context,
-    upload_id: Annotated[str, typer.Argument(help="The id of the upload.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, upload_id: options.UploadId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get fresh addresses for an upload.
 
@@ -254,16 +231,7 @@ def renew_upload_command(
 def complete_upload_command(
     context: typer.Context,
     upload_id: Annotated[str, typer.Option("--upload-id", help="The upload.", show_default=False, metavar="ID")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     file_id: Annotated[
         str | None,
         typer.Option(
@@ -323,30 +291,15 @@ def list_videos_command(
             metavar="ID",
         ),
     ] = None,
-    assigned: Annotated[
-        bool | None,
-        typer.Option(
-            "--assigned/--no-assigned", help="Only what a lesson shows or only what none shows.", show_default=False
-        ),
-    ] = None,
+    assigned: options.Assigned = None,
     search: Annotated[
         str | None,
         typer.Option(
             "--search", help="Only files with this in their name or title.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    sort: Annotated[
-        Literal["created_at", "title", "file_size"] | None,
-        typer.Option("--sort", help="What to sort by.", show_default=False),
-    ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    sort: options.Sort = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -387,12 +340,7 @@ def list_command(
             metavar="ID",
         ),
     ] = None,
-    assigned: Annotated[
-        bool | None,
-        typer.Option(
-            "--assigned/--no-assigned", help="Only what a lesson shows or only what none shows.", show_default=False
-        ),
-    ] = None,
+    assigned: options.Assigned = None,
     search: Annotated[
         str | None,
         typer.Option(
@@ -413,18 +361,8 @@ def list_command(
         Literal["pending", "processing", "ready", "failed"] | None,
         typer.Option("--processing-status", help="Only files that stand so.", show_default=False),
     ] = None,
-    sort: Annotated[
-        Literal["created_at", "title", "file_size"] | None,
-        typer.Option("--sort", help="What to sort by.", show_default=False),
-    ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    sort: options.Sort = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -463,15 +401,7 @@ def list_command(
     epilog="Example: unpuzzle media get f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_command(
-    context: typer.Context,
-    media_id: Annotated[
-        str,
-        typer.Argument(
-            help="The id of the file, which is that of its upload.", autocompletion=complete.ids("media.list")
-        ),
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, media_id: options.MediaId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a file's details.
 
@@ -487,42 +417,11 @@ def get_command(
 )
 def update_command(
     context: typer.Context,
-    media_id: Annotated[
-        str,
-        typer.Argument(
-            help="The id of the file, which is that of its upload.", autocompletion=complete.ids("media.list")
-        ),
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    media_id: options.MediaId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="Its title.", show_default=False, metavar="TEXT")] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            "--description",
-            help="What it is about. `@file` or `-` for stdin. `null` for none.",
-            show_default=False,
-            metavar="TEXT",
-        ),
-    ] = None,
+    description: options.Description = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -549,12 +448,7 @@ def update_command(
 )
 def delete_command(
     context: typer.Context,
-    media_id: Annotated[
-        str,
-        typer.Argument(
-            help="The id of the file, which is that of its upload.", autocompletion=complete.ids("media.list")
-        ),
-    ],
+    media_id: options.MediaId,
     force: Annotated[
         bool | None,
         typer.Option(
@@ -563,26 +457,8 @@ def delete_command(
             show_default=False,
         ),
     ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

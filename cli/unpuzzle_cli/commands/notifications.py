@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, follow, walk
 
@@ -61,19 +62,8 @@ def list_command(
 )
 def mark_read_command(
     context: typer.Context,
-    notification_id: Annotated[
-        str, typer.Argument(help="The id of the notification.", autocompletion=complete.ids("notifications.list"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    notification_id: options.NotificationId,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -92,19 +82,7 @@ def mark_read_command(
 
 @app.command("mark-all-read", cls=Command, epilog="Example: unpuzzle notifications mark-all-read\n\nNeeds a sign-in.")
 def mark_all_read_command(
-    context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Mark all notifications as read.
 
@@ -162,26 +140,8 @@ def get_preferences_command(context: typer.Context, as_json: AsJson = False, fie
 )
 def update_preferences_command(
     context: typer.Context,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     email_notifications: Annotated[
         bool | None,
         typer.Option(
@@ -237,19 +197,8 @@ def update_preferences_command(
 )
 def delete_command(
     context: typer.Context,
-    notification_id: Annotated[
-        str, typer.Argument(help="The id of the notification.", autocompletion=complete.ids("notifications.list"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    notification_id: options.NotificationId,
+    idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -50,58 +51,11 @@ def create_intent_command(
             metavar="N",
         ),
     ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(
-            "--currency",
-            help="An ISO 4217 currency. Later versions may add currencies. Today: AED, AUD, BRL, CAD, CHF, CLP, CNY, CZK, DKK, EUR, GBP, HKD, HUF, IDR, ILS, INR, JPY, KRW, KWD, MXN, MYR, NOK, NZD, PHP, PLN, RON, SEK, SGD, THB, TRY, TWD, USD, VND, ZAR.",
-            show_default=False,
-            autocompletion=complete.words(
-                "AED",
-                "AUD",
-                "BRL",
-                "CAD",
-                "CHF",
-                "CLP",
-                "CNY",
-                "CZK",
-                "DKK",
-                "EUR",
-                "GBP",
-                "HKD",
-                "HUF",
-                "IDR",
-                "ILS",
-                "INR",
-                "JPY",
-                "KRW",
-                "KWD",
-                "MXN",
-                "MYR",
-                "NOK",
-                "NZD",
-                "PHP",
-                "PLN",
-                "RON",
-                "SEK",
-                "SGD",
-                "THB",
-                "TRY",
-                "TWD",
-                "USD",
-                "VND",
-                "ZAR",
-            ),
-            metavar="TEXT",
-        ),
-    ] = None,
+    currency: options.Currency = None,
     payment_method: Annotated[
         Literal["card"] | None, typer.Option("--payment-method", help="How to pay.", show_default=False)
     ] = None,
-    coupon_code: Annotated[
-        str | None,
-        typer.Option("--coupon-code", help="A coupon that lowers the price.", show_default=False, metavar="TEXT"),
-    ] = None,
+    coupon_code: options.CouponCode = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,12 +98,7 @@ def create_intent_command(
     epilog="Example: unpuzzle payments get-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_intent_command(
-    context: typer.Context,
-    payment_id: Annotated[
-        str, typer.Argument(help="The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.")
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, payment_id: options.PaymentId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a payment of yours.
 
@@ -164,12 +113,7 @@ def get_intent_command(
     epilog="Example: unpuzzle payments cancel-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
 def cancel_intent_command(
-    context: typer.Context,
-    payment_id: Annotated[
-        str, typer.Argument(help="The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.")
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, payment_id: options.PaymentId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Cancel a payment.
 
@@ -186,13 +130,8 @@ def cancel_intent_command(
 )
 def confirm_intent_command(
     context: typer.Context,
-    payment_id: Annotated[
-        str, typer.Argument(help="The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.")
-    ],
-    payment_method_id: Annotated[
-        str | None,
-        typer.Option("--payment-method-id", help="A payment method of Stripe.", show_default=False, metavar="TEXT"),
-    ] = None,
+    payment_id: options.PaymentId,
+    payment_method_id: options.PaymentMethodId = None,
     return_url: Annotated[
         str | None,
         typer.Option(
@@ -347,16 +286,7 @@ def refund_command(
             autocompletion=complete.ids("payments.list_history"),
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     amount: Annotated[
         str | None,
         typer.Option(
@@ -398,16 +328,7 @@ def validate_coupon_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Option("--course-id", help="The course.", show_default=False, metavar="ID")],
     coupon_code: Annotated[str, typer.Option("--coupon-code", help="The coupon.", show_default=False, metavar="TEXT")],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -466,16 +387,7 @@ def create_coupon_command(
             "--code", help="What a buyer types; capitals or not are the same.", show_default=False, metavar="TEXT"
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     percentage: Annotated[
         str | None, typer.Option("--percentage", help="Per cent off. `null` for none.", show_default=False, metavar="N")
     ] = None,
@@ -498,45 +410,11 @@ def create_coupon_command(
             metavar="ID",
         ),
     ] = None,
-    starts_at: Annotated[
-        str | None,
-        typer.Option(
-            "--starts-at",
-            help="From when it holds, in UTC; null from now. `null` for none.",
-            show_default=False,
-            metavar="TIME",
-        ),
-    ] = None,
-    ends_at: Annotated[
-        str | None,
-        typer.Option(
-            "--ends-at",
-            help="Until when it holds, in UTC; null without end. `null` for none.",
-            show_default=False,
-            metavar="TIME",
-        ),
-    ] = None,
-    max_redemptions: Annotated[
-        str | None,
-        typer.Option(
-            "--max-redemptions",
-            help="How often it can be used in all; null without limit. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    max_redemptions_per_user: Annotated[
-        str | None,
-        typer.Option(
-            "--max-redemptions-per-user",
-            help="How often one learner can use it; null without limit. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    is_active: Annotated[
-        bool | None, typer.Option("--is-active/--no-is-active", help="Whether it can be used.", show_default=False)
-    ] = None,
+    starts_at: options.StartsAt = None,
+    ends_at: options.EndsAt = None,
+    max_redemptions: options.MaxRedemptions = None,
+    max_redemptions_per_user: options.MaxRedemptionsPerUser = None,
+    is_active: options.IsActive = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -572,12 +450,7 @@ def create_coupon_command(
     epilog="Example: unpuzzle payments get-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def get_coupon_command(
-    context: typer.Context,
-    coupon_id: Annotated[
-        str, typer.Argument(help="The id of the coupon.", autocompletion=complete.ids("payments.list_coupons"))
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, coupon_id: options.CouponId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a coupon of yours.
 
@@ -593,68 +466,14 @@ def get_coupon_command(
 )
 def update_coupon_command(
     context: typer.Context,
-    coupon_id: Annotated[
-        str, typer.Argument(help="The id of the coupon.", autocompletion=complete.ids("payments.list_coupons"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    starts_at: Annotated[
-        str | None,
-        typer.Option(
-            "--starts-at",
-            help="From when it holds, in UTC; null from now. `null` for none.",
-            show_default=False,
-            metavar="TIME",
-        ),
-    ] = None,
-    ends_at: Annotated[
-        str | None,
-        typer.Option(
-            "--ends-at",
-            help="Until when it holds, in UTC; null without end. `null` for none.",
-            show_default=False,
-            metavar="TIME",
-        ),
-    ] = None,
-    max_redemptions: Annotated[
-        str | None,
-        typer.Option(
-            "--max-redemptions",
-            help="How often it can be used in all; null without limit. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    max_redemptions_per_user: Annotated[
-        str | None,
-        typer.Option(
-            "--max-redemptions-per-user",
-            help="How often one learner can use it; null without limit. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
-    is_active: Annotated[
-        bool | None, typer.Option("--is-active/--no-is-active", help="Whether it can be used.", show_default=False)
-    ] = None,
+    coupon_id: options.CouponId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
+    starts_at: options.StartsAt = None,
+    ends_at: options.EndsAt = None,
+    max_redemptions: options.MaxRedemptions = None,
+    max_redemptions_per_user: options.MaxRedemptionsPerUser = None,
+    is_active: options.IsActive = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -687,29 +506,9 @@ def update_coupon_command(
 )
 def delete_coupon_command(
     context: typer.Context,
-    coupon_id: Annotated[
-        str, typer.Argument(help="The id of the coupon.", autocompletion=complete.ids("payments.list_coupons"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    coupon_id: options.CouponId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",

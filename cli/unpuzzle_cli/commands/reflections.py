@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from unpuzzle_cli import complete, values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -50,9 +51,7 @@ def list_command(
         Literal["private", "instructor", "public"] | None,
         typer.Option("--visibility", help="Only reflections that are shown so.", show_default=False),
     ] = None,
-    tag: Annotated[
-        str | None, typer.Option("--tag", help="Only reflections with this tag.", show_default=False, metavar="TEXT")
-    ] = None,
+    tag: options.Tag = None,
     search: Annotated[
         str | None,
         typer.Option(
@@ -65,14 +64,7 @@ def list_command(
     sort: Annotated[
         Literal["created_at", "updated_at"] | None, typer.Option("--sort", help="What to sort by.", show_default=False)
     ] = None,
-    order: Annotated[
-        Literal["asc", "desc"] | None,
-        typer.Option(
-            "--order",
-            help="Ascending or descending. Without it, titles and prices ascend, the rest descends.",
-            show_default=False,
-        ),
-    ] = None,
+    order: options.Order = None,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
@@ -125,16 +117,7 @@ def create_command(
             metavar="TEXT",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     type: Annotated[
         Literal["puzzle", "note", "question"] | None,
         typer.Option("--type", help="What it is, `puzzle` if absent.", show_default=False),
@@ -148,19 +131,8 @@ def create_command(
             metavar="TEXT",
         ),
     ] = None,
-    visibility: Annotated[
-        Literal["private", "instructor", "public"] | None,
-        typer.Option("--visibility", help="Who sees it, `private` if absent.", show_default=False),
-    ] = None,
-    timestamp_seconds: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp-seconds",
-            help="The moment in the lesson, in seconds from its beginning. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
+    visibility: options.Visibility = None,
+    timestamp_seconds: options.TimestampSeconds = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -192,12 +164,7 @@ def create_command(
     epilog="Example: unpuzzle reflections get 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_command(
-    context: typer.Context,
-    reflection_id: Annotated[
-        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
-    ],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, reflection_id: options.ReflectionId, as_json: AsJson = False, fields: Fields = ""
 ) -> None:
     """Get a reflection.
 
@@ -213,29 +180,9 @@ def get_command(
 )
 def update_command(
     context: typer.Context,
-    reflection_id: Annotated[
-        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    reflection_id: options.ReflectionId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     type: Annotated[
         Literal["puzzle", "note", "question"] | None,
         typer.Option("--type", help="What it is, `puzzle` if absent.", show_default=False),
@@ -258,19 +205,8 @@ def update_command(
             metavar="TEXT",
         ),
     ] = None,
-    visibility: Annotated[
-        Literal["private", "instructor", "public"] | None,
-        typer.Option("--visibility", help="Who sees it, `private` if absent.", show_default=False),
-    ] = None,
-    timestamp_seconds: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp-seconds",
-            help="The moment in the lesson, in seconds from its beginning. `null` for none.",
-            show_default=False,
-            metavar="N",
-        ),
-    ] = None,
+    visibility: options.Visibility = None,
+    timestamp_seconds: options.TimestampSeconds = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -303,29 +239,9 @@ def update_command(
 )
 def delete_command(
     context: typer.Context,
-    reflection_id: Annotated[
-        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
-    if_match: Annotated[
-        str | None,
-        typer.Option(
-            "--if-match",
-            help="Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    reflection_id: options.ReflectionId,
+    idempotency_key: options.IdempotencyKey = None,
+    if_match: options.IfMatch = None,
     yes: Yes = False,
     as_json: AsJson = False,
     fields: Fields = "",
@@ -368,9 +284,7 @@ def list_shared_command(
             metavar="TEXT",
         ),
     ] = None,
-    tag: Annotated[
-        str | None, typer.Option("--tag", help="Only reflections with this tag.", show_default=False, metavar="TEXT")
-    ] = None,
+    tag: options.Tag = None,
     search: Annotated[
         str | None,
         typer.Option(
@@ -412,9 +326,7 @@ def list_shared_command(
 )
 def respond_command(
     context: typer.Context,
-    reflection_id: Annotated[
-        str, typer.Argument(help="The id of the reflection.", autocompletion=complete.ids("reflections.list"))
-    ],
+    reflection_id: options.ReflectionId,
     content: Annotated[
         str,
         typer.Option(
@@ -424,16 +336,7 @@ def respond_command(
             metavar="TEXT",
         ),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from unpuzzle_cli import complete, values
+from unpuzzle_cli import values
+from unpuzzle_cli.commands import options
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.runner import (
     All,
@@ -65,26 +66,14 @@ def get_current_command(context: typer.Context, as_json: AsJson = False, fields:
 )
 def create_command(
     context: typer.Context,
-    plan: Annotated[
-        str,
-        typer.Option(
-            "--plan",
-            help="A plan that can be subscribed to. Later versions may add some. Today: premium, enterprise.",
-            show_default=False,
-            autocompletion=complete.words("premium", "enterprise"),
-            metavar="TEXT",
-        ),
-    ],
+    plan: options.Plan,
     payment_method_id: Annotated[
         str,
         typer.Option(
             "--payment-method-id", help="What to pay with, `pm_…` of Stripe.", show_default=False, metavar="TEXT"
         ),
     ],
-    interval: Annotated[
-        Literal["month", "year"] | None,
-        typer.Option("--interval", help="How often a plan is paid for.", show_default=False),
-    ] = None,
+    interval: options.Interval = None,
     trial: Annotated[
         bool | None,
         typer.Option(
@@ -131,20 +120,8 @@ def create_command(
 )
 def change_command(
     context: typer.Context,
-    plan: Annotated[
-        str,
-        typer.Option(
-            "--plan",
-            help="A plan that can be subscribed to. Later versions may add some. Today: premium, enterprise.",
-            show_default=False,
-            autocompletion=complete.words("premium", "enterprise"),
-            metavar="TEXT",
-        ),
-    ],
-    interval: Annotated[
-        Literal["month", "year"] | None,
-        typer.Option("--interval", help="How often a plan is paid for.", show_default=False),
-    ] = None,
+    plan: options.Plan,
+    interval: options.Interval = None,
     as_json: AsJson = False,
     fields: Fields = "",
 ) -> None:
@@ -295,23 +272,12 @@ def list_invoices_command(
 )
 def grant_command(
     context: typer.Context,
-    user_id: Annotated[
-        str, typer.Argument(help="The id of the account.", autocompletion=complete.ids("auth.list_users"))
-    ],
+    user_id: options.UserId,
     plan: Annotated[
         Literal["free", "premium", "enterprise"],
         typer.Option("--plan", help="A plan that an admin gives, or takes back with `free`.", show_default=False),
     ],
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            help="Makes it safe to send the request again. Choose one unique value (a UUID, say) for each logical call.",
-            show_default=False,
-            metavar="TEXT",
-            rich_help_panel="Request",
-        ),
-    ] = None,
+    idempotency_key: options.IdempotencyKey = None,
     daily_limit: Annotated[
         str | None,
         typer.Option(
