@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from classroom import SPOKEN, TUTOR, Classroom, limited
-from harness import Api, Person, Server
+from harness import Api, Person, Server, running_server
+from vendor import TEXT, Reply, Vendor
 
 QUESTION = "Which values are spilled to the stack?"
 ANSWER = f"At 1:20 the lesson says: “{SPOKEN[8]}”"
@@ -65,6 +66,22 @@ def test_on_a_terminal_it_is_one_conversation_until_somebody_leaves(terminal: An
     assert SPOKEN[6] in seen
     (session,) = student.get(f"{TUTOR}/chat/sessions/").json()["results"]
     assert (session["messages_count"], session["lesson_id"]) == (4, classroom.spoken)
+
+
+def test_a_question_that_failed_is_asked_again_about_the_same_lesson(
+    terminal: Any, environment: dict[str, str], postgres: str
+) -> None:
+    replies = iter([Reply(cut=True), Reply()])
+    with Vendor() as vendor, running_server(postgres, **vendor.settings) as server, Api(server) as api:
+        vendor.reply = lambda _: next(replies)
+        classroom = Classroom.of(api.sign_up_instructor())
+        student = classroom.joined_by(api.sign_up())
+        environment |= {"UNPUZZLE_BASE_URL": server.base_url, "UNPUZZLE_TOKEN": student.tokens["access_token"]}
+        answers = {"> ": QUESTION, "Ask again in a moment.": QUESTION, "the grammar.": "exit"}
+        seen, code = terminal("ai", "chat", "--lesson", classroom.spoken, answers=answers, columns=300)
+        assert (code, seen.count(TEXT)) == (0, 1)
+        (session,) = student.get(f"{TUTOR}/chat/sessions/").json()["results"]
+        assert session["lesson_id"] == classroom.spoken
 
 
 def test_what_is_refused_ends_it_with_the_reason(unpuzzle: Any, classroom: Classroom, student: Person) -> None:

@@ -69,9 +69,9 @@ def _talk(client: Any, asked: dict[str, Any]) -> None:
             continue
         try:
             asked["session_id"] = _answer(client, message, asked)
+            asked["context"] = {}  # the conversation knows what it is about
         except errors.AiServiceError as error:
             console.complain(error.message, [], "Ask again in a moment.")
-        asked["context"] = {}  # the conversation knows what it is about
 
 
 def _answer(client: Any, message: str, asked: dict[str, Any]) -> str:

@@ -45,9 +45,9 @@ def whole(person: Person, lesson: str, message: str = "What is a parser?", **hea
 
 
 @contextmanager
-def listening(person: Person, lesson: str) -> Iterator[Any]:
+def listening(person: Person, lesson: str, **headers: str) -> Iterator[Any]:
     """The lines of a stream as they come."""
-    with person.api.client.stream("POST", SEND, json=asks(lesson), headers=person.headers) as answer:
+    with person.api.client.stream("POST", SEND, json=asks(lesson), headers={**person.headers, **headers}) as answer:
         yield answer.iter_lines()
 
 
@@ -155,6 +155,21 @@ class TestLeaving:
         assert model.left.wait(5)
         wait_for(lambda: modelled_student.get(f"{TUTOR}/user/usage/").json()["total"]["requests"] == 1)
         assert used(modelled_student) == 1
+
+    def test_what_was_left_can_be_asked_for_again_with_the_same_key(
+        self, model: Vendor, modelled_room: Classroom, modelled_student: Person
+    ) -> None:
+        model.says(hangs=True)
+        key = {"Idempotency-Key": uuid4().hex}
+        with listening(modelled_student, modelled_room.spoken, **key) as lines:
+            while "message.delta" not in next(lines):
+                pass
+        usage = lambda: modelled_student.get(f"{TUTOR}/user/usage/").json()["total"]  # noqa: E731
+        wait_for(lambda: usage()["requests"] == 1)
+        assert usage()["prompt_tokens"] > 100  # the rules and the material were sent too
+        model.says()
+        assert streamed(modelled_student, modelled_room.spoken, **key)[-1][0] == "message.done"
+        assert used(modelled_student) == 2
 
     def test_one_that_leaves_before_anything_came_has_used_nothing(
         self, model: Vendor, modelled_room: Classroom, modelled_student: Person

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -262,6 +263,27 @@ def test_whoever_reads_nothing_is_left(telling: Telling, person: Person, monkeyp
     telling.events = events
     with person.api.client.stream("GET", WATCH, headers=person.headers):
         wait_for(lambda: telling.closed == 1)
+
+
+def test_whoever_leaves_is_not_waited_for_where_the_cleaning_up_fails() -> None:
+    async def events() -> Events:
+        try:
+            while True:
+                yield said("a")
+        finally:
+            raise Problem("CONFLICT", "This can't be tidied.")
+
+    async def left() -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return {"type": "http.disconnect"}
+
+    async def stuck(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    exchange: Any = SimpleNamespace(scope={}, receive=left)
+    sending = streams.Sending(exchange, stuck, lambda event: b"", lambda error: b"")
+    asyncio.run(asyncio.wait_for(sending.run(streams.Stream(events())), 5))
 
 
 def test_head_asks_for_no_event(telling: Telling, person: Person) -> None:

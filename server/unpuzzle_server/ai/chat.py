@@ -103,8 +103,8 @@ async def stream(ctx: Context, body: Body) -> Stream:
 
 async def _events(ctx: Context, asked: Asked) -> Events:
     tutor, said = tutor_of(ctx), ""
-    try:
-        async with given_back(ctx, asked.request):
+    async with given_back(ctx, asked.request):
+        try:
             await tutor.check(asked.question.message)
             async with aclosing(tutor.engine.stream(asked.question)) as pieces:
                 async for piece in pieces:
@@ -117,10 +117,10 @@ async def _events(ctx: Context, asked: Asked) -> Events:
                     yield Event("message.delta", {"text": piece})
             async with ctx.transaction() as tx:
                 kept = await keep(tx, asked, answer, tutor.spent(answer.tokens))
-    except (GeneratorExit, asyncio.CancelledError):
-        if said and not ctx.exchange.cut_short:
-            await asyncio.shield(_count(ctx, asked, said))
-        raise
+        except (GeneratorExit, asyncio.CancelledError):
+            if said and not ctx.exchange.cut_short:
+                await asyncio.shield(_count(ctx, asked, said))
+            raise
     done = cast("Body", kept.body)
     yield Event("message.references", {name: done[name] for name in ("references", "suggested_actions")})
     yield Event("message.done", done)
@@ -131,12 +131,11 @@ def _start(asked: Asked, tutor: Tutor) -> Body:
 
 
 async def _count(ctx: Context, asked: Asked, said: str) -> None:
-    """Whoever leaves has read what came until then."""
+    """Whoever leaves has read what came until then; what is counted is not given back."""
     tutor = tutor_of(ctx)
-    spent = tutor.spent(Tokens(tokens.count(asked.question.message), tokens.count(said)))
+    given = await tutor.engine.given(asked.question)
     async with ctx.transaction() as tx:
-        await allowance.reserve(tx, asked.request, "chat", tutor.lease)
-        await allowance.settle(tx, asked.request, spent)
+        await allowance.settle(tx, asked.request, tutor.spent(Tokens(given, tokens.count(said))), kept_as=uuid4())
 
 
 async def keep(tx: Transaction, asked: Asked, answer: Answer, spent: Spent) -> Result:

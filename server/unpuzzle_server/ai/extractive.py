@@ -50,6 +50,9 @@ class Extractive:
             yield piece
         yield answer
 
+    async def given(self, question: Question) -> int:
+        return (await self.answer(question)).tokens.prompt
+
     async def hint(self, wish: HintWish) -> Hint:
         return await asyncio.to_thread(_hint, wish)
 

@@ -110,6 +110,10 @@ class OpenAI:
             _check(text, finish)
             yield self._answered(question, passages, messages, text, usage)
 
+    async def given(self, question: Question) -> int:
+        _, messages = await asyncio.to_thread(self._asked, question)
+        return _given(messages)
+
     async def hint(self, wish: HintWish) -> Hint:
         passages = await self._chosen(wish.material, wish.concept)
 
@@ -218,8 +222,11 @@ def _spent(messages: Messages, text: str, usage: Any) -> Tokens:
     """As the vendor reports it, or counted here where it does not."""
     if usage is not None and usage.total_tokens:
         return Tokens(usage.prompt_tokens, usage.completion_tokens)
-    given = sum(tokens.count(message["content"]) + tokens.AROUND_A_MESSAGE for message in messages)
-    return Tokens(given, tokens.count(text))
+    return Tokens(_given(messages), tokens.count(text))
+
+
+def _given(messages: Messages) -> int:
+    return sum(tokens.count(message["content"]) + tokens.AROUND_A_MESSAGE for message in messages)
 
 
 def _text_of(message: Any, finish: str | None) -> str:

@@ -121,6 +121,9 @@ class Sending:
                 async for event in events:
                     await self.coming.put(event)
         except Exception as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():  # nobody reads any more: there is no room to wait for
+                raise
             await self.coming.put(End(error))
         else:
             await self.coming.put(End())

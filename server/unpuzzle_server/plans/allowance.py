@@ -15,7 +15,7 @@ from unpuzzle_server.kernel.errors import Problem
 
 FIND = text("SELECT * FROM app.find_allowance(app.user_id())")
 RESERVE = text("SELECT app.reserve_ai_request(:request, :agent, :lease)")
-SETTLE = text("SELECT app.settle_ai_request(:request, :model, :prompt_tokens, :completion_tokens, :cost_usd)")
+SETTLE = text("SELECT app.settle_ai_request(:request, :kept_as, :model, :prompt_tokens, :completion_tokens, :cost_usd)")
 RELEASE = text("SELECT app.release_ai_request(:request)")
 
 
@@ -60,8 +60,9 @@ async def _used_up(tx: Transaction, period: str) -> Problem:
     )
 
 
-async def settle(tx: Transaction, request: UUID, spent: Spent) -> None:
-    await tx.execute(SETTLE, request=request, **vars(spent))
+async def settle(tx: Transaction, request: UUID, spent: Spent, kept_as: UUID | None = None) -> None:
+    """Counts for good what was reserved; under another id where no answer is kept that the same key could repeat."""
+    await tx.execute(SETTLE, request=request, kept_as=kept_as or request, **vars(spent))
 
 
 async def release(tx: Transaction, request: UUID) -> None:

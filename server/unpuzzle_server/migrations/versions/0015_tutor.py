@@ -59,10 +59,13 @@ BEGIN
     RETURN 'reserved';
 END $$;
 
-CREATE FUNCTION app.settle_ai_request(request uuid, answered_by text, given int, written int, cost numeric) RETURNS void
+-- Under another id it is counted, and its key can be used again.
+CREATE FUNCTION app.settle_ai_request(request uuid, kept_as uuid, answered_by text, given int, written int, cost numeric)
+    RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
     UPDATE ai_requests
-       SET settled_at = app.now(), model = answered_by, prompt_tokens = given, completion_tokens = written, cost_usd = cost
+       SET id = kept_as, settled_at = app.now(), model = answered_by,
+           prompt_tokens = given, completion_tokens = written, cost_usd = cost
      WHERE id = request AND user_id = app.user_id() AND settled_at IS NULL
 $$;
 
