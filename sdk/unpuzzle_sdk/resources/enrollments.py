@@ -362,6 +362,7 @@ class Enrollments:
         Raises:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
+            errors.Conflict: `CONFLICT`.
         """
         return self._client.call(
             enrollments_accept_invitation.OPERATION,
@@ -711,6 +712,7 @@ class AsyncEnrollments:
         Raises:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
+            errors.Conflict: `CONFLICT`.
         """
         return await self._client.call(
             enrollments_accept_invitation.OPERATION,

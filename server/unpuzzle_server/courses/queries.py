@@ -202,3 +202,4 @@ OFFER = text("""
       FROM app.find_offer(:course, :slug) o
 """)
 TAKES = text("SELECT app.takes_course(:course)")
+TEACHES = text("SELECT app.teaches_course(:course)")
