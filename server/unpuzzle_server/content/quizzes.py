@@ -38,7 +38,8 @@ async def create(tx: Transaction, lesson_id: str, body: Body) -> Row[Any]:
     lesson = await find_lesson(tx, lesson_id, lock=True)
     if await tx.value(queries.IN_LESSON, lesson=lesson_id) >= MOST_IN_LESSON:
         raise Problem("CONFLICT", f"There are {MOST_IN_LESSON} quizzes in this lesson already, which is the most.")
-    questions = checked([*await _of_the_tutor(tx, body.get("source_ai_quiz_id")), *body.get("questions", [])], [])
+    taken_over = checked(await _of_the_tutor(tx, body.get("source_ai_quiz_id")), [], "source_ai_quiz_id")
+    questions = [*taken_over, *checked(body.get("questions", []), [])]
     if not questions:
         details = [{"field": "questions", "message": "needs one or more, or source_ai_quiz_id"}]
         raise Problem("QUESTION_INVALID", "A quiz has questions.", details=details)
@@ -105,12 +106,12 @@ async def _find(tx: Transaction, quiz_id: Any, *, lock: bool = False) -> Row[Any
 # Questions
 
 
-def checked(questions: list[Body], there: list[Body]) -> list[Body]:
-    """Questions as they are kept, or every problem that they have; those that are there keep their ids."""
+def checked(questions: list[Body], there: list[Body], field: str = "questions") -> list[Body]:
+    """Questions as they are kept, or every problem that those of a field have; those that are there keep their ids."""
     known = {question["id"]: {option["id"] for option in question["options"]} for question in there}
-    details = _id_problems(questions, set(known), "questions")
+    details = _id_problems(questions, set(known), field)
     for place, question in enumerate(questions):
-        where = f"questions.{place}"
+        where = f"{field}.{place}"
         details += _problems(question, where)
         details += _id_problems(question.get("options", []), known.get(_id(question), set()), f"{where}.options")
     if details:
