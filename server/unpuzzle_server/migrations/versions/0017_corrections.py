@@ -67,6 +67,19 @@ CREATE FUNCTION app.lessons_done(learner uuid, course uuid) RETURNS bigint
 $$;
 """
 
+MEDIA = """
+-- What a course shows stays, under a name that says nothing; but an image's is in its address, which courses keep.
+CREATE OR REPLACE FUNCTION app.forget_media(account uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    DELETE FROM uploads WHERE user_id = account;
+    DELETE FROM media m
+     WHERE user_id = account AND NOT EXISTS (SELECT FROM lessons WHERE media_id = m.id)
+       AND NOT EXISTS (SELECT FROM courses WHERE position('/media/files/' || m.id || '/' IN lower(thumbnail_url)) > 0);
+    UPDATE media SET filename = CASE kind WHEN 'image' THEN filename ELSE id::text END, title = 'Lesson', description = NULL
+     WHERE user_id = account;
+$$;
+"""
+
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT SELECT ON students TO {app};
@@ -76,5 +89,5 @@ GRANT EXECUTE ON FUNCTION app.lessons_done TO {app};
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    for statement in [LOCKS, STUDENTS, GRANTS.format(app=app)]:
+    for statement in [LOCKS, STUDENTS, MEDIA, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
