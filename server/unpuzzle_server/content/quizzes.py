@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.content import quiz_queries as queries
 from unpuzzle_server.content.service import find_course, find_lesson
+from unpuzzle_server.kernel import statements
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
@@ -45,7 +46,7 @@ async def create(tx: Transaction, lesson_id: str, body: Body) -> Row[Any]:
         raise Problem("QUESTION_INVALID", "A quiz has questions.", details=details)
     columns = {name: body[name] for name in queries.COLUMNS if name in body}
     values = {"lesson_id": lesson_id, "course_id": lesson.course_id, **columns}
-    quiz_id = await tx.value(queries.insert(list(values)), **values)
+    quiz_id = await tx.value(statements.insert("quizzes", list(values)), **values)
     await tx.execute(queries.ADD_QUESTIONS, quiz=quiz_id, questions=orjson.dumps(questions).decode())
     return await get(tx, quiz_id)
 
@@ -54,7 +55,7 @@ async def update(tx: Transaction, quiz_id: str, body: Body, if_match: str | None
     check_version(if_match, (await _find(tx, quiz_id, lock=True)).version)
     columns = {name: body[name] for name in queries.COLUMNS if name in body}
     if columns:
-        await tx.execute(queries.update(list(columns)), quiz=quiz_id, **columns)
+        await tx.execute(statements.update("quizzes", columns, "id = :quiz"), quiz=quiz_id, **columns)
     if "questions" in body:
         questions = checked(body["questions"], await tx.value(queries.QUESTIONS, quiz=quiz_id))
         await tx.execute(queries.PUT_QUESTIONS, quiz=quiz_id, questions=orjson.dumps(questions).decode())
