@@ -1,4 +1,7 @@
-"""Corrections of what earlier revisions brought; with their grants."""
+"""Corrections of what earlier revisions brought; with their grants.
+
+(`%%` is one `%`: the driver reads single ones as parameters.)
+"""
 
 from alembic import context, op
 
@@ -80,14 +83,30 @@ CREATE OR REPLACE FUNCTION app.forget_media(account uuid) RETURNS void
 $$;
 """
 
+INVOICES = """
+-- What was given back at Stripe; its invoice stays paid there, too.
+ALTER TABLE invoices ADD COLUMN refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0);
+CREATE FUNCTION app.refund_invoice(which text, given_back bigint) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    WITH before AS (SELECT id, refunded_minor FROM invoices WHERE id = which AND refunded_minor < given_back FOR UPDATE),
+         refunded AS (UPDATE invoices i SET refunded_minor = given_back FROM before b WHERE i.id = b.id
+                      RETURNING i.user_id, i.currency, i.plan, given_back - b.refunded_minor AS more)
+    INSERT INTO notifications (user_id, type, title, message, action_url, icon)
+    SELECT r.user_id, 'payment', 'Payment refunded',
+           format('%%s %%s for your %%s subscription were given back', app.units(r.more, r.currency), r.currency, p.name),
+           '/subscription', 'refund'
+      FROM refunded r JOIN plans p USING (plan)
+$$;
+"""
+
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT SELECT ON students TO {app};
-GRANT EXECUTE ON FUNCTION app.lessons_done TO {app};
+GRANT EXECUTE ON FUNCTION app.lessons_done, app.refund_invoice TO {app};
 """
 
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    for statement in [LOCKS, STUDENTS, MEDIA, GRANTS.format(app=app)]:
+    for statement in [LOCKS, STUDENTS, MEDIA, INVOICES, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
