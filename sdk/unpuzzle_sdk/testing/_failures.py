@@ -14,9 +14,10 @@ from .._core.errors import APIConnectionError, APIStatusError, APITimeoutError, 
 from .._error_codes import BY_CODE
 from ._answers import Answers
 from ._contract import contract, unknown
+from ._names import ErrorCode
 from ._requests import RecordedRequest
 
-What: TypeAlias = int | str | BaseException | type[BaseException]
+What: TypeAlias = int | ErrorCode | BaseException | type[BaseException]
 """A status, an error code, or an exception: of the SDK, of httpx or of Python."""
 Act: TypeAlias = Callable[[], httpx.Response]
 

@@ -18,6 +18,7 @@ from ._checks import refused
 from ._contract import contract
 from ._failures import Failure, Failures, What, act_of
 from ._idempotency import Idempotency
+from ._names import OperationName
 from ._replies import Route
 from ._requests import RecordedRequest, recorded
 
@@ -76,7 +77,7 @@ class MockUnpuzzle:
         what: What,
         *,
         times: int = 1,
-        operation: str = "",
+        operation: OperationName | None = None,
         message: str | None = None,
         retry_after: float | None = None,
         **about: Any,
@@ -93,18 +94,18 @@ class MockUnpuzzle:
             about: What else the error tells, such as `decline_code`.
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        self._failures.add(Failure(act, times, operation))
+        self._failures.add(Failure(act, times, operation or ""))
 
-    def lose_next_answer(self, *, times: int = 1, operation: str = "") -> None:
+    def lose_next_answer(self, *, times: int = 1, operation: OperationName | None = None) -> None:
         """Let the next request be carried out, and lose the connection before its answer.
 
         Args:
             times: How many answers get lost.
             operation: Only those of this operation.
         """
-        self._failures.add(Failure(lost, times, operation, after=True))
+        self._failures.add(Failure(lost, times, operation or "", after=True))
 
-    def on(self, operation: str, **where: Any) -> Route:
+    def on(self, operation: OperationName, **where: Any) -> Route:
         """Say what an operation answers: `mock.on("courses.get").reply(title="Mine")`.
 
         Args:
@@ -117,12 +118,14 @@ class MockUnpuzzle:
         self._routes.sort(key=lambda item: -len(item.where))
         return route
 
-    def calls(self, operation: str) -> list[RecordedRequest]:
+    def calls(self, operation: OperationName) -> list[RecordedRequest]:
         """Give the requests of an operation."""
         name = contract().operation(operation).id
         return [request for request in self.requests if request.operation == name]
 
-    def assert_called(self, operation: str, *, times: int | None = None, json: Any = UNSET, **parameters: Any) -> None:
+    def assert_called(
+        self, operation: OperationName, *, times: int | None = None, json: Any = UNSET, **parameters: Any
+    ) -> None:
         """Fail unless an operation was asked for.
 
         Args:
