@@ -116,10 +116,17 @@ class Route:
         made = [(name, self._event(events, name, value)) for name, value in told]
         return self._add(lambda request: self._answers.events(request, self._operation, made, broken=broken), times)
 
-    def fail(self, what: What, *, times: int | None = None, **about: Any) -> Self:
+    def fail(
+        self,
+        what: What,
+        *,
+        times: int | None = None,
+        message: str | None = None,
+        retry_after: float | None = None,
+        **about: Any,
+    ) -> Self:
         """Fail, as `MockUnpuzzle.fail_next` says it; for ever if there is no `times`."""
-        said = {name: about.pop(name, None) for name in ("message", "retry_after")}
-        act = act_of(self._answers, what, about=about, **said)
+        act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
         return self._add(lambda _: act(), times)
 
     def take(self, request: RecordedRequest) -> Reply | None:
