@@ -109,13 +109,12 @@ def test_the_environment_of_a_developer_is_not_used(monkeypatch: pytest.MonkeyPa
     assert "a-real-token" not in mock.requests[0].headers["Authorization"]
 
 
-def test_a_mock_forgets_everything_at_its_end() -> None:
-    with MockUnpuzzle() as mock:
-        client = mock.client()
-        client.courses.create(title="Mine", idempotency_key="k")
-        mock.on("courses.create").fail(500)
-        mock.fail_next(500)
-    assert client.courses.create(title="Yours", idempotency_key="k").id
+def test_a_mock_that_is_reset_has_forgotten_everything(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mocked.courses.create(title="Mine", idempotency_key="k")
+    mock.on("courses.create").fail(500)
+    mock.fail_next(500)
+    mock.reset()
+    assert mocked.courses.create(title="Yours", idempotency_key="k").id
     assert len(mock.requests) == 1
 
 

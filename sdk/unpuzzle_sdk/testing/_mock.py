@@ -94,7 +94,7 @@ class MockUnpuzzle:
             about: What else the error tells, such as `decline_code`.
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        self._failures.add(Failure(act, times, operation or ""))
+        self._failures.add(Failure(f"fail_next({what!r})", act, times, operation or ""))
 
     def lose_next_answer(self, *, times: int = 1, operation: OperationName | None = None) -> None:
         """Let the next request be carried out, and lose the connection before its answer.
@@ -103,7 +103,7 @@ class MockUnpuzzle:
             times: How many answers get lost.
             operation: Only those of this operation.
         """
-        self._failures.add(Failure(lost, times, operation or "", after=True))
+        self._failures.add(Failure("lose_next_answer()", lost, times, operation or "", after=True))
 
     def on(self, operation: OperationName, **where: Any) -> Route:
         """Say what an operation answers: `mock.on("courses.get").reply(title="Mine")`.
@@ -149,9 +149,10 @@ class MockUnpuzzle:
         """Give the mock."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Forget what was asked, and what was to be answered and to go wrong."""
-        self.reset()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Fail a test that has passed although something that was to go wrong never did."""
+        if kind is None:
+            self._failures.check_spent()
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         signed_in = options.keys() & {"token", "api_key", "token_store"}
