@@ -67,10 +67,10 @@ class Route:
         """Answer this.
 
         Args:
-            value: A model or a dict as the whole answer, or bytes; without it, the example of the contract.
+            value: A model or bytes as the whole answer, or a dict of what to change in the example.
             status_code: The status, where the operation has more than one.
             times: How often; for ever if absent.
-            fields: What to change in it. An object in it is changed field by field.
+            fields: The same as keyword arguments. An object in the example is changed field by field.
         """
         status = self._operation.usual if status_code is None else status_code
         if status not in self._operation.answers:
@@ -81,8 +81,8 @@ class Route:
     def reply_with(self, answer: Callable[[RecordedRequest], Any], *, times: int | None = None) -> Self:
         """Answer what a function makes of a request.
 
-        It may give a model, a dict, bytes, None for the example, or an `httpx.Response`, which is not checked, and
-        raise one of `errors`.
+        It may give what `reply` takes, None for the example, or an `httpx.Response`, which is not checked, and raise
+        one of `errors`.
         """
         return self._add(partial(self._asked, answer), times)
 
@@ -96,7 +96,7 @@ class Route:
         name, envelope = self._operation.items, example(self._operation)
         if not name:
             raise ImpossibleReply(f"{self._operation.id} is no list")
-        found = [_merged(envelope[name][0], to_json(item)) for item in items]
+        found = [_laid(envelope[name][0], item) for item in items]
         self._check({**envelope, name: found}, self._operation.usual)
         return self._add(
             lambda request: self._answers.value(self._operation, page(request, self._operation, envelope, found)), times
@@ -164,17 +164,20 @@ class Route:
     def _made(self, value: Any, fields: Mapping[str, Any], status: int) -> Any:
         if isinstance(value, bytes):
             return value
-        value = example(self._operation, status) if value is None else to_json(value)
-        if fields and not isinstance(value, dict):
+        made = example(self._operation, status)
+        if (fields or isinstance(value, Mapping)) and not isinstance(made, dict):
             raise ImpossibleReply(f"{self._operation.id} answers no object with fields")
-        made = _merged(value, to_json(fields)) if fields else value
+        if value is not None:
+            made = _laid(made, value)
+        if fields:
+            made = _laid(made, fields)
         self._check(made, status)
         return made
 
     def _event(self, events: Mapping[str, str], name: str, value: Any) -> Any:
         if name not in events:
             raise ImpossibleReply(f"{self._operation.id} has no event {name!r}, but {', '.join(events)}")
-        made = _merged(contract().example(events[name]), to_json(value))
+        made = _laid(contract().example(events[name]), value)
         self._raise(_answered().problems({"$ref": events[name]}, made))
         return made
 
@@ -187,6 +190,11 @@ class Route:
         found = [f"{name}: {message}" for name, message in problems] if self._strict else []
         if found:
             raise ImpossibleReply("\n  ".join([f"{self._operation.id} never answers this", *found]))
+
+
+def _laid(made: Any, value: Any) -> Any:
+    """Lay the changes that a dict tells over an example; a model stands for itself."""
+    return _merged(made, to_json(value)) if isinstance(value, Mapping) else to_json(value)
 
 
 def _merged(value: Any, changes: Any) -> Any:
