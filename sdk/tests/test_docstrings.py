@@ -1,0 +1,127 @@
+"""Every public method says what it takes, gives and raises, and shows a program that runs: here each one is run."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+import unpuzzle_sdk
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors, testing
+from unpuzzle_sdk.testing import MockUnpuzzle
+
+OF_THE_SDK = {
+    *("ad_hoc", "answer", "call", "exchange", "page", "page_from", "send_elsewhere", "stream"),
+    *("from_answer", "from_headers", "of"),
+}
+"""Methods that generated code and other parts of the SDK call, and nobody else."""
+FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CLASSES = {name: found for module in (unpuzzle_sdk, testing) for name in module.__all__ if isinstance(found := getattr(module, name), type)}
+LECTURE = b"\0\0\0\x18ftypmp42" + bytes(2**20)
+
+
+def resources() -> Iterator[tuple[str, type]]:
+    """The classes of `client.courses` and its like, by how they are reached."""
+    for client in (Unpuzzle(base_url="http://x"), AsyncUnpuzzle(base_url="http://x")):
+        found = {name: getattr(client, name) for name, member in vars(type(client)).items() if isinstance(member, property)}
+        for name, resource in found.items():
+            if type(resource).__module__.startswith("unpuzzle_sdk.resources"):
+                yield f"{type(client).__name__}.{name}", type(resource)
+
+
+def members(owner: type) -> Iterator[tuple[str, Any]]:
+    """The public methods and properties of a class of ours, those that it inherits too."""
+    bases = [base for base in owner.__mro__ if base.__module__.startswith("unpuzzle_sdk") and not base.__dict__.get("_is_protocol")]
+    for name in dict.fromkeys(name for base in bases for name in vars(base)):
+        member = inspect.getattr_static(owner, name)
+        if not name.startswith("_") and isinstance(member, (FunctionType, classmethod, property)):
+            yield name, member
+
+
+METHODS = {f"{owner}.{name}": member for owner, kind in resources() for name, member in members(kind)}
+"""One for each operation of the contract and client, a second where it streams too, and uploads."""
+WRITTEN = {
+    f"{owner}.{name}": member
+    for owner, kind in CLASSES.items()
+    for name, member in members(kind)
+    if isinstance(member, property) or name not in OF_THE_SDK
+}
+ERRORS = {f"errors.{name}": getattr(errors, name) for name in errors.__all__}
+WITH_EXAMPLE = {
+    **METHODS,
+    **CLASSES,
+    **{name: member for name, member in WRITTEN.items() if not isinstance(member, property)},
+    **{name: kind for name, kind in ERRORS.items() if "__init__" in vars(kind)},
+}
+"""What one calls or makes. Properties are shown where their class is, exceptions by status or code with `APIStatusError`."""
+
+
+def doc_of(member: Any) -> str:
+    return inspect.cleandoc(member.__doc__ or "")
+
+
+def programs(member: Any) -> list[str]:
+    return FENCED.findall(textwrap.dedent(doc_of(member).partition("Example:\n")[2]))
+
+
+def run(program: str, name: str, mock: MockUnpuzzle) -> bool:
+    """Runs a program as a reader would, with a client; gives whether it is one for asyncio."""
+    code = compile(program, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    is_async = bool(code.co_flags & inspect.CO_COROUTINE)
+    client = mock.async_client() if is_async else mock.client()
+    result = eval(code, {"__name__": "__main__", "client": client, "mock": mock})
+
+    async def wait() -> None:
+        async with client:
+            await result
+
+    if is_async:
+        asyncio.run(wait())
+    return is_async
+
+
+@pytest.fixture
+def mock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MockUnpuzzle:
+    monkeypatch.chdir(tmp_path)
+    Path("lecture.mp4").write_bytes(LECTURE)
+    return MockUnpuzzle()
+
+
+def test_nothing_public_is_without_a_docstring() -> None:
+    assert [name for name, member in {**METHODS, **CLASSES, **WRITTEN, **ERRORS}.items() if not doc_of(member)] == []
+
+
+def test_no_method_is_without_an_example() -> None:
+    assert [name for name, member in WITH_EXAMPLE.items() if not programs(member)] == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_example_of_a_method_calls_it(name: str, mock: MockUnpuzzle) -> None:
+    (program,) = programs(METHODS[name])
+    client, tag, verb = name.split(".")
+    assert run(program, name, mock) == (client == "AsyncUnpuzzle")
+    assert f"client.{tag}.{verb}(" in program
+    assert mock.requests
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_EXAMPLE if name not in METHODS])
+def test_the_example_runs(name: str, mock: MockUnpuzzle) -> None:
+    for program in programs(WITH_EXAMPLE[name]):
+        run(program, name, mock)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_docstring_names_all_arguments_what_comes_and_what_may_go_wrong(name: str) -> None:
+    method, doc = METHODS[name], doc_of(METHODS[name])
+    arguments = [argument for argument in inspect.signature(method).parameters if argument != "self"]
+    assert [argument for argument in arguments if not re.search(rf"^    {argument}: \S", doc, re.MULTILINE)] == []
+    assert ("\nReturns:\n" in doc) == (inspect.signature(method).return_annotation != "None")
+    assert "\nRaises:\n    errors." in doc
