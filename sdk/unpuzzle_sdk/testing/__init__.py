@@ -16,15 +16,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._answers import NoMoreEvents
     from ._mock import MockUnpuzzle
+    from ._replies import ImpossibleReply, Route
     from ._requests import RecordedRequest
 
 _MODULES = {
+    "ImpossibleReply": "._replies",
     "MockUnpuzzle": "._mock",
+    "NoMoreEvents": "._answers",
     "RecordedRequest": "._requests",
+    "Route": "._replies",
 }
 
-__all__ = ["MockUnpuzzle", "RecordedRequest"]
+__all__ = ["ImpossibleReply", "MockUnpuzzle", "NoMoreEvents", "RecordedRequest", "Route"]
 
 
 def __getattr__(name: str) -> Any:

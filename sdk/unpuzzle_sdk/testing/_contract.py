@@ -60,7 +60,7 @@ class Operation:
     @property
     def usual(self) -> int:
         """The status of the usual answer."""
-        return next(iter(self.answers))
+        return int(self.raw["answers"][0]["status"])
 
     @property
     def refusals(self) -> list[int]:
@@ -101,6 +101,10 @@ class Contract:
     def example(self, name: str) -> Any:
         """Give the example of a schema, which is the caller's to change."""
         return json.loads(json.dumps(self._examples[name]))
+
+    def has_example(self, name: str) -> bool:
+        """Tell whether a schema has an example."""
+        return name in self._examples
 
     def find(self, method: str, raw_path: str) -> tuple[Operation, dict[str, str]] | None:
         """Give the operation of a request and the values in its path."""

@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,9 +18,10 @@ Problem = tuple[str, str]
 class Rules:
     """Checks values against the schemas of the contract."""
 
-    def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
-        """Know the schemas that are referred to."""
+    def __init__(self, schemas: Mapping[str, Mapping[str, Any]], *, closed: bool = False) -> None:
+        """Know the schemas that are referred to; `closed`: fields that they do not name are wrong everywhere."""
         self._schemas = schemas
+        self._closed = closed
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give a schema itself, where there is a reference to it."""
@@ -28,8 +30,6 @@ class Rules:
     def problems(self, schema: Mapping[str, Any], value: Any, where: str = "") -> Iterator[Problem]:
         """Give everything that is wrong with a value."""
         schema = self.resolve(schema)
-        for part in schema.get("allOf", ()):
-            yield from self.problems(part, value, where)
         if value is None and schema.get("nullable"):
             return
         kind = schema.get("type")
@@ -50,7 +50,8 @@ class Rules:
             yield from self._fields(schema, value, where)
 
     def _fields(self, schema: Mapping[str, Any], value: Mapping[str, Any], where: str) -> Iterator[Problem]:
-        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        known = schema.get("properties", {})
+        others = schema.get("additionalProperties", not (self._closed and known))
         for name in schema.get("required", ()):
             if name not in value:
                 yield _inside(where, name), "is required"
@@ -58,7 +59,8 @@ class Rules:
             if name in known:
                 yield from self.problems(known[name], item, _inside(where, name))
             elif others is False:
-                yield _inside(where, name[:100]), "is not a known field"
+                near = get_close_matches(name, known, 1) if self._closed else ()
+                yield _inside(where, name[:100]), "is not a known field" + "".join(f": {found}?" for found in near)
             elif isinstance(others, Mapping):
                 yield from self.problems(others, item, _inside(where, name))
 
