@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PAGING = ("page", "page_size")
 MOST_CHARACTERS = 100
-"""How much the optional fields of an example may come to, the shortest first: it shows how to call, not all there is."""
+"""How much the optional fields of an example may come to, the shortest first: it shows how to call, not all."""
 SHOWN = ("title", "name", "full_name", "message", "status", "email", "count", "id")
 """What an example prints of an answer: the first of these that it has."""
 UNTOLD = ("Own", "Result", "Summary", "Detail")

@@ -17,6 +17,7 @@ import pytest
 import unpuzzle_sdk
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors, testing
 from unpuzzle_sdk.testing import MockUnpuzzle
+from unpuzzle_sdk.testing._contract import contract
 
 OF_THE_SDK = {
     *("ad_hoc", "answer", "call", "exchange", "page", "page_from", "send_elsewhere", "stream"),
@@ -24,23 +25,29 @@ OF_THE_SDK = {
 }
 """Methods that generated code and other parts of the SDK call, and nobody else."""
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-CLASSES = {name: found for module in (unpuzzle_sdk, testing) for name in module.__all__ if isinstance(found := getattr(module, name), type)}
-LECTURE = b"\0\0\0\x18ftypmp42" + bytes(2**20)
+EXPORTED = {name: getattr(module, name) for module in (unpuzzle_sdk, testing) for name in module.__all__}
+CLASSES = {name: found for name, found in EXPORTED.items() if isinstance(found, type)}
+CLIENTS = {"Unpuzzle": Unpuzzle(base_url="http://x"), "AsyncUnpuzzle": AsyncUnpuzzle(base_url="http://x")}
+PART = 2**16
 
 
 def resources() -> Iterator[tuple[str, type]]:
     """The classes of `client.courses` and its like, by how they are reached."""
-    for client in (Unpuzzle(base_url="http://x"), AsyncUnpuzzle(base_url="http://x")):
-        found = {name: getattr(client, name) for name, member in vars(type(client)).items() if isinstance(member, property)}
-        for name, resource in found.items():
-            if type(resource).__module__.startswith("unpuzzle_sdk.resources"):
-                yield f"{type(client).__name__}.{name}", type(resource)
+    for client_name, client in CLIENTS.items():
+        for name in [name for name, member in vars(type(client)).items() if isinstance(member, property)]:
+            resource = type(getattr(client, name))
+            if resource.__module__.startswith("unpuzzle_sdk.resources"):
+                yield f"{client_name}.{name}", resource
 
 
 def members(owner: type) -> Iterator[tuple[str, Any]]:
     """The public methods and properties of a class of ours, those that it inherits too."""
-    bases = [base for base in owner.__mro__ if base.__module__.startswith("unpuzzle_sdk") and not base.__dict__.get("_is_protocol")]
-    for name in dict.fromkeys(name for base in bases for name in vars(base)):
+    ours = [
+        base
+        for base in owner.__mro__
+        if base.__module__.startswith("unpuzzle_sdk") and not vars(base).get("_is_protocol")
+    ]
+    for name in dict.fromkeys(name for base in ours for name in vars(base)):
         member = inspect.getattr_static(owner, name)
         if not name.startswith("_") and isinstance(member, (FunctionType, classmethod, property)):
             yield name, member
@@ -50,7 +57,7 @@ METHODS = {f"{owner}.{name}": member for owner, kind in resources() for name, me
 """One for each operation of the contract and client, a second where it streams too, and uploads."""
 WRITTEN = {
     f"{owner}.{name}": member
-    for owner, kind in CLASSES.items()
+    for owner, kind in {**CLASSES, **{f"{name}.raw": type(client.raw) for name, client in CLIENTS.items()}}.items()
     for name, member in members(kind)
     if isinstance(member, property) or name not in OF_THE_SDK
 }
@@ -61,7 +68,7 @@ WITH_EXAMPLE = {
     **{name: member for name, member in WRITTEN.items() if not isinstance(member, property)},
     **{name: kind for name, kind in ERRORS.items() if "__init__" in vars(kind)},
 }
-"""What one calls or makes. Properties are shown where their class is, exceptions by status or code with `APIStatusError`."""
+"""What one calls or makes. Properties are shown with their class, those of exceptions with `APIStatusError`."""
 
 
 def doc_of(member: Any) -> str:
@@ -91,8 +98,10 @@ def run(program: str, name: str, mock: MockUnpuzzle) -> bool:
 @pytest.fixture
 def mock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MockUnpuzzle:
     monkeypatch.chdir(tmp_path)
-    Path("lecture.mp4").write_bytes(LECTURE)
-    return MockUnpuzzle()
+    Path("lecture.mp4").write_bytes(bytes(PART))
+    mock = MockUnpuzzle()
+    mock.on("media.initiate_upload").reply(chunk_size=PART, total_chunks=1, parts=[])
+    return mock
 
 
 def test_nothing_public_is_without_a_docstring() -> None:
@@ -109,7 +118,7 @@ def test_the_example_of_a_method_calls_it(name: str, mock: MockUnpuzzle) -> None
     client, tag, verb = name.split(".")
     assert run(program, name, mock) == (client == "AsyncUnpuzzle")
     assert f"client.{tag}.{verb}(" in program
-    assert mock.requests
+    assert mock.requests[0].operation.startswith(f"{tag}.")
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_EXAMPLE if name not in METHODS])
@@ -118,10 +127,24 @@ def test_the_example_runs(name: str, mock: MockUnpuzzle) -> None:
         run(program, name, mock)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_the_docstring_names_all_arguments_what_comes_and_what_may_go_wrong(name: str) -> None:
-    method, doc = METHODS[name], doc_of(METHODS[name])
-    arguments = [argument for argument in inspect.signature(method).parameters if argument != "self"]
-    assert [argument for argument in arguments if not re.search(rf"^    {argument}: \S", doc, re.MULTILINE)] == []
-    assert ("\nReturns:\n" in doc) == (inspect.signature(method).return_annotation != "None")
-    assert "\nRaises:\n    errors." in doc
+def gaps(member: Any) -> Iterator[str]:
+    """What a docstring does not say."""
+    doc, signature = doc_of(member), inspect.signature(member)
+    for argument in signature.parameters:
+        if argument != "self" and not re.search(rf"^    {argument}: \S", doc, re.MULTILINE):
+            yield argument
+    if ("\nReturns:\n" in doc) != (signature.return_annotation != "None"):
+        yield "Returns"
+    if "\nRaises:\n    errors." not in doc:
+        yield "Raises"
+
+
+def test_a_docstring_tells_each_argument_what_comes_and_what_may_go_wrong() -> None:
+    assert {name: missing for name, member in METHODS.items() if (missing := [*gaps(member)])} == {}
+
+
+def test_each_operation_has_an_example_for_each_client() -> None:
+    operations = contract().operations.values()
+    streaming = [operation for operation in operations if operation.stream and operation.stream["flag"]]
+    uploads = 1
+    assert len(METHODS) == 2 * (len(operations) + len(streaming) + uploads)

@@ -103,6 +103,15 @@ class AsyncClient(BaseClient):
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
+
+        Raises:
+            errors.UnpuzzleError: As any call.
+
+        Example:
+            ```python
+            answer = await client.request("GET", "/api/v1/courses/", params={"search": "python"})
+            print(answer["count"])
+            ```
         """
         return await self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
@@ -136,7 +145,14 @@ class AsyncClient(BaseClient):
         return await self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     async def close(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop.
+
+        Example:
+            ```python
+            await client.system.health()
+            await client.close()  # as `async with` does
+            ```
+        """
         await self._wire.transport.close()
 
     async def __aenter__(self) -> Self:
@@ -285,6 +301,15 @@ class AsyncRawCaller:
 
         Returns:
             The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+
+        Raises:
+            errors.APIConnectionError: No answer came.
+
+        Example:
+            ```python
+            response = await client.raw.request("GET", "/api/v1/courses/no-such-course/")
+            print(response.status_code, response.parsed)
+            ```
         """
         answer = await self._client.exchange(
             self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)

@@ -96,6 +96,15 @@ class SyncClient(BaseClient):
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
+
+        Raises:
+            errors.UnpuzzleError: As any call.
+
+        Example:
+            ```python
+            answer = client.request("GET", "/api/v1/courses/", params={"search": "python"})
+            print(answer["count"])
+            ```
         """
         return self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
@@ -129,7 +138,14 @@ class SyncClient(BaseClient):
         return self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections.
+
+        Example:
+            ```python
+            client.system.health()
+            client.close()  # as `with` does
+            ```
+        """
         self._wire.close()
 
     def __enter__(self) -> Self:
@@ -245,6 +261,15 @@ class RawCaller:
 
         Returns:
             The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+
+        Raises:
+            errors.APIConnectionError: No answer came.
+
+        Example:
+            ```python
+            response = client.raw.request("GET", "/api/v1/courses/no-such-course/")
+            print(response.status_code, response.parsed)
+            ```
         """
         answer = self._client.exchange(
             self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)
