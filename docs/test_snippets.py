@@ -26,6 +26,7 @@ TUTOR = (Path(__file__).parent / "tutor.md").read_text(encoding="utf-8")
 MEDIA = (Path(__file__).parent / "media.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
+QUICKSTART = (Path(__file__).parent / "sdk" / "quickstart.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
@@ -56,6 +57,16 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_the_quick_start_of_the_sdk_runs(demo: Server, tmp_path: Path) -> None:
+    codes = snippets("python", QUICKSTART)
+    outcomes = [run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path) for code in codes]
+    assert [outcome.returncode for outcome in outcomes] == [0, 0, 0], [outcome.stderr for outcome in outcomes]
+    looked, wrote, together = (outcome.stdout.splitlines() for outcome in outcomes)
+    assert len(looked) == 3
+    assert {line.partition(" - ")[0] for line in wrote} >= {"description"}
+    assert together[0].startswith("Introduction to Python Programming ")
 
 
 def test_notifications_arrive_and_preferences_hold(demo: Server, tmp_path: Path) -> None:
