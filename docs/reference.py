@@ -20,20 +20,11 @@ SDK = ROOT / "sdk" / "unpuzzle_sdk"
 CONTRACT = json.loads((ROOT / "server" / "unpuzzle_server" / "contract.json").read_text(encoding="utf-8"))
 ELSEWHERE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages that stand where people look for them first."""
-OF_THE_SDK = (
-    "ad_hoc",
-    "answer",
-    "call",
-    "exchange",
-    "page_from",
-    "send_elsewhere",
-    "stream",
-    "from_answer",
-    "from_headers",
-    "of",
-)
-IN_EXAMPLES = """`client` is an `Unpuzzle` in the examples. With an `AsyncUnpuzzle` the same methods are awaited, and lists and streams are
-gone through with `async for`."""
+OF_THE_SDK = "ad_hoc|answer|call|exchange|page_from|send_elsewhere|stream|from_answer|from_headers|of"
+IN_EXAMPLES = """
+`client` is an `Unpuzzle` in the examples. With an `AsyncUnpuzzle` the same methods are awaited, and lists and streams are gone
+through with `async for`.
+"""
 CLASS_ONLY = "    options: {members: false}\n"
 CORE = {
     "Clients": ["_client.Unpuzzle", "_async_client.AsyncUnpuzzle"],
@@ -99,9 +90,10 @@ def client_page() -> str:
 
 def entry(name: str, level: int) -> str:
     """A class of the hand-written core: how it is made, and its members but those that only the SDK itself calls."""
+    hidden = f"{OF_THE_SDK}|page" if name.endswith("Unpuzzle") else OF_THE_SDK
     return (
         f"::: {name}\n    options: {{heading_level: {level}, inherited_members: true, merge_init_into_class: true, "
-        f"filters: ['!^_', '!^({'|'.join(OF_THE_SDK)})$']}}\n"
+        f"filters: ['!^_', '!^({hidden})$']}}\n"
     )
 
 

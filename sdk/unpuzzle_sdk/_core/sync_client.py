@@ -47,9 +47,9 @@ class SyncClient(BaseClient):
             base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
             token: An access token; by default UNPUZZLE_TOKEN.
             api_key: An API key in its place; by default UNPUZZLE_API_KEY.
-            timeout: Seconds to wait for the server in each attempt; None waits for ever.
-            max_retries: How often to try again what is safe to repeat.
-            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
+            timeout: Seconds to wait for the server in each attempt, 30 by default; None waits for ever.
+            max_retries: How often to try again what is safe to repeat, 2 by default.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; 60 by default.
             http_client: An httpx client to send with, which stays yours to close.
             transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
