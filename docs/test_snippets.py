@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from browser import Browser, Visitor
 from files import made
 from server_fixtures import open_folder
 
+import public_api
 from harness import TEST_SETTINGS, Api, Server, running_server
+from unpuzzle_sdk.testing import MockUnpuzzle
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.kernel.settings import OAUTH_VARIABLE
 from unpuzzle_server.kernel.spec import statuses
@@ -67,6 +71,16 @@ def test_the_quick_start_of_the_sdk_runs(demo: Server, tmp_path: Path) -> None:
     assert len(looked) == 3
     assert {line.partition(" - ")[0] for line in wrote} >= {"description"}
     assert together[0].startswith("Introduction to Python Programming ")
+
+
+@pytest.mark.parametrize("name", [name for name, member in public_api.WITH_EXAMPLE.items() if public_api.of_a_server(member)])
+def test_the_examples_with_a_server_run(demo: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    emails = {"student": "learner-1@demo.unpuzzle.com", "instructor": "jane-smith@demo.unpuzzle.com"}
+    accounts = [SimpleNamespace(role=role, email=email, password="learn-by-puzzling") for role, email in emails.items()]
+    found = SimpleNamespace(url=demo.base_url, accounts=accounts)
+    monkeypatch.setattr("unpuzzle_server.testing.running", lambda **_: nullcontext(found))
+    (program,) = public_api.programs(public_api.WITH_EXAMPLE[name])
+    public_api.run(program, name, MockUnpuzzle())
 
 
 def test_notifications_arrive_and_preferences_hold(demo: Server, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = '''
+TESTS = """
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
 
 
@@ -31,7 +31,7 @@ def test_a_client_for_asyncio(unpuzzle, async_unpuzzle_client):
     assert isinstance(async_unpuzzle_client, AsyncUnpuzzle)
     asyncio.run(async_unpuzzle_client.courses.get("a-course"))
     unpuzzle.assert_called("courses.get")
-'''
+"""
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

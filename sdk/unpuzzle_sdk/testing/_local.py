@@ -1,4 +1,4 @@
-"""The real server in this process, where it is installed. All that is known of it stands in `unpuzzle_server.testing`."""
+"""The real server in this process, where it is installed; all that is known of it is in `unpuzzle_server.testing`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ class Account:
         role: What they are: `student`, `instructor` or `admin`.
         email: Their address.
         password: Their password.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server, server.client() as client:
+            account = server.accounts["student"]
+            client.auth.sign_in(email=account.email, password=account.password)
+        ```
     """
 
     role: str
@@ -36,6 +45,14 @@ class LocalServer:
     Attributes:
         url: Its address.
         accounts: Those of the demo data, by role.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server:
+            print(server.url, [*server.accounts])
+        ```
     """
 
     url: str
@@ -47,6 +64,20 @@ class LocalServer:
         Args:
             role: Who it is signed in as, of `accounts`; nobody if absent.
             options: What `Unpuzzle` takes.
+
+        Returns:
+            A client, which is signed in if a role is given.
+
+        Raises:
+            ValueError: There is no account of this role.
+
+        Example:
+            ```python
+            from unpuzzle_sdk.testing import local_server
+
+            with local_server() as server, server.client("instructor") as client:
+                print(client.courses.list_own().count)
+            ```
         """
         client = Unpuzzle(**self._options(options))
         if role is not None:
@@ -60,6 +91,21 @@ class LocalServer:
         Args:
             role: Who it is signed in as, of `accounts`; nobody if absent.
             options: What `AsyncUnpuzzle` takes.
+
+        Returns:
+            A client, which is signed in if a role is given.
+
+        Raises:
+            ValueError: There is no account of this role.
+
+        Example:
+            ```python
+            from unpuzzle_sdk.testing import local_server
+
+            with local_server() as server:
+                async with server.async_client("student") as client:
+                    print((await client.auth.get_profile()).full_name)
+            ```
         """
         options = self._options(options)
         if role is not None:
@@ -90,6 +136,15 @@ def local_server(*, demo: bool = True) -> Iterator[LocalServer]:
 
     Raises:
         ModuleNotFoundError: The server is not installed.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server, server.client() as client:
+            for course in client.courses.list():
+                print(course.title)
+        ```
     """
     with _server().running(demo=demo) as server:
         accounts = {account.role: Account(**vars(account)) for account in server.accounts}
