@@ -1,6 +1,7 @@
 """What tests stand on: the server in a thread of this process, and callers whose every answer is checked."""
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,4 +1,7 @@
-"""The real server in this process, where it is installed; all that is known of it is in `unpuzzle_server.testing`."""
+"""The real server in this process, where it is installed.
+
+All that has to be known of it stands in its own `unpuzzle_server.testing`.
+"""
 
 from __future__ import annotations
 
