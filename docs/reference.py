@@ -108,16 +108,26 @@ def errors_page() -> str:
     schema = CONTRACT["components"]["schemas"]["ErrorCode"]
     meanings, statuses = schema["x-unpuzzle-meanings"], schema["x-unpuzzle-statuses"]
     rows = [
-        f"| {status} | `{code}` | `errors.{class_name(code)}` | {meanings[code]} |"
+        f"| {status} | `{code}` | [{class_name(code)}][unpuzzle_sdk.errors.{class_name(code)}] | {meanings[code]} |"
         for code, status in sorted(statuses.items(), key=lambda item: (item[1], item[0]))
     ]
     table = "\n".join(["| Status | Code | Class | When |", "| --- | --- | --- | --- |", *rows])
+    parts = {
+        "The codes": table,
+        "By kind and status": module("unpuzzle_sdk._core.errors", "'!^class_of', '!^status_of'"),
+        "By code": module("unpuzzle_sdk._error_codes", "'!^BY_CODE'"),
+    }
+    sections = "\n".join(f"## {title}\n\n{text}\n" for title, text in parts.items())
     return (
         "# Errors\n\nEverything that the SDK raises is an `errors.UnpuzzleError`. "
-        "A code that this version does not know raises the class of its status.\n\n"
-        f"## By code\n\n{table}\n\n## By kind and status\n\n::: unpuzzle_sdk._core.errors\n"
-        "    options: {heading_level: 3, show_root_heading: false, show_root_toc_entry: false, "
-        "filters: ['!^_', '!^class_of', '!^status_of']}\n"
+        f"A code that this version does not know raises the class of its status.\n\n{sections}"
+    )
+
+
+def module(name: str, hidden: str) -> str:
+    return (
+        f"::: {name}\n    options: {{heading_level: 3, show_root_heading: false, show_root_toc_entry: false, "
+        f"filters: ['!^_', {hidden}]}}\n"
     )
 
 
