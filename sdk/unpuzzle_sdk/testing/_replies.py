@@ -23,7 +23,18 @@ Reply = Callable[[RecordedRequest], httpx.Response]
 
 
 class ImpossibleReply(ValueError):
-    """A test wants an answer that the API never gives."""
+    """A test wants an answer that the API never gives.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import ImpossibleReply
+
+        try:
+            mock.on("courses.get").reply(rating="good")
+        except ImpossibleReply as error:
+            print(error)  # it is a number
+        ```
+    """
 
 
 @cache
@@ -41,6 +52,13 @@ class Route:
     """What a mock answers to one operation, or to those of its requests that have some parameters.
 
     Replies with `times` come first, in their order, and then the one without. When none is left, the example does.
+
+    Example:
+        ```python
+        mock.on("courses.get").fail(503, times=1).reply(title="Mine", times=1)
+        course = mock.client(max_retries=1).courses.get("any-course")
+        assert course.title == "Mine"
+        ```
     """
 
     def __init__(self, answers: Answers, operation: Operation, where: Mapping[str, Any], *, strict: bool) -> None:
@@ -71,6 +89,18 @@ class Route:
             status_code: The status, where the operation has more than one.
             times: How often; for ever if absent.
             fields: The same as keyword arguments. An object in the example is changed field by field.
+
+        Returns:
+            This route, for what comes after.
+
+        Raises:
+            ImpossibleReply: The API never answers this.
+
+        Example:
+            ```python
+            mock.on("courses.get").reply(title="Mine", price=0)
+            assert mock.client().courses.get("any-course").price == 0
+            ```
         """
         status = self._operation.usual if status_code is None else status_code
         if status not in self._operation.answers:
@@ -83,6 +113,14 @@ class Route:
 
         It may give what `reply` takes, None for the example, or an `httpx.Response`, which is not checked, and raise
         one of `errors`.
+
+        Example:
+            ```python
+            mock.on("courses.get").reply_with(
+                lambda request: {"slug": request.path_params["course_id"]}
+            )
+            assert mock.client().courses.get("mine").slug == "mine"
+            ```
         """
         return self._add(partial(self._asked, answer), times)
 
@@ -92,6 +130,18 @@ class Route:
         Args:
             items: Models, or what to change in the example of an item.
             times: How often; for ever if absent.
+
+        Returns:
+            This route, for what comes after.
+
+        Raises:
+            ImpossibleReply: The operation is no list, or never has such items.
+
+        Example:
+            ```python
+            mock.on("courses.list").reply_pages([{"title": f"Course {number}"} for number in range(45)])
+            assert len(list(mock.client().courses.list(page_size=20))) == 45
+            ```
         """
         name, envelope = self._operation.items, example(self._operation)
         if not name:
@@ -109,6 +159,20 @@ class Route:
             told: The name of each event, and a model, or what to change in its example.
             times: How often; for ever if absent.
             broken: Whether the connection is lost after them. Give `times`, else a client comes back for ever.
+
+        Returns:
+            This route, for what comes after.
+
+        Raises:
+            ImpossibleReply: The operation streams nothing, or no such events.
+
+        Example:
+            ```python
+            mock.on("notifications.stream").reply_events([("notification", {"title": "Welcome"})])
+            for event in mock.client().notifications.stream():
+                assert event.data.title == "Welcome"
+                break
+            ```
         """
         events = self._operation.stream.get("events")
         if not events:
@@ -125,7 +189,29 @@ class Route:
         retry_after: float | None = None,
         **about: Any,
     ) -> Self:
-        """Fail, as `MockUnpuzzle.fail_next` says it; for ever if there is no `times`."""
+        """Fail, as `MockUnpuzzle.fail_next` says it; for ever if there is no `times`.
+
+        Args:
+            what: What goes wrong.
+            times: How often; for ever if absent.
+            message: What the error says.
+            retry_after: In how many seconds the API wants to be asked again.
+            about: What else the error tells, such as `decline_code`.
+
+        Returns:
+            This route, for what comes after.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import errors
+
+            mock.on("courses.get", course_id="gone").fail("COURSE_NOT_FOUND")
+            try:
+                mock.client().courses.get("gone")
+            except errors.CourseNotFound as error:
+                print(error.message)
+            ```
+        """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
         return self._add(lambda _: act(), times)
 
