@@ -77,6 +77,14 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """Build wheels and sdists, check them, and use them in fresh environments, with the newest dependencies and the lowest."""
+    session.install("--quiet", *GROUPS["release"])
+    session.run("python", "release/distributions.py")
+    session.run("python", "release/trial.py")
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Make the contract from its parts, and the SDK and the CLI's commands from the contract."""
     install(session, "generate", parts=[])
