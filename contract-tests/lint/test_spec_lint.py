@@ -59,7 +59,8 @@ def test_a_guide_resolves_with_its_heading(guide: str, is_there: bool, tmp_path:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "guide.md").write_text("# Guides\n\n## To v2\n")
     (tmp_path / "guide.md").write_text("# Elsewhere\n")
-    notice = {"deprecated_at": "2026-08-31", "sunset_at": "2027-03-01", "guide": guide}
+    notice = {"deprecated_at": "2026-08-31", "sunset_at": "2027-03-01", "use": "a.new", "guide": guide}
     operation = {"deprecated": True, "x-unpuzzle-deprecation": notice}
-    found = RULES["deprecations_give_notice"](Contract({"paths": {"/a/": {"get": operation}}}, root=tmp_path))
+    paths = {"/a/": {"get": operation, "put": {"operationId": "a.new"}}}
+    found = RULES["deprecations_give_notice"](Contract({"paths": paths}, root=tmp_path))
     assert bool(found) != is_there
