@@ -103,6 +103,13 @@ STREAMING = {
             "tags": ["chat"],
             "summary": "Watch",
             "description": "Watches.",
+            "deprecated": True,
+            "x-unpuzzle-deprecation": {
+                "deprecated_at": "2026-08-31",
+                "sunset_at": "2027-03-01",
+                "use": "chat.send",
+                "guide": "https://docs/chat",
+            },
             "x-unpuzzle-stream": {"resumes": True, "events": {"said": ref("Essay")}},
             "responses": {"200": {"description": "It.", "content": {"text/event-stream": {"schema": ref("Frame")}}}},
         }
@@ -152,3 +159,11 @@ def test_a_stream_says_which_events_it_has(streaming: Any) -> None:
     assert 'final="done"' in text
     assert (first.stream_module, second.stream_module) == ("chat_send_stream", "chat_watch")
     assert "resumes=True" in rendered(streaming, "stream_module.py.jinja", operation=second, endpoint=second.endpoint)
+
+
+def test_what_is_deprecated_is_marked_and_says_what_to_use(streaming: Any) -> None:
+    text = rendered(streaming, "resource.py.jinja", tag={"name": "chat", "class_name": "Chat", "description": "Chat."})
+    notice = "chat.watch is deprecated, and will be gone on 2027-03-01: use chat.send. See https://docs/chat"
+    marked = f'    @deprecated("{notice}")\n\n    def watch('
+    assert text.count(marked) == text.count("@deprecated(") == text.count(f"Deprecated: {notice}") == 2
+    assert f'"chat.watch": "{notice}",' in rendered(streaming, "deprecations.py.jinja")

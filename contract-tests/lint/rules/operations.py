@@ -253,10 +253,10 @@ def _half_a_year_after(day: date) -> date:
 
 
 def _resolves(op: Operation, guide: str) -> bool:
-    """Whether a guide is a page of `docs/`, with the heading that it names."""
-    page, _, anchor = guide.partition("#")
-    file = op.contract.root / page
-    if not page.startswith("docs/") or not file.is_file():
+    """Whether a guide is the address of a page of `docs/`, with the heading that it names."""
+    page, _, anchor = guide.removeprefix(f"{op.contract.documentation}/").partition("#")
+    file = op.contract.root / "docs" / f"{page}.md"
+    if page == guide.partition("#")[0] or not file.is_file():
         return False
     headings = re.findall(r"^#+ (.+)$", file.read_text(), flags=re.MULTILINE)
     return not anchor or anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from unpuzzle_server.kernel import spec
-
 
 def notice(deprecation: Mapping[str, str]) -> dict[str, str]:
     """The headers of RFC 9745 and RFC 8594 for an `x-unpuzzle-deprecation`; none where there is none."""
     if not deprecation:
         return {}
-    guide = spec.published(deprecation["guide"])
+    guide = deprecation["guide"]
     return {
         "Deprecation": f"@{_start(deprecation['deprecated_at']).timestamp():.0f}",
         "Sunset": format_datetime(_start(deprecation["sunset_at"]), usegmt=True),

@@ -184,13 +184,6 @@ def _answer_schema(answer: dict[str, Any]) -> Schema | None:
     return schema
 
 
-def published(page: str) -> str:
-    """The address of a page of `docs/`, or of a heading on it: `docs/learning.md#quizzes`."""
-    name, _, heading = page.removeprefix("docs/").partition("#")
-    address = f"{document()['externalDocs']['url']}/{name.removesuffix('.md')}"
-    return f"{address}#{heading}" if heading else address
-
-
 @cache
 def statuses() -> dict[str, int]:
     """The status of each error code."""
