@@ -77,6 +77,13 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session
+def compat(session: nox.Session) -> None:
+    """What the last release had, the contract and the SDK still have, unless the major version moves."""
+    session.install("--quiet", *GROUPS["compat"])
+    session.run("python", "release/compatibility", *session.posargs)
+
+
+@nox.session
 def release(session: nox.Session) -> None:
     """Build wheels and sdists, check them, and use them in fresh environments, with the newest dependencies and the lowest."""
     session.install("--quiet", *GROUPS["release"])
