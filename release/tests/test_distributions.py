@@ -1,5 +1,6 @@
 """The three distributions: one version, and in the SDK's wheel what belongs there; `nox -s release` installs and runs them."""
 
+import re
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +15,7 @@ from distributions import LARGEST_SDK, size_of, strangers
 from unpuzzle_cli import main as cli
 from unpuzzle_sdk._core.options import default_headers
 from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.validation import MAJOR_VERSION
 
 ROOT = Path(__file__).parents[2]
 VERSION = spec.document()["info"]["version"]
@@ -43,6 +45,12 @@ def test_whoever_is_asked_tells_the_same(monkeypatch: pytest.MonkeyPatch, capsys
     assert capsys.readouterr().out == f"unpuzzle {VERSION}\n"
     assert unpuzzle_sdk.__version__ == VERSION
     assert default_headers()["User-Agent"] == f"unpuzzle-sdk-python/{VERSION}"
+
+
+def test_the_server_takes_the_version_that_its_clients_send() -> None:
+    taken = spec.document()["components"]["parameters"]["ApiVersion"]["schema"]["pattern"]
+    assert re.search(taken, default_headers()["X-API-Version"])
+    assert VERSION.split(".")[0] == MAJOR_VERSION
 
 
 def test_the_wheel_of_the_sdk_is_small_and_holds_the_package_alone(tmp_path: Path) -> None:
