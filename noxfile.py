@@ -80,7 +80,7 @@ def peers(session: nox.Session) -> None:
 def compat(session: nox.Session) -> None:
     """What the last release had, the contract and the SDK still have, unless the major version moves."""
     session.install("--quiet", *GROUPS["compat"])
-    session.run("python", "release/compatibility", *session.posargs)
+    session.run("python", "-m", "compatibility", *session.posargs, env={"PYTHONPATH": str(ROOT / "release")})
 
 
 @nox.session
@@ -116,6 +116,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "server/unpuzzle_server", "server/tests/harness.py")
     session.run("mypy", "sdk/unpuzzle_sdk")
     session.run("mypy", "cli/unpuzzle_cli")
+    session.run("mypy", "release/compatibility", *(f"release/{name}.py" for name in ("distributions", "trial", "smoke")))
     session.run("pyright", "sdk/unpuzzle_sdk")
     session.run("mypy", "sdk/tests/user_code.py")
     session.run("pyright", "--project", "sdk/tests/pyrightconfig.json")

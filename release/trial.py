@@ -97,7 +97,7 @@ def try_lowest(environment: Environment, wheel: Path, address: str) -> None:
     environment.install(*bounds, *TESTING)
     tests = ROOT / "sdk/tests"
     left_out = [f"--ignore={tests / name}" for name in NOT_OF_USERS]
-    apart = ["--rootdir", tests, "--confcutdir", tests, "-o", f"pythonpath={tests}", "-p", "no:cacheprovider"]
+    apart: list[str | Path] = ["--rootdir", tests, "--confcutdir", tests, "-o", f"pythonpath={tests}", "-p", "no:cacheprovider"]
     environment.run("python", "-m", "pytest", "-q", "-c", ROOT / "sdk/pyproject.toml", *apart, *left_out, tests)
     print(f"the SDK with {', '.join(bounds)}: works, and its tests pass")
 

@@ -1,4 +1,4 @@
-"""Holds the contract and the SDK against the last release: python release/compatibility [REPOSITORY]
+"""Holds the contract and the SDK against the last release: `nox -s compat`, or with another repository, `nox -s compat -- FOLDER`.
 
 Without a tag `vX.Y.Z` nothing has been released, and nothing can break. A new major version may break what it likes.
 """
@@ -11,11 +11,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import yaml
 
 from compatibility import contract, sdk
+from compatibility.schemas import Node
 
 CONTRACT, SDK = "openapi/unpuzzle.yaml", "sdk/unpuzzle_sdk"
 RELEASE = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
@@ -36,10 +35,15 @@ def last_release(repository: Path) -> str | None:
     return newest[0] if newest else None
 
 
+def contract_of(tree: Path) -> Node:
+    document: Node = yaml.load((tree / CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
+    return document
+
+
 def breaks(released: Path, present: Path) -> list[str]:
     """What was released and does not work any more."""
-    old, new = (yaml.load((tree / CONTRACT).read_bytes(), Loader=yaml.CSafeLoader) for tree in (released, present))
-    return contract.breaking_changes(old, new) + sdk.breaking_changes(released / "sdk", present / "sdk")
+    of_contract = contract.breaking_changes(contract_of(released), contract_of(present))
+    return of_contract + sdk.breaking_changes(released / "sdk", present / "sdk")
 
 
 def major(version: str) -> int:
@@ -47,12 +51,12 @@ def major(version: str) -> int:
 
 
 def main() -> int:
-    repository = Path(*sys.argv[1:2] or [Path(__file__).parents[2]])
+    repository = Path(*sys.argv[1:2] or [str(Path(__file__).parents[2])])
     tag = last_release(repository)
     if tag is None:
         print("There is no release yet, so nothing that could break.")
         return 0
-    version = yaml.load((repository / CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)["info"]["version"]
+    version: str = contract_of(repository)["info"]["version"]
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(git(repository, "archive", tag, CONTRACT, SDK))) as archive:
             archive.extractall(folder, filter="data")
