@@ -1,4 +1,4 @@
-"""Holds the contract and the SDK against the last release: `nox -s compat`, or with another repository, `nox -s compat -- FOLDER`.
+"""Holds the contract and the SDK against the last release: `nox -s compat`, for another repository `-- FOLDER`.
 
 Without a tag `vX.Y.Z` nothing has been released, and nothing can break. A new major version may break what it likes.
 """
