@@ -77,6 +77,21 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session
+def compat(session: nox.Session) -> None:
+    """What the last release had, the contract and the SDK still have, unless the major version moves."""
+    session.install("--quiet", *GROUPS["compat"])
+    session.run("python", "-m", "compatibility", *session.posargs, env={"PYTHONPATH": str(ROOT / "release")})
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build wheels and sdists, check them, and use them in fresh environments, with the newest dependencies and the lowest."""
+    session.install("--quiet", *GROUPS["release"])
+    session.run("python", "release/distributions.py")
+    session.run("python", "release/trial.py")
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Make the contract from its parts, and the SDK and the CLI's commands from the contract."""
     install(session, "generate", parts=[])
@@ -101,6 +116,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "server/unpuzzle_server", "server/tests/harness.py")
     session.run("mypy", "sdk/unpuzzle_sdk")
     session.run("mypy", "cli/unpuzzle_cli")
+    session.run("mypy", "release/compatibility", *(f"release/{name}.py" for name in ("distributions", "trial", "smoke")))
     session.run("pyright", "sdk/unpuzzle_sdk")
     session.run("mypy", "sdk/tests/user_code.py")
     session.run("pyright", "--project", "sdk/tests/pyrightconfig.json")

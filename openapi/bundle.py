@@ -1,8 +1,9 @@
 """Joins `src/*.yaml` into `unpuzzle.yaml`, as text, so that comments and order stay as they were written.
 
 The server reads the same as JSON, `contract.json`: to parse YAML took it 0.3 s and 18 MB more at each start.
+The contract's version is that of the server, the SDK and the CLI too: each has it in its `_version.py`.
 
-python openapi/bundle.py [--check]     --check changes nothing and fails when the file is not up to date
+python openapi/bundle.py [--check]     --check changes nothing and fails when a file is not up to date
 """
 
 import json
@@ -13,8 +14,11 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 TARGET = HERE / "unpuzzle.yaml"
-AS_JSON = HERE.parent / "server" / "unpuzzle_server" / "contract.json"
+AS_JSON = ROOT / "server/unpuzzle_server/contract.json"
+VERSIONS = [ROOT / f"{part}/_version.py" for part in ("server/unpuzzle_server", "sdk/unpuzzle_sdk", "cli/unpuzzle_cli")]
+VERSION = '"""The version of the contract, made by openapi/bundle.py. Do not edit."""\n\n__version__ = "{}"\n'
 BANNER = "# Made by openapi/bundle.py from openapi/src: edit those, then run `nox -s generate`.\n"
 COMPONENTS = ["securitySchemes", "headers", "parameters", "responses", "schemas"]
 
@@ -37,18 +41,21 @@ def bundle() -> str:
     return "".join(lines)
 
 
-def as_json(text: str) -> str:
-    return json.dumps(yaml.load(text, Loader=yaml.CSafeLoader), ensure_ascii=False, separators=(",", ":")) + "\n"
+def made() -> dict[Path, str]:
+    """Everything that is made of the parts."""
+    text = bundle()
+    document = yaml.load(text, Loader=yaml.CSafeLoader)
+    as_json = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return {TARGET: text, AS_JSON: as_json, **dict.fromkeys(VERSIONS, VERSION.format(document["info"]["version"]))}
 
 
 def main() -> int:
-    text = bundle()
-    made = {TARGET: text, AS_JSON: as_json(text)}
+    files = made()
     if "--check" not in sys.argv:
-        for file, content in made.items():
+        for file, content in files.items():
             file.write_text(content)
         return 0
-    stale = [file.name for file, content in made.items() if not file.exists() or file.read_text() != content]
+    stale = [file.relative_to(ROOT) for file, content in files.items() if not file.exists() or file.read_text() != content]
     for name in stale:
         print(f"{name} is not what openapi/src makes: run `nox -s generate`", file=sys.stderr)
     return 1 if stale else 0

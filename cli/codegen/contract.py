@@ -68,6 +68,15 @@ class Operation:
         self.parameters = [contract.resolved(each) for each in listed]
 
     @property
+    def notice(self) -> str:
+        """What is said of an operation that is going away; empty of others."""
+        if "x-unpuzzle-deprecation" not in self.raw:
+            return ""
+        found = self.raw["x-unpuzzle-deprecation"]
+        successor = found["use"].replace(".", " ").replace("_", "-")
+        return f"It will be gone on {found['sunset_at']}: use `unpuzzle {successor}`. See {found['guide']}"
+
+    @property
     def is_list(self) -> bool:
         return "x-unpuzzle-pagination" in self.raw
 

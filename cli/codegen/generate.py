@@ -107,7 +107,7 @@ def question(operation: Operation) -> str:
 
 
 def docstring(operation: Operation) -> str:
-    about = " ".join(operation.raw["description"].split()).replace("\\", "\\\\").replace('"""', "'''")
+    about = " ".join(f"{operation.raw['description']} {operation.notice}".split()).replace("\\", "\\\\").replace('"""', "'''")
     wrapped = fill(about, 112, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
     return f'"""{operation.raw["summary"]}.\n\n{wrapped}\n    """'
 

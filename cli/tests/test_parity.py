@@ -117,6 +117,7 @@ def test_what_the_contract_does_not_hold_yet_can_be_generated(tmp_path: Path, mo
     assert types["from_"] == "str"
     assert {"points", "items", "score", "note", "secret_stdin", "ready"} <= set(types)
     assert commands["change"].deprecated
+    assert "It will be gone on 2027-03-01: use `unpuzzle media put-back`." in " ".join(commands["change"].help.split())
     assert "--input" in {option for each in commands["upload"].params for option in each.opts}
     assert "--output" in {option for each in commands["download"].params for option in each.opts}
     told: list[tuple[str, dict[str, Any]]] = []
@@ -156,6 +157,7 @@ paths:
       summary: Change a file
       description: Changes `x` [or y] and "z".
       deprecated: true
+      x-unpuzzle-deprecation: {deprecated_at: 2026-08-31, sunset_at: 2027-03-01, use: media.put_back, guide: 'https://docs/media'}
       x-unpuzzle-role: owner
       parameters: [{name: from, in: query, schema: {type: string}}]
       requestBody:

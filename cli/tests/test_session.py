@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from loopback import Reply, error
 
+from unpuzzle_cli import __version__
+
 KEYRING = """
 import json, os, pathlib
 from keyring.backend import KeyringBackend
@@ -170,4 +172,4 @@ def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> Non
 
 def test_the_version_of_the_client_is_sent(unpuzzle: Any, stand_in: Any) -> None:
     unpuzzle("courses", "list")
-    assert stand_in.received[0].headers["x-client-version"] == "unpuzzle-cli/1.0.0"
+    assert stand_in.received[0].headers["x-client-version"] == f"unpuzzle-cli/{__version__}"

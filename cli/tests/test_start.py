@@ -7,6 +7,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from unpuzzle_cli import __version__
+
 BARE_STARTS = 7
 HEAVY = {"httpx", "rich", "keyring", "unpuzzle_sdk", "yaml"}
 
@@ -53,7 +55,7 @@ def test_the_version_costs_at_most_seven_bare_starts() -> None:
 
 
 def test_the_version_is_shown_behind_other_options_too(unpuzzle: Any) -> None:
-    assert unpuzzle("--quiet", "--version").stdout == "unpuzzle 1.0.0\n"
+    assert unpuzzle("--quiet", "--version").stdout == f"unpuzzle {__version__}\n"
 
 
 def test_help_is_shown_where_a_command_is_missing(unpuzzle: Any) -> None:

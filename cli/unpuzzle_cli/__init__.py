@@ -1,3 +1,5 @@
 """The command line of the Unpuzzle API."""
 
-__version__ = "1.0.0"
+from unpuzzle_cli._version import __version__
+
+__all__ = ["__version__"]

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,12 @@ def talk(line: str) -> None:
     """A line for the person, beside the data."""
     if not _silent:
         _write(sys.stderr, plain(line))
+
+
+def pass_on_warnings() -> None:
+    """What the SDK warns of, such as an operation that is going away, is for the person."""
+    warnings.filterwarnings("default", category=DeprecationWarning, module=r"unpuzzle_cli\.")
+    warnings.showwarning = lambda message, *_, **__: talk(f"unpuzzle: {message}")
 
 
 def complain(message: str, details: list[str], hint: str) -> None:

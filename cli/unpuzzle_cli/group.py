@@ -82,6 +82,10 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return [*super().get_params(ctx), *OPTIONS]
 
+    def invoke(self, ctx: Any) -> Any:
+        # Not typer's, which says less of what is deprecated than the SDK's warning.
+        return ctx.invoke(self.callback, **ctx.params)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _sections(self, ctx, formatter)
 

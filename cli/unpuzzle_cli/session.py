@@ -54,9 +54,10 @@ class Choice:
         return config.get(self.profile, key)
 
     def client(self, **options: Any) -> "Unpuzzle":
-        from unpuzzle_cli import config
+        from unpuzzle_cli import config, console
         from unpuzzle_sdk import Unpuzzle
 
+        console.pass_on_warnings()
         if "timeout" not in options and (timeout := self.setting("timeout")):
             options["timeout"] = config.seconds(timeout)
         whose: dict[str, Any] = {"token": self.token} if self.token else {"token_store": self.credentials}

@@ -209,6 +209,11 @@ class Contract:
             yield from operation.answers
 
     @property
+    def documentation(self) -> str:
+        """The address under which the pages of `docs/` are published."""
+        return str(self.document.get("externalDocs", {}).get("url"))
+
+    @property
     def statuses(self) -> dict[str, int]:
         """The status of each error code."""
         found: dict[str, int] = self.components("schemas").get("ErrorCode", {}).get("x-unpuzzle-statuses", {})

@@ -52,14 +52,15 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("guide", "is_there"),
-    [("docs/guide.md", True), ("docs/guide.md#to-v2", True), ("docs/guide.md#to-v3", False), ("guide.md", False)],
+    [("/guide", True), ("/guide#to-v2", True), ("/guide#to-v3", False), ("/elsewhere", False), ("", False)],
 )
 def test_a_guide_resolves_with_its_heading(guide: str, is_there: bool, tmp_path: Path) -> None:
     """The guide of a deprecation is a page of the documentation and, where it names one, a heading on it."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "guide.md").write_text("# Guides\n\n## To v2\n")
-    (tmp_path / "guide.md").write_text("# Elsewhere\n")
-    notice = {"deprecated_at": "2026-08-31", "sunset_at": "2027-03-01", "guide": guide}
+    (tmp_path / "elsewhere.md").write_text("# Elsewhere\n")
+    notice = {"deprecated_at": "2026-08-31", "sunset_at": "2027-03-01", "use": "a.new", "guide": f"https://docs{guide}"}
     operation = {"deprecated": True, "x-unpuzzle-deprecation": notice}
-    found = RULES["deprecations_give_notice"](Contract({"paths": {"/a/": {"get": operation}}}, root=tmp_path))
+    paths = {"/a/": {"get": operation, "put": {"operationId": "a.new"}}}
+    found = RULES["deprecations_give_notice"](Contract({"paths": paths, "externalDocs": {"url": "https://docs"}}, root=tmp_path))
     assert bool(found) != is_there

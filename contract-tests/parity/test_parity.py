@@ -17,6 +17,7 @@ import pytest
 
 from harness import CONTRACT, PASSWORD, Api, Server
 from unpuzzle_sdk import AsyncStream, AsyncUnpuzzle, Stream, Unpuzzle
+from unpuzzle_sdk._deprecations import NOTICES
 from unpuzzle_server.kernel import operations, spec
 from unpuzzle_server.kernel.spec import Operation
 from world import named
@@ -142,6 +143,12 @@ def test_the_sdk_and_the_commands_are_what_the_contract_makes(tmp_path: Path) ->
         if "__pycache__" not in path.parts and path.read_bytes() != _committed(root / path.relative_to(tmp_path))
     ]
     assert not differing, "run `nox -s generate` and commit"
+
+
+def test_what_is_deprecated_is_so_everywhere() -> None:
+    """The command line's tests hold each command against the same mark."""
+    deprecated = {name for name, operation in CONTRACT.raw.items() if operation.get("deprecated", False)}
+    assert deprecated == NOTICES.keys() == {name for name, operation in OPERATIONS.items() if operation.deprecation}
 
 
 def _committed(path: Path) -> bytes | None:

@@ -3,7 +3,7 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_error_codes.py`, `_spec.py` and `testing/_names.py`. `testing/contract.json` is what the mock knows.
+`_deprecations.py`, `_error_codes.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what the mock knows.
 """
 
 from __future__ import annotations
@@ -64,6 +64,15 @@ class Operation:
     def call(self) -> str:
         """Its method and path."""
         return f"{self.endpoint.method.upper()} {_text(self.endpoint.path)}"
+
+    @property
+    def notice(self) -> str:
+        """What is said to whoever calls it, if it is going away; else empty."""
+        if "x-unpuzzle-deprecation" not in self.raw:
+            return ""
+        found = self.raw["x-unpuzzle-deprecation"]
+        until = f"{self.raw['operationId']} is deprecated, and will be gone on {found['sunset_at']}"
+        return f"{until}: use {found['use']}. See {found['guide']}"
 
     @property
     def stream(self) -> dict[str, Any]:
@@ -322,6 +331,7 @@ def main() -> None:
         context = {"tag": tag, "extension": extension, "operations": by_tag[tag["name"]], **told}
         render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)
     render(project, "session.py.jinja", "_session.py", operations=operations)
+    render(project, "deprecations.py.jinja", "_deprecations.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))

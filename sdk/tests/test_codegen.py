@@ -106,6 +106,13 @@ STREAMING = {
             "summary": "Watch",
             "description": "Watches.",
             "x-unpuzzle-role": "public",
+            "deprecated": True,
+            "x-unpuzzle-deprecation": {
+                "deprecated_at": "2026-08-31",
+                "sunset_at": "2027-03-01",
+                "use": "chat.send",
+                "guide": "https://docs/chat",
+            },
             "x-unpuzzle-stream": {"resumes": True, "events": {"said": ref("Essay")}},
             "responses": {"200": {"description": "It.", "content": {"text/event-stream": {"schema": ref("Frame")}}}},
         }
@@ -169,3 +176,11 @@ def test_a_docstring_has_limits_rights_errors_and_a_program(streaming: Any) -> N
     assert "quiz = client.chat.send(text='Why?')" in send
     assert "for event in client.chat.send_stream(text='Why?'):" in text
     assert "async for event in client.chat.watch():" in text
+
+
+def test_what_is_deprecated_is_marked_and_says_what_to_use(streaming: Any) -> None:
+    text = rendered(streaming, "resource.py.jinja", tag={"name": "chat", "class_name": "Chat", "description": "Chat."})
+    notice = "chat.watch is deprecated, and will be gone on 2027-03-01: use chat.send. See https://docs/chat"
+    marked = f'    @deprecated("{notice}")\n\n    def watch('
+    assert text.count(marked) == text.count("@deprecated(") == text.count(f"Deprecated: {notice}") == 2
+    assert f'"chat.watch": "{notice}",' in rendered(streaming, "deprecations.py.jinja")

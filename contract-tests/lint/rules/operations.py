@@ -220,17 +220,19 @@ def optional_bodies_may_be_empty(op: Operation) -> Iterator[str]:
 
 @rule(operations)
 def deprecations_give_notice(op: Operation) -> Iterator[str]:
-    """What is deprecated says so in its answers, stays for six months, and has a guide to what comes after it."""
+    """What is deprecated says so in its answers, stays for six months, and names what to use after it, with a guide."""
     notice = op.node.get("x-unpuzzle-deprecation")
     if bool(notice) != op.node.get("deprecated", False):
         yield "only one of deprecated and x-unpuzzle-deprecation is there"
     if notice is None:
         return
-    if notice.keys() != {"deprecated_at", "sunset_at", "guide"}:
+    if notice.keys() != {"deprecated_at", "sunset_at", "use", "guide"}:
         yield f"x-unpuzzle-deprecation has {sorted(notice)}"
         return
     if _day(notice["sunset_at"]) < _half_a_year_after(_day(notice["deprecated_at"])):
         yield "its sunset is less than six months away"
+    if notice["use"] not in {other.id for other in op.contract.operations if not other.node.get("deprecated")}:
+        yield f"there is no operation {notice['use']} to use, or it is deprecated too"
     if not _resolves(op, notice["guide"]):
         yield f"its guide {notice['guide']} is not there"
     for answer in op.successes:
@@ -251,10 +253,10 @@ def _half_a_year_after(day: date) -> date:
 
 
 def _resolves(op: Operation, guide: str) -> bool:
-    """Whether a guide is a page of `docs/`, with the heading that it names."""
-    page, _, anchor = guide.partition("#")
-    file = op.contract.root / page
-    if not page.startswith("docs/") or not file.is_file():
+    """Whether a guide is the address of a page of `docs/`, with the heading that it names."""
+    page, _, anchor = guide.removeprefix(f"{op.contract.documentation}/").partition("#")
+    file = op.contract.root / "docs" / f"{page}.md"
+    if page == guide.partition("#")[0] or not file.is_file():
         return False
     headings = re.findall(r"^#+ (.+)$", file.read_text(), flags=re.MULTILINE)
     return not anchor or anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from .auth import Tokens
+from .deprecation import warn_of
 from .errors import APIConnectionError
 from .flow import Flow, Send, Sleep
 from .log import log_attempt
@@ -35,6 +36,7 @@ class Exchange:
         answer = yield from (self._authorized(request) if request.authenticated else self._send(request))
         if answer.status < 300:
             yield from self._session.follow(operation, answer)
+        warn_of(operation, answer)
         return answer
 
     def _authorized(self, request: Request) -> Flow[Answer]:

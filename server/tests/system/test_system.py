@@ -41,7 +41,7 @@ def test_the_api_describes_itself(api: Api) -> None:
     base_url = api.server.base_url
     assert api.get(INFO).json() == {
         "name": "Unpuzzle API",
-        "version": "1.0.0",
+        "version": __version__,
         "api_version": "v1",
         "documentation_url": f"{base_url}/docs/",
         "openapi_url": f"{base_url}/api/v1/openapi.yaml",

@@ -19,7 +19,7 @@ from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from sqlalchemy.exc import DBAPIError
 from starlette.types import Receive, Scope, Send
 
-from unpuzzle_server.kernel import database, idempotency, spec
+from unpuzzle_server.kernel import database, deprecation, idempotency, spec
 from unpuzzle_server.kernel.answers import Answer, Body, Result, enveloped, etag, not_modified, refusal, send_answer
 from unpuzzle_server.kernel.clock import Clock
 from unpuzzle_server.kernel.database import Database, Transaction
@@ -151,6 +151,7 @@ class BoundOperation:
         )
         self.conditional = operation.has("If-None-Match")
         self.stored = operation.has("Idempotency-Key")
+        self.notice = deprecation.notice(operation.deprecation)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -159,6 +160,7 @@ class BoundOperation:
         arguments = await self.reader.read(exchange)
         await self.kernel.limiter.count_by_field(exchange, self.operation, arguments.get("body") or {})
         answer = await self._perform(exchange, arguments)
+        exchange.headers_out |= self.notice
         if isinstance(answer, FileAnswer):
             await answer.send(exchange, send)
             return

@@ -1,7 +1,7 @@
 """The contract, read once: operations, their parameters, and validators compiled from its schemas."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -126,6 +126,8 @@ class Operation:
     """Whether others send what they like besides: parameters that are not known are no problem then."""
     stream: StreamOf | None = None
     """The events that it answers with."""
+    deprecation: Mapping[str, str] = field(default_factory=dict)
+    """`x-unpuzzle-deprecation`, of what is going away."""
 
     @property
     def success(self) -> int:
@@ -161,6 +163,7 @@ def _operation(path: str, method: str, raw: dict[str, Any], shared: list[Any]) -
         scopes=frozenset(raw.get("x-unpuzzle-scopes", ())),
         is_open=raw.get("x-unpuzzle-open", False),
         stream=_stream(raw["x-unpuzzle-stream"]) if "x-unpuzzle-stream" in raw else None,
+        deprecation=raw.get("x-unpuzzle-deprecation", {}),
     )
 
 

@@ -9,12 +9,13 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind
 
+from unpuzzle_server import __version__
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.exchange import Exchange
 from unpuzzle_server.kernel.streams_in import OCTETS, Incoming
 
-MAJOR_VERSION = "1"
+MAJOR_VERSION = __version__.partition(".")[0]
 JSON = "application/json"
 KERNEL_HEADERS = {"X-API-Version", "If-None-Match", "Idempotency-Key", "Range", "If-Range"}
 """Header parameters that the kernel itself answers to; handlers do not get them."""

@@ -1,0 +1,1 @@
+"""Whether what was released still works with what would be released now."""
