@@ -135,6 +135,17 @@ class Operation:
         return parameter if parameter in self.item else f"{parameter.removesuffix('_id')}.{own}"
 
     @property
+    def answer(self) -> Node:
+        """The fields of the answer, or of what a list holds; none where it is no object."""
+        if self.is_list:
+            return self.item
+        for status, answer in self.raw["responses"].items():
+            if status < "3" and "schema" in (content := answer.get("content", {}).get("application/json", {})):
+                found: Node = self.contract.resolved(content["schema"]).get("properties", {})
+                return found
+        return {}
+
+    @property
     def item(self) -> Node:
         """The fields of what a list holds."""
         answer = self.contract.resolved(self.raw["responses"]["200"]["content"]["application/json"]["schema"])

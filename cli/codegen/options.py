@@ -10,7 +10,7 @@ from contract import Contract, ContractError, Node, Operation
 LONG_TEXT = 1000
 """Texts of a body that may be longer than this are taken from a file or stdin too."""
 TAKEN = {
-    "as_json", "json", "fields", "output", "limit", "everything", "all", "page", "page_size", "yes",
+    "json", "fields", "jq", "template", "output", "limit", "everything", "all", "page", "page_size", "yes",
     "base_url", "profile", "quiet", "help", "input",
 }  # fmt: skip
 """What every command, or every list, has besides; the contract can't use these names."""

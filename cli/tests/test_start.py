@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 BARE_STARTS = 7
-HEAVY = {"httpx", "rich", "keyring", "unpuzzle_sdk", "yaml"}
+HEAVY = {"httpx", "jinja2", "jq", "keyring", "rich", "unpuzzle_sdk", "yaml"}
 
 
 IMPORTED = """
@@ -65,7 +65,8 @@ def test_help_is_shown_where_a_command_is_missing(unpuzzle: Any) -> None:
 
 def test_help_gives_an_example_the_role_and_the_refusals(unpuzzle: Any) -> None:
     shown = unpuzzle("courses", "publish", "--help").stdout
-    assert "Example: unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81" in shown
+    assert shown.startswith("Usage: unpuzzle courses publish <course-id> [flags]\n")
+    assert "Examples:\n  $ unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81\n" in shown
     assert "Needs the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_READY." in " ".join(shown.split())
 
 

@@ -1,11 +1,23 @@
 """From what went wrong to a few lines on stderr and an exit code: the one place for both."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED = 1, 2, 4, 5, 6, 130
+FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 130, 143
+EXIT_CODES = {
+    0: "It worked, or whoever reads the pipe has had enough.",
+    FAILED: "It failed, or you said no.",
+    USAGE: "The command was not understood, and nothing was sent.",
+    SIGN_IN: "A sign-in is needed, or another role.",
+    NOT_FOUND: "It is not there.",
+    LIMIT: "Too many requests, or more than a plan allows.",
+    INTERRUPTED: "Ctrl-C.",
+    TERMINATED: "SIGTERM.",
+}
+"""What programs are told; `unpuzzle help exit-codes` shows it."""
 
 CODE_OF_STATUS = {401: SIGN_IN, 403: SIGN_IN, 404: NOT_FOUND, 429: LIMIT}
 NEXT_STEPS = {
@@ -35,7 +47,8 @@ class UsageError(CommandError):
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Runs a command and answers its exit code."""
+    """Runs a command and answers its exit code. SIGTERM ends it as Ctrl-C does: files are left whole, the cursor comes back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = command()
         sys.stdout.flush()

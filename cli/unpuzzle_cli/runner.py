@@ -6,19 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from unpuzzle_cli import console, show
+from unpuzzle_cli.common import OUTPUT
 from unpuzzle_cli.errors import UsageError, forget_the_pipe
 from unpuzzle_cli.session import Choice
 
-OUTPUT, PAGES = "Output", "Pages"
+PAGES = "Pages"
 DEFAULT_LIMIT, LARGEST_PAGE = 20, 100
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", rich_help_panel=OUTPUT)]
-Fields = Annotated[
-    str,
-    typer.Option(
-        metavar="NAMES", help="Only these fields, such as id,title,category.name.", show_default=False, rich_help_panel=OUTPUT
-    ),
-]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT),
@@ -33,14 +27,14 @@ PageSize = Annotated[
 ]
 
 
-def call(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+def call(context: typer.Context, operation: str, arguments: dict[str, Any]) -> None:
     """One operation, one answer."""
     with Choice.of(context).client() as client:
         answer = _method(client, operation)(**arguments)
     if isinstance(answer, str):
         console.say(answer)
     elif answer is not None:
-        show.one(answer.to_dict(), show.Shape(as_json, fields))
+        show.one(answer.to_dict(), show.Shape.of(context))
 
 
 def download(context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "") -> None:
@@ -54,9 +48,9 @@ def download(context: typer.Context, operation: str, arguments: dict[str, Any], 
         console.say_bytes(found)
 
 
-def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, columns: str = "") -> None:
     """An operation that answers with events: each is shown when it comes, until the last, or Ctrl-C."""
-    shape = show.Shape(as_json, fields)
+    shape = show.Shape.of(context, columns)
     with Choice.of(context).client() as client, _method(client, operation)(**arguments) as events:
         try:
             for event in events:
@@ -75,8 +69,6 @@ def walk(
     page_size: int | None = None,
     limit: int | None = None,
     everything: bool = False,
-    as_json: bool = False,
-    fields: str = "",
     key: str = "id",
 ) -> None:
     """A list: one page of it, or the first results over as many pages as it takes."""
@@ -90,7 +82,7 @@ def walk(
         pages = [first] if one_page else list(first.pages())
     results = [item for each in pages for item in each.results][:wanted]
     answer = {**first.data.to_dict(), "next": pages[-1].data.next, "results": [_plain(item) for item in results]}
-    show.many(answer, show.Shape(as_json, fields), key)
+    show.many(answer, show.Shape.of(context), key)
 
 
 def _plain(item: Any) -> Any:

@@ -9,7 +9,6 @@ import typer
 
 from unpuzzle_cli import console, show, values
 from unpuzzle_cli.errors import UsageError
-from unpuzzle_cli.runner import AsJson, Fields
 from unpuzzle_cli.session import Choice
 
 FOLLOWED_SECONDS = 1.0
@@ -36,8 +35,6 @@ def bulk_enroll(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="Makes it safe to send it again.", show_default=False, metavar="TEXT")
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Enrol many by their addresses.
 
@@ -50,8 +47,9 @@ def bulk_enroll(
         job = client.enrollments.bulk_enroll(course_id=course_id, rows=listed, dry_run=dry_run, **values.given(idempotency_key=idempotency_key))
         if wait:
             job = _followed(client, job.job_id)
-    if as_json or fields or not wait:
-        show.one(job.to_dict(), show.Shape(as_json, fields))
+    shape = show.Shape.of(context)
+    if shape.asked or not wait:
+        show.one(job.to_dict(), shape)
         return
     for row in job.results:
         if row.message:

@@ -11,7 +11,6 @@ import typer
 
 from unpuzzle_cli import console, show, values
 from unpuzzle_cli.errors import FAILED, INTERRUPTED, CommandError
-from unpuzzle_cli.runner import AsJson, Fields
 from unpuzzle_cli.session import Choice
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ def upload(
     ] = "",
     resume: Annotated[str, typer.Option(metavar="ID", help="Go on with this upload, which broke off.", show_default=False)] = "",
     parallel: Annotated[int, typer.Option(metavar="N", help="How many parts go at a time.", min=1, max=16)] = 4,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Upload a video, a picture or another file.
 
@@ -55,7 +52,7 @@ def upload(
         done = _uploaded(client, file, given, parallel, section)
         if section:
             client.content.assign_media(section, media_ids=[done.media_id])
-    show.one(done.to_dict(), show.Shape(as_json, fields))
+    show.one(done.to_dict(), show.Shape.of(context))
 
 
 def _uploaded(client: Any, file: str, given: dict[str, Any], parallel: int, section: str) -> Any:
