@@ -3,7 +3,7 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_error_codes.py` and `_spec.py`.
+`_error_codes.py` and `_spec.py`. `testing/contract.json` is what the mock knows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mocking
 import nullable
 from jinja2 import FileSystemLoader
 from openapi_python_client import Project, _get_project_for_url_or_path
@@ -293,6 +294,7 @@ def main() -> None:
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
+    (PACKAGE / "testing" / "contract.json").write_text(mocking.as_text(mocking.contract_of(document)), encoding="utf-8")
     nullable.rename(project, PACKAGE)
 
 

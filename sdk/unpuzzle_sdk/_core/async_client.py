@@ -79,7 +79,7 @@ class AsyncClient(BaseClient):
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import AsyncStream
 
-        return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments)
+        return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 
     async def request(
         self,
@@ -167,10 +167,16 @@ class AsyncClient(BaseClient):
         if isinstance(need, Send):
             return await self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
-            return await asyncio.sleep(need.seconds)
+            return await self._sleep(need.seconds)
         if isinstance(need, Block):
             return await _in_thread(need.call)
         return await asyncio.shield(self._shielded(need))
+
+    async def _sleep(self, seconds: float) -> None:
+        # Whatever waits to try again does it here, so that a mock need not.
+        import asyncio
+
+        await asyncio.sleep(seconds)
 
     def _shielded(self, need: Shield) -> asyncio.Task[Any]:
         import asyncio

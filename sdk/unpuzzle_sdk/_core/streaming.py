@@ -157,10 +157,15 @@ class Stream(Generic[T]):
     """
 
     def __init__(
-        self, connect: Callable[[Arguments], Answer], operation: StreamOperation[T], arguments: Arguments
+        self,
+        connect: Callable[[Arguments], Answer],
+        operation: StreamOperation[T],
+        arguments: Arguments,
+        sleep: Callable[[float], None],
     ) -> None:
-        """Connect like this, when the first event is wanted."""
+        """Connect like this, when the first event is wanted, and sleep like this before coming back."""
         self._connect = connect
+        self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
 
@@ -198,7 +203,7 @@ class Stream(Generic[T]):
                 if pause is None:
                     return
                 self.close()
-                time.sleep(pause)
+                self._sleep(pause)
         finally:
             self.close()
 
@@ -245,10 +250,15 @@ class AsyncStream(Generic[T]):
     """
 
     def __init__(
-        self, connect: Callable[[Arguments], Awaitable[Answer]], operation: StreamOperation[T], arguments: Arguments
+        self,
+        connect: Callable[[Arguments], Awaitable[Answer]],
+        operation: StreamOperation[T],
+        arguments: Arguments,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Connect like this, when the first event is wanted."""
+        """Connect like this, when the first event is wanted, and sleep like this before coming back."""
         self._connect = connect
+        self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
 
@@ -297,7 +307,7 @@ class AsyncStream(Generic[T]):
                 if pause is None:
                     return
                 await self.close()
-                await _slept(pause)
+                await self._sleep(pause)
         finally:
             await self.close()
 
@@ -327,13 +337,6 @@ class AsyncStream(Generic[T]):
     async def __aexit__(self, *_: object) -> None:
         """Close the connection."""
         await self.close()
-
-
-async def _slept(seconds: float) -> None:
-    # Plain programs need no asyncio, which takes its time to load.
-    from asyncio import sleep
-
-    await sleep(seconds)
 
 
 def _no_stream(answer: Answer) -> InvalidResponseError:

@@ -72,7 +72,7 @@ class SyncClient(BaseClient):
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import Stream
 
-        return Stream(lambda asked: self.answer(operation, asked), operation, arguments)
+        return Stream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 
     def request(
         self,
@@ -158,11 +158,15 @@ class SyncClient(BaseClient):
         if isinstance(need, Send):
             return self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
-            return time.sleep(need.seconds)
+            return self._sleep(need.seconds)
         if isinstance(need, Block):
             return need.call()
         # Threads exclude each other by the lock of the token store, which the flow takes.
         return self._run(need.start())
+
+    def _sleep(self, seconds: float) -> None:
+        # Whatever waits to try again does it here, so that a mock need not.
+        time.sleep(seconds)
 
 
 class _Wire:

@@ -1,0 +1,146 @@
+"""A mock of the API: real clients over a transport in memory that answers what the contract documents."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Self
+
+import httpx
+
+from .. import AsyncUnpuzzle, Unpuzzle
+from .._spec import BASE_URL
+from ._answers import Answers
+from ._checks import refused
+from ._failures import Failure, Failures, What, act_of, lost
+from ._requests import RecordedRequest, recorded
+
+TOKEN = "a-token-of-the-mock"  # noqa: S105 - nobody's
+
+
+class MockUnpuzzle:
+    """An Unpuzzle API in memory, for tests of what calls it.
+
+    Attributes:
+        requests: What clients have asked, each attempt of a call for itself.
+        waits: The seconds that clients would have slept before they tried again.
+        transport: An httpx transport of either kind, for a client of your own.
+    """
+
+    def __init__(self, *, strict: bool = True, sleep: bool = False) -> None:
+        """Make a mock. Every operation answers its documented example.
+
+        Args:
+            strict: Whether to refuse what the API would: bodies, parameters and paths that the contract does not
+                allow, and operations that need somebody to be signed in.
+            sleep: Whether clients really sleep before they try again.
+        """
+        self.requests: list[RecordedRequest] = []
+        self.waits: list[float] = []
+        self.transport = httpx.MockTransport(self._answer)
+        self._strict = strict
+        self._sleeps = sleep
+        self._answers = Answers()
+        self._failures = Failures()
+
+    def client(self, **options: Any) -> Unpuzzle:
+        """Give a client of the mock, who is signed in unless there is a `token`, an `api_key` or a `token_store`.
+
+        Args:
+            options: What `Unpuzzle` takes.
+        """
+        from ._clients import MockedUnpuzzle
+
+        return MockedUnpuzzle(self._wait, **self._options(options))
+
+    def async_client(self, **options: Any) -> AsyncUnpuzzle:
+        """Give a client of the mock, who is signed in unless there is a `token`, an `api_key` or a `token_store`.
+
+        Args:
+            options: What `AsyncUnpuzzle` takes.
+        """
+        from ._clients import MockedAsyncUnpuzzle
+
+        return MockedAsyncUnpuzzle(self._async_wait, **self._options(options))
+
+    def fail_next(
+        self,
+        what: What,
+        *,
+        times: int = 1,
+        operation: str = "",
+        message: str | None = None,
+        retry_after: float | None = None,
+        **about: Any,
+    ) -> None:
+        """Let the next request fail; clients try again as they would.
+
+        Args:
+            what: A status, an error code such as `COURSE_NOT_FOUND`, or an exception: one of `errors`, ConnectionError
+                for a server that is not there, TimeoutError for one that does not answer, or one of httpx.
+            times: How many requests fail.
+            operation: Only those of this operation, such as `courses.get`.
+            message: What the error says.
+            retry_after: In how many seconds the API wants to be asked again.
+            about: What else the error tells, such as `decline_code`.
+        """
+        act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
+        self._failures.add(Failure(act, times, operation))
+
+    def lose_next_answer(self, *, times: int = 1, operation: str = "") -> None:
+        """Let the next request be carried out, and lose the connection before its answer.
+
+        Args:
+            times: How many answers get lost.
+            operation: Only those of this operation.
+        """
+        self._failures.add(Failure(lost, times, operation, after=True))
+
+    def reset(self) -> None:
+        """Forget what was asked and what was to go wrong."""
+        self.requests.clear()
+        self.waits.clear()
+        self._failures.clear()
+
+    def __enter__(self) -> Self:
+        """Give the mock."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forget what was asked and what was to go wrong."""
+        self.reset()
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        signed_in = options.keys() & {"token", "api_key", "token_store"}
+        usual = {"base_url": BASE_URL, "transport": self.transport, **({} if signed_in else {"token": TOKEN})}
+        return {**usual, **options}
+
+    def _answer(self, sent: httpx.Request) -> httpx.Response:
+        request = recorded(sent)
+        self.requests.append(request)
+        response = self._outcome(request)
+        request.status = response.status_code
+        return response
+
+    def _outcome(self, request: RecordedRequest) -> httpx.Response:
+        failure = self._failures.take(request)
+        if failure and not failure.after:
+            return failure.act()
+        response = self._response(request)
+        return failure.act() if failure else response
+
+    def _response(self, request: RecordedRequest) -> httpx.Response:
+        refusal = refused(self._answers, request) if self._strict or not request.known else None
+        if refusal:
+            return refusal
+        assert request.known is not None  # noqa: S101 - else it was refused
+        return self._answers.usual(request, request.known)
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        if self._sleeps:
+            time.sleep(seconds)
+
+    async def _async_wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(seconds if self._sleeps else 0)
