@@ -4,7 +4,7 @@ import json
 import shlex
 
 from contract import Operation
-from options import Option, flag
+from options import INPUT, Option, flag
 
 NAMING, TELLING = ("slug", "id"), ("title", "name", "full_name", "message", "status", "email", "type")
 """Fields that most answers have: what names a thing, and what says most of it."""
@@ -38,10 +38,17 @@ def _typed(operation: Operation, options: list[Option]) -> str:
     known = _known(operation)
     words = ["unpuzzle", operation.tag, operation.verb.replace("_", "-")]
     for option in options:
-        if option.name in known and not option.spelled.endswith("-stdin"):
-            words += [flag(option.name)] if option.spelled else []
-            words.append(shlex.quote(_spelled(known[option.name])))
+        if option.spelled == INPUT:
+            words += [INPUT, "@part.bin" if option.name == "content" else "@body.json"]
+        elif option.name in known and not option.spelled.endswith("-stdin"):
+            words += _given(option, known[option.name])
     return " ".join([*words, *(["--yes"] if operation.deletes else [])])
+
+
+def _given(option: Option, value: object) -> list[str]:
+    if option.kind == "bool":
+        return [flag(option.name) if value else f"--no-{flag(option.name)[2:]}"]
+    return [*([flag(option.name)] if option.spelled else []), shlex.quote(_spelled(value))]
 
 
 def _known(operation: Operation) -> dict[str, object]:

@@ -46,6 +46,15 @@ class UsageError(CommandError):
         super().__init__(message, hint, USAGE)
 
 
+STOPS = (KeyboardInterrupt, SystemExit)
+"""Ctrl-C, and SIGTERM."""
+
+
+def stopped(by: BaseException, message: str, hint: str) -> CommandError:
+    """What a command that was stopped says of how to go on."""
+    return CommandError(message, hint, TERMINATED if isinstance(by, SystemExit) else INTERRUPTED)
+
+
 def guarded(command: Callable[[], int]) -> int:
     """Runs a command and answers its exit code. SIGTERM ends it as Ctrl-C does: files are left whole, the cursor comes back."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))

@@ -1,13 +1,14 @@
 """Runs an operation and shows its answer."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, show
+from unpuzzle_cli import console, progress, show
 from unpuzzle_cli.common import OUTPUT
-from unpuzzle_cli.errors import UsageError, forget_the_pipe
+from unpuzzle_cli.errors import STOPS, UsageError, forget_the_pipe, stopped
 from unpuzzle_cli.session import Choice
 
 PAGES = "Pages"
@@ -43,7 +44,7 @@ def download(context: typer.Context, operation: str, arguments: dict[str, Any], 
         content: bytes | str = _method(client, operation)(**arguments)
     found = content if isinstance(content, bytes) else content.encode()
     if output:
-        Path(output).write_bytes(found)
+        _write(Path(output), found)
     else:
         console.say_bytes(found)
 
@@ -79,10 +80,42 @@ def walk(
     size = page_size or (DEFAULT_LIMIT if one_page else min(wanted or LARGEST_PAGE, LARGEST_PAGE))
     with Choice.of(context).client() as client:
         first = _method(client, operation)(page=page, page_size=size, max_items=wanted, **arguments)
-        pages = [first] if one_page else list(first.pages())
+        pages = [first] if one_page else _pages(first, wanted)
     results = [item for each in pages for item in each.results][:wanted]
     answer = {**first.data.to_dict(), "next": pages[-1].data.next, "results": [_plain(item) for item in results]}
     show.many(answer, show.Shape.of(context), key)
+
+
+def _pages(first: Any, wanted: int | None) -> list[Any]:
+    """All pages from the first; of more than one it is shown how far they are."""
+    pages, done = [], 0
+    total = min(wanted or first.count, first.count)
+    try:
+        with progress.shown("Reading") as tell:
+            for page in first.pages():
+                pages.append(page)
+                done += len(page.results)
+                if page is not first or page.has_next:
+                    tell(min(done, total), total)
+    except STOPS as stop:
+        if len(pages) < 2:
+            raise
+        hint = f"Page by page: --page {len(pages) + 1} --page-size {first.page_size}"
+        raise stopped(stop, f"Stopped after {done:,} of {total:,}.", hint) from None
+    return pages
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Writes a file whole, or not at all; what is no file, such as a device, is written to."""
+    if file.exists() and not file.is_file():
+        file.write_bytes(content)
+        return
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _plain(item: Any) -> Any:

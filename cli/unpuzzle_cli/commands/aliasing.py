@@ -48,7 +48,7 @@ def set_alias(
     _keep(context, {name: marked}, clobber=clobber)
 
 
-@app.command("delete", cls=Command, epilog="$ unpuzzle alias delete cheap")
+@app.command("delete", cls=Command, epilog="$ unpuzzle alias delete dear")
 def delete_alias(name: Annotated[str, typer.Argument(help="Its name.", autocompletion=_known)]) -> None:
     """Forget a command of your own."""
     if name not in config.aliases():

@@ -400,7 +400,7 @@ def list_users_command(
 @app.command(
     "update-user",
     cls=JsonCommand,
-    epilog="$ unpuzzle auth update-user 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --is-suspended true\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    epilog="$ unpuzzle auth update-user 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --is-suspended\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def update_user_command(
     context: typer.Context,

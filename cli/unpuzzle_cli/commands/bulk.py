@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli import console, progress, show, values
+from unpuzzle_cli.errors import STOPS, UsageError, stopped
 from unpuzzle_cli.session import Choice
 
 FOLLOWED_SECONDS = 1.0
@@ -74,13 +74,13 @@ def _from_csv(file: str) -> list[dict[str, str]]:
 
 
 def _followed(client: Any, job_id: str) -> Any:
-    """The job at its end; how far it is is told on the way."""
-    told = -1
-    while True:
-        job = client.enrollments.get_bulk_job(job_id, with_results=False)
-        if job.status != "running":
-            return client.enrollments.get_bulk_job(job_id)
-        if job.processed != told:
-            told = job.processed
-            console.talk(f"{job.processed} of {job.total}")
-        time.sleep(FOLLOWED_SECONDS)
+    """The job at its end; how far it is is shown on the way."""
+    try:
+        with progress.shown("Enrolling") as tell:
+            while (job := client.enrollments.get_bulk_job(job_id, with_results=False)).status == "running":
+                tell(job.processed, job.total)
+                time.sleep(FOLLOWED_SECONDS)
+    except STOPS as stop:
+        hint = f"See how far it is: unpuzzle enrollments get-bulk-job {job_id}"
+        raise stopped(stop, "Stopped looking on. The job goes on by itself.", hint) from None
+    return client.enrollments.get_bulk_job(job_id)

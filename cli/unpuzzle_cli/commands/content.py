@@ -136,7 +136,7 @@ def get_section_command(
 @app.command(
     "update-section",
     cls=JsonCommand,
-    epilog="$ unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --is-published true\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
+    epilog="$ unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --is-published\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def update_section_command(
     context: typer.Context,

@@ -74,7 +74,7 @@ def initiate_upload_command(
 @app.command(
     "upload-content",
     cls=JsonCommand,
-    epilog="$ unpuzzle media upload-content f47ac10b-58cc-4372-a567-0e02b2c3d479 --expires 1768870800 --signature 9f2c1e\n\nOpen to everybody. May answer NOT_FOUND, MEDIA_MISMATCH, MEDIA_UPLOAD_FAILED.",
+    epilog="$ unpuzzle media upload-content f47ac10b-58cc-4372-a567-0e02b2c3d479 --expires 1768870800 --signature 9f2c1e --input @part.bin\n\nOpen to everybody. May answer NOT_FOUND, MEDIA_MISMATCH, MEDIA_UPLOAD_FAILED.",
 )
 def upload_content_command(
     context: typer.Context,

@@ -15,7 +15,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "list",
     cls=JsonCommand,
-    epilog="$ unpuzzle notifications list --unread-only true\n$ unpuzzle notifications list --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
+    epilog="$ unpuzzle notifications list --unread-only\n$ unpuzzle notifications list --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
 )
 def list_command(
     context: typer.Context,

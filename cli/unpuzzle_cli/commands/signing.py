@@ -66,9 +66,9 @@ def _by_browser(choice: Choice, provider: str) -> Any:
 
 def _keep_key(choice: Choice, key: str) -> None:
     """Once the server has taken it; a key may do too little to ask whose it is."""
-    from unpuzzle_sdk import Tokens, Unpuzzle, errors
+    from unpuzzle_sdk import Tokens, errors
 
-    with Unpuzzle(base_url=choice.server, api_key=key) as client:
+    with choice.client(api_key=key) as client:
         try:
             whose = client.auth.get_profile().email
         except errors.PermissionDeniedError:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unpuzzle_cli import console, runner, show
-from unpuzzle_cli.errors import CommandError
+from unpuzzle_cli.errors import STOPS, CommandError, stopped
 from unpuzzle_cli.session import Choice
 
 FOLLOWED_SECONDS = 2
@@ -23,7 +23,15 @@ def watch(
 
     It ends with 0 when the payment has succeeded, with 1 when it has failed, was cancelled, or takes too long.
     """
-    until, told = time.monotonic() + timeout, ""
+    try:
+        _watched(context, payment_id, time.monotonic() + timeout)
+    except STOPS as stop:
+        hint = f"Go on: unpuzzle payments watch {payment_id}"
+        raise stopped(stop, "Stopped looking on. The payment goes on by itself.", hint) from None
+
+
+def _watched(context: typer.Context, payment_id: str, until: float) -> None:
+    told = ""
     with Choice.of(context).client() as client:
         while True:
             payment = client.payments.get_intent(payment_id)
