@@ -47,15 +47,19 @@ class Root(Group):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
-        if kept := config.aliases():
+        if kept := _kept():
             with section("Your aliases", formatter):
                 formatter.write_dl(list(kept.items()))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         from typer._click.shell_completion import CompletionItem  # typer has no public name for it
 
-        kept: dict[str, str] = {}
-        with suppress(CommandError):  # completion says nothing of a broken configuration
-            kept = config.aliases()
-        own = [CompletionItem(name, help=text) for name, text in kept.items() if name.startswith(incomplete)]
+        own = [CompletionItem(name, help=text) for name, text in _kept().items() if name.startswith(incomplete)]
         return [*super().shell_complete(ctx, incomplete), *own]
+
+
+def _kept() -> dict[str, str]:
+    """The aliases; none where the configuration is broken, which stops neither help nor completion."""
+    with suppress(CommandError):
+        return config.aliases()
+    return {}

@@ -87,7 +87,7 @@ def walk(
 
 
 def _pages(first: Any, wanted: int | None) -> list[Any]:
-    """All pages from the first; of more than one it is shown how far they are."""
+    """All pages from the first; where there are more it is shown how far they are."""
     pages, done = [], 0
     total = min(wanted or first.count, first.count)
     try:
@@ -98,8 +98,6 @@ def _pages(first: Any, wanted: int | None) -> list[Any]:
                 if page is not first or page.has_next:
                     tell(min(done, total), total)
     except STOPS as stop:
-        if len(pages) < 2:
-            raise
         hint = f"Page by page: --page {len(pages) + 1} --page-size {first.page_size}"
         raise stopped(stop, f"Stopped after {done:,} of {total:,}.", hint) from None
     return pages
