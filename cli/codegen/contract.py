@@ -103,6 +103,11 @@ class Operation:
         return bool(kinds) and "application/json" not in kinds and not self.only_streams
 
     @property
+    def has_ranges(self) -> bool:
+        """Whether parts of the answer can be asked for."""
+        return any((each["in"], each["name"]) == ("header", "Range") for each in self.parameters)
+
+    @property
     def body_type(self) -> str:
         """The media type of the body; empty if there is none."""
         return next(iter(self.raw.get("requestBody", {}).get("content", {})), "")

@@ -60,7 +60,8 @@ def command(operation: Operation, shared: dict[str, str]) -> str:
     asks = ["yes: Yes = False"] if operation.deletes else []
     signature = ["context: typer.Context", *(option.declaration(shared) for option in declared), *asks, *common]
     key = [f"key={operation.key!r}"] if operation.is_list and operation.key != "id" else []
-    handed = [arguments(operation, where, body), *common.values(), *key]
+    ranges = ["by_ranges=True"] if operation.answers_a_file and operation.has_ranges else []
+    handed = [arguments(operation, where, body), *common.values(), *key, *ranges]
     made = "Command" if operation.answers_a_file else "JsonCommand"
     settings = [repr(operation.verb.replace("_", "-")), f"cls={made}", f"epilog={epilog(operation, declared)!r}"]
     settings += ["deprecated=True"] if operation.raw.get("deprecated") else []

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,81 @@ def test_readers_of_help_and_of_errors_may_have_enough(start: Any) -> None:
     with start("nothing") as running:
         running.stderr.close()
         assert running.wait(20) == 2
+
+
+def ranges(data: bytes, version: str = '"1"') -> Callable[[Any], Reply]:
+    """A file that is given by ranges."""
+
+    def answer(received: Any) -> Reply:
+        first, last = (int(each) for each in received.headers["range"].removeprefix("bytes=").split("-"))
+        if received.headers.get("if-range", version) != version:
+            return Reply(200, content=data, headers={"ETag": version})
+        part = data[first : last + 1]
+        headers = {
+            "ETag": version,
+            "Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(data)}",
+            "Content-Type": "video/mp4",
+        }
+        return Reply(206, content=part, headers=headers)
+
+    return answer
+
+
+DATA = bytes(range(256)) * 5
+
+
+@pytest.fixture
+def film(unpuzzle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Fetches a file of 1,280 bytes by ranges of 500."""
+    monkeypatch.setattr("unpuzzle_cli.parts.BYTES", 500)
+    return lambda **more: unpuzzle("media", "download", "an-id", "film.mp4", "--output", str(tmp_path / "film.mp4"), **more)
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(film: Any, stand_in: Any, tmp_path: Path) -> None:
+    whole = ranges(DATA)
+    stand_in.respond = lambda received: whole(received) if len(stand_in.received) < 3 else Reply(403, {})
+    assert film().returncode == 4
+    (kept,) = tmp_path.glob(".film*")
+    assert kept.read_bytes() == DATA[:1000]
+    stand_in.respond = whole
+    assert film().returncode == 0
+    assert (tmp_path / "film.mp4").read_bytes() == DATA
+    assert list(tmp_path.glob(".film*")) == []
+    assert [each.headers["range"] for each in stand_in.received[3:]] == ["bytes=0-499", "bytes=1000-1499"]
+
+
+def test_a_download_that_is_stopped_says_where_it_is_kept(film: Any, stand_in: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    stand_in.respond = ranges(DATA)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unpuzzle_cli.progress.shown", lambda *_, **__: nullcontext(interrupted))
+        stopped = film()
+    (kept,) = tmp_path.glob(".film*")
+    said = f"unpuzzle: Stopped. What has come is kept in {kept}.\nGo on: the same command again\n"
+    assert (stopped.returncode, stopped.stderr) == (130, said)
+
+
+def test_a_file_that_changes_meanwhile_is_not_mixed(film: Any, stand_in: Any, tmp_path: Path) -> None:
+    old, new = ranges(DATA), ranges(DATA[::-1], '"2"')
+
+    def changed(received: Any) -> Reply:
+        return (old if len(stand_in.received) < 2 else new)(received)
+
+    stand_in.respond = changed
+    assert "changed meanwhile" in film().stderr
+    assert list(tmp_path.glob("*film*")) == []
+    assert film().returncode == 0
+    assert (tmp_path / "film.mp4").read_bytes() == DATA[::-1]
+
+
+def test_a_download_is_led_on_to_storage_without_the_session(film: Any, stand_in: Any, tmp_path: Path) -> None:
+    answer, address = ranges(DATA), f"{stand_in.url}/storage/film"
+    stand_in.respond = lambda received: (
+        answer(received) if "storage" in received.path else Reply(302, headers={"Location": address})
+    )
+    assert film(UNPUZZLE_TOKEN="mine").returncode == 0
+    assert (tmp_path / "film.mp4").read_bytes() == DATA
+    assert {each.headers.get("authorization") for each in stand_in.received if "storage" in each.path} == {None}

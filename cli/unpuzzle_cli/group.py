@@ -1,7 +1,8 @@
 """What all commands have in common: the options that every one takes, and help in sections."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -94,6 +95,19 @@ class Group(TyperGroup):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _examples(self.epilog or "", formatter)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A command written by hand, and what one types."""
+
+    run: Callable[..., None]
+    examples: list[str]
+    made_as: type[Command] = JsonCommand
+
+    def add_to(self, group: typer.Typer, name: str, panel: str | None = None) -> None:
+        epilog = "\n".join(PROMPT + example for example in self.examples)
+        group.command(name, cls=self.made_as, epilog=epilog, rich_help_panel=panel)(self.run)
 
 
 def nearest(typed: str, known: Iterable[str]) -> list[str]:

@@ -1,12 +1,11 @@
 """Runs an operation and shows its answer."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, progress, show
+from unpuzzle_cli import console, parts, progress, show
 from unpuzzle_cli.common import OUTPUT
 from unpuzzle_cli.errors import STOPS, UsageError, forget_the_pipe, stopped
 from unpuzzle_cli.session import Choice
@@ -38,13 +37,19 @@ def call(context: typer.Context, operation: str, arguments: dict[str, Any]) -> N
         show.one(answer.to_dict(), show.Shape.of(context))
 
 
-def download(context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "") -> None:
+def download(
+    context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "", by_ranges: bool = False
+) -> None:
     """An operation whose answer is a file."""
+    file = Path(output)
     with Choice.of(context).client() as client:
+        if by_ranges and output and "range" not in arguments and (file.is_file() or not file.exists()):
+            parts.fetch(parts.Source(client, _method(client.raw, operation), arguments), file)
+            return
         content: bytes | str = _method(client, operation)(**arguments)
     found = content if isinstance(content, bytes) else content.encode()
     if output:
-        _write(Path(output), found)
+        parts.write(file, found)
     else:
         console.say_bytes(found)
 
@@ -101,19 +106,6 @@ def _pages(first: Any, wanted: int | None) -> list[Any]:
         hint = f"Page by page: --page {len(pages) + 1} --page-size {first.page_size}"
         raise stopped(stop, f"Stopped after {done:,} of {total:,}.", hint) from None
     return pages
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Writes a file whole, or not at all; what is no file, such as a device, is written to."""
-    if file.exists() and not file.is_file():
-        file.write_bytes(content)
-        return
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _plain(item: Any) -> Any:

@@ -7,7 +7,7 @@ import typer
 import typer.main
 
 from unpuzzle_cli import __version__, topics
-from unpuzzle_cli.commands import own
+from unpuzzle_cli.commands import beside
 from unpuzzle_cli.commands.tags import TAGS
 from unpuzzle_cli.group import Group
 from unpuzzle_cli.root import PANELS, Root
@@ -26,6 +26,8 @@ class Tag(Group):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         if not self.commands:
+            from unpuzzle_cli.commands import own
+
             app = typer.Typer(rich_markup_mode=None)
             own.add_to(str(self.name), app)
             app.registered_commands += import_module(f"unpuzzle_cli.commands.{self.name}").app.registered_commands
@@ -62,7 +64,7 @@ def _root() -> Any:
     for tag, about in TAGS.items():
         group = typer.Typer(cls=Tag, no_args_is_help=True)
         root.add_typer(group, name=tag, help=about, rich_help_panel=panels.get(tag, "Commands"))
-    own.add_to_root(root)
+    beside.add_to_root(root)
     return typer.main.get_command(root)
 
 

@@ -490,4 +490,5 @@ def download_command(
             if_range=if_range,
         ),
         output=output,
+        by_ranges=True,
     )

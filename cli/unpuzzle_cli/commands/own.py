@@ -1,31 +1,12 @@
 """Commands that are not operations of the contract, and the operations written by hand; all stand here, with examples."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import typer
 
-from unpuzzle_cli import chat, config
-from unpuzzle_cli.commands import aliasing, api, bulk, helping, learnt, settings, shells, signing, watching
+from unpuzzle_cli import chat
+from unpuzzle_cli.commands import bulk, learnt, signing, watching
 from unpuzzle_cli.commands.transcribed import upload_transcript
 from unpuzzle_cli.commands.uploading import upload
-from unpuzzle_cli.group import PROMPT, Command, FilteredCommand, JsonCommand
-
-MORE_COMMANDS = "More commands"
-
-
-@dataclass(frozen=True)
-class Own:
-    """A command written by hand, and what one types."""
-
-    run: Callable[..., None]
-    examples: list[str]
-    made_as: type[Command] = JsonCommand
-
-    def add_to(self, group: typer.Typer, name: str, panel: str | None = None) -> None:
-        epilog = "\n".join(PROMPT + example for example in self.examples)
-        group.command(name, cls=self.made_as, epilog=epilog, rich_help_panel=panel)(self.run)
-
+from unpuzzle_cli.group import Command, Own
 
 def _signing_in(verb: str) -> Own:
     command = f"unpuzzle auth {verb}"
@@ -70,21 +51,6 @@ EXTRAS = {
     ),
 }
 """Other names, and commands that are not operations."""
-BESIDE = {
-    "api": Own(
-        api.send,
-        [
-            "unpuzzle api GET courses/ -f search=python --jq '.results[].title'",
-            "unpuzzle api GET courses/ --paginate --template '{{ this | length }} courses'",
-            "unpuzzle api POST instructor/courses/create/ -f title=Locks -F price=49.99",
-        ],
-        FilteredCommand,
-    ),
-    "completion": Own(shells.completion, ["unpuzzle completion bash"], Command),
-    "help": Own(helping.show_help, ["unpuzzle help courses list", "unpuzzle help formatting"], Command),
-    "version": Own(helping.show_version, ["unpuzzle version"], Command),
-}
-"""Commands that stand beside the tags."""
 
 
 def add_to(tag: str, group: typer.Typer) -> None:
@@ -93,12 +59,3 @@ def add_to(tag: str, group: typer.Typer) -> None:
         owner, _, verb = name.partition(".")
         if owner == tag:
             command.add_to(group, verb.replace("_", "-"))
-
-
-def add_to_root(root: typer.Typer) -> None:
-    """Adds the commands that stand beside the tags."""
-    root.add_typer(aliasing.app, name="alias", help="Commands of your own.", rich_help_panel=MORE_COMMANDS)
-    about = "Settings, by profile: " + ", ".join(config.KEYS) + "."
-    root.add_typer(settings.app, name="config", help=about, rich_help_panel=MORE_COMMANDS)
-    for name, command in BESIDE.items():
-        command.add_to(root, name, MORE_COMMANDS)
