@@ -133,3 +133,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/uploads.py", *small)
     session.run("python", "benchmarks/streams.py")
     session.run("python", "benchmarks/analytics.py")
+    apart = session.create_tmp()  # other command lines have requirements of their own
+    session.run("python", "-m", "venv", f"{apart}/commands")
+    session.run(f"{apart}/commands/bin/pip", "install", "--quiet", *GROUPS["commands"], external=True)
+    path = os.pathsep.join((f"{apart}/commands/bin", os.environ["PATH"]))
+    session.run("python", "benchmarks/commands.py", env={"PATH": path})
