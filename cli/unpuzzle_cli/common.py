@@ -54,88 +54,45 @@ def _take_printer(context: typer.Context, printer: Printer) -> None:
         raise UsageError("--jq and --template do not go together.", "Choose in --jq, or in the template")
 
 
+def _option(panel: str, callback: Callable[..., None], *names: str, **about: Any) -> Any:
+    return typer.Option(*names, callback=callback, expose_value=False, rich_help_panel=panel, **about)
+
+
 def _everywhere(
     base_url: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL",
-            help="The server; else UNPUZZLE_BASE_URL, else the profile's.",
-            callback=_kept(BASE_URL),
-            expose_value=False,
-            rich_help_panel=EVERYWHERE,
-        ),
+        _option(EVERYWHERE, _kept(BASE_URL), metavar="URL", help="The server; else UNPUZZLE_BASE_URL, else the profile's."),
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The profile; else UNPUZZLE_PROFILE, else `default`.",
-            callback=_kept(PROFILE),
-            expose_value=False,
-            rich_help_panel=EVERYWHERE,
-        ),
+        _option(EVERYWHERE, _kept(PROFILE), metavar="NAME", help="The profile; else UNPUZZLE_PROFILE, else `default`."),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet",
-            "-q",
-            help="Say nothing but data and errors.",
-            callback=_quiet,
-            expose_value=False,
-            rich_help_panel=EVERYWHERE,
-        ),
-    ] = False,
+    quiet: Annotated[bool, _option(EVERYWHERE, _quiet, "--quiet", "-q", help="Say nothing but data and errors.")] = False,
 ) -> None:
     """Only its parameters are wanted."""
 
 
+SOME, FILTERED = "Only these columns, such as id,title,category.name.", "What a jq expression makes of the JSON."
+RENDERED = "What a Jinja template makes of the JSON; `@file` too. See: unpuzzle help formatting"
+
+
 def _shapes(
     fields: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Only these columns, such as id,title,category.name.",
-            callback=_kept(FIELDS),
-            expose_value=False,
-            autocompletion=complete.fields,
-            rich_help_panel=OUTPUT,
-        ),
+        str | None, _option(OUTPUT, _kept(FIELDS), metavar="NAMES", help=SOME, autocompletion=complete.fields)
     ] = None,
     as_json: Annotated[
         str | None,
-        typer.Option(
+        _option(
+            OUTPUT,
+            _kept(JSON),
             "--json",
             metavar="[FIELDS]",
             help="JSON: of these fields, or the whole answer.",
-            callback=_kept(JSON),
-            expose_value=False,
             autocompletion=complete.fields,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    jq: Annotated[
-        str | None,
-        typer.Option(
-            "--jq",
-            metavar="EXPRESSION",
-            help="What a jq expression makes of the JSON.",
-            callback=_jq,
-            expose_value=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    template: Annotated[
-        str | None,
-        typer.Option(
-            "--template",
-            metavar="TEMPLATE",
-            help="What a Jinja template makes of the JSON; `@file` too. See: unpuzzle help formatting",
-            callback=_template,
-            expose_value=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    jq: Annotated[str | None, _option(OUTPUT, _jq, "--jq", metavar="EXPRESSION", help=FILTERED)] = None,
+    template: Annotated[str | None, _option(OUTPUT, _template, "--template", metavar="TEMPLATE", help=RENDERED)] = None,
 ) -> None:
     """As above."""
 
