@@ -25,11 +25,23 @@ PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
 TUTOR = (Path(__file__).parent / "tutor.md").read_text(encoding="utf-8")
 MEDIA = (Path(__file__).parent / "media.md").read_text(encoding="utf-8")
+TESTING = (Path(__file__).parent / "testing.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
+LOCAL_SERVER = """
+import pytest
+
+from unpuzzle_sdk.testing import Account, LocalServer
+
+
+@pytest.fixture
+def unpuzzle_server():
+    accounts = {accounts}
+    return LocalServer("{url}", {{role: Account(**account) for role, account in accounts.items()}})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +161,18 @@ def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
         said, _ = program.communicate(browser.come_back(left).headers["location"] + "\n", timeout=30)
     assert program.returncode == 0
     assert said.endswith("Signed in as reader@example.com\ngithub reader@example.com\n")
+
+
+def test_the_tests_of_a_customer_pass(demo: Server, tmp_path: Path) -> None:
+    """With the fixtures of the SDK, of which the server is the one that runs already."""
+    running = LOCAL_SERVER.format(url=demo.base_url, accounts={account.role: vars(account) for account in loader.ACCOUNTS})
+    (tmp_path / "conftest.py").write_text(running, encoding="utf-8")
+    codes = snippets("python", TESTING)
+    (tmp_path / "test_customer.py").write_text("".join(codes), encoding="utf-8")
+    plain = ["-p", "no:cacheprovider", "--disable-plugin-autoload", "-p", "unpuzzle_sdk.testing.plugin"]
+    outcome = run([sys.executable, "-m", "pytest", "-q", *plain, "--rootdir", str(tmp_path), str(tmp_path)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stdout
+    assert f"{''.join(codes).count('def test_')} passed" in outcome.stdout
 
 
 def test_the_address_that_curl_asks_is_served(demo: Server) -> None:

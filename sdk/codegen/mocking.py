@@ -30,7 +30,7 @@ def contract_of(document: dict[str, Any]) -> dict[str, Any]:
     reader = _Reader(document)
     return {
         "operations": dict(reader.operations()),
-        "schemas": {name: compact(schema) for name, schema in schemas.items()},
+        "schemas": {name: compact(reader.merged(schema)) for name, schema in schemas.items()},
         "examples": {name: schema["example"] for name, schema in schemas.items() if "example" in schema},
         "errors": reader.errors(),
     }
@@ -55,11 +55,10 @@ def compact(schema: dict[str, Any]) -> dict[str, Any]:
             found[key] = value
         elif key == "properties":
             found[key] = {name: compact(inner) for name, inner in value.items()}
-        elif key == "allOf":
-            found[key] = [compact(inner) for inner in value]
         elif key in ("items", "additionalProperties"):
             found[key] = compact(value) if isinstance(value, dict) else value
         elif key not in PROSE and not key.startswith("x-"):
+            # `allOf` too, where it does not stand outermost.
             raise MockingError(f"the mock does not check {key!r}: teach it in testing/_rules.py")
     return found
 
@@ -133,6 +132,17 @@ class _Reader:
         return {
             code: {"status": status, "error": examples.get(code, {"code": code, "message": "The API refused this."})}
             for code, status in statuses.items()
+        }
+
+    def merged(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Give a schema with the members of its `allOf`, which are objects, in one."""
+        parts = [self.merged(self._resolve(part)) for part in schema.get("allOf", ())]
+        if not parts:
+            return schema
+        return {
+            "type": "object",
+            "required": [name for part in parts for name in part.get("required", ())],
+            "properties": {name: field for part in parts for name, field in part.get("properties", {}).items()},
         }
 
     def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:

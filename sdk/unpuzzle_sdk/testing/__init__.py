@@ -16,15 +16,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._answers import NoMoreEvents
+    from ._local import Account, LocalServer, local_server
     from ._mock import MockUnpuzzle
+    from ._replies import ImpossibleReply, Route
     from ._requests import RecordedRequest
 
 _MODULES = {
+    "Account": "._local",
+    "ImpossibleReply": "._replies",
+    "LocalServer": "._local",
     "MockUnpuzzle": "._mock",
+    "NoMoreEvents": "._answers",
     "RecordedRequest": "._requests",
+    "Route": "._replies",
+    "local_server": "._local",
 }
 
-__all__ = ["MockUnpuzzle", "RecordedRequest"]
+__all__ = [
+    "Account",
+    "ImpossibleReply",
+    "LocalServer",
+    "MockUnpuzzle",
+    "NoMoreEvents",
+    "RecordedRequest",
+    "Route",
+    "local_server",
+]
 
 
 def __getattr__(name: str) -> Any:

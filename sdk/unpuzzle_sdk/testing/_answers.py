@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import httpx
@@ -29,6 +29,10 @@ _FILES = {
 """The smallest files of their kinds, for which the contract has no examples."""
 
 
+class NoMoreEvents(Exception):
+    """A stream that never ends has told all that it was to tell. The API would let the client wait for more."""
+
+
 class Answers:
     """Makes the answers of one mock, whose requests are numbered."""
 
@@ -39,7 +43,8 @@ class Answers:
     def usual(self, request: RecordedRequest, operation: Operation) -> httpx.Response:
         """Give the documented answer."""
         if wants_events(request, operation):
-            return self.events(operation, _example_events(operation, request))
+            events = operation.stream["events"].items()
+            return self.events(request, operation, [(name, contract().example(schema)) for name, schema in events])
         if operation.items:
             value = example(operation)
             return self.value(operation, page(request, operation, value, value[operation.items]))
@@ -58,10 +63,20 @@ class Answers:
             headers["ETag"] = f'"1-{hashlib.sha256(content).hexdigest()[:10]}"'
         return httpx.Response(status, headers=headers, content=content)
 
-    def events(self, operation: Operation, events: Iterable[bytes]) -> httpx.Response:
-        """Answer with a stream of events."""
-        headers = {**operation.answers[operation.usual].get("headers", {}), **self._numbered()}
-        return httpx.Response(operation.usual, headers={**headers, "Content-Type": EVENTS}, stream=Pieces(events))
+    def events(
+        self, request: RecordedRequest, operation: Operation, told: Sequence[tuple[str, Any]], *, broken: bool = False
+    ) -> httpx.Response:
+        """Answer with a stream of events, after which the connection may be lost."""
+        headers = {**operation.answers[operation.usual].get("headers", {}), **self._numbered(), "Content-Type": EVENTS}
+        pieces = _pieces(request, operation, told, broken)
+        return httpx.Response(operation.usual, headers=headers, stream=Pieces(pieces))
+
+    def unchanged(self, request: RecordedRequest, response: httpx.Response) -> httpx.Response | None:
+        """Answer 304 if a client has what it would be sent."""
+        tag = response.headers.get("ETag")
+        if tag is None or request.headers.get("If-None-Match") not in (tag, "*"):
+            return None
+        return httpx.Response(304, headers={**self._numbered(), "ETag": tag})
 
     def refusal(
         self,
@@ -120,9 +135,9 @@ def wants_events(request: RecordedRequest, operation: Operation) -> bool:
     return bool(stream) and (not stream["flag"] or request.json.get(stream["flag"]) is True)
 
 
-def example(operation: Operation) -> Any:
-    """Give the example of the usual answer; bytes where it is a file, None where it has no body."""
-    answer = operation.answers[operation.usual]
+def example(operation: Operation, status: int | None = None) -> Any:
+    """Give the example of an answer, the usual one; bytes where it is a file, None where it has no body."""
+    answer = operation.answers[operation.usual if status is None else status]
     media_type, schema = answer.get("type", ""), answer.get("schema", {})
     if "$ref" in schema:
         return contract().example(schema["$ref"])
@@ -146,16 +161,23 @@ def page(request: RecordedRequest, operation: Operation, envelope: Any, items: S
     }
 
 
-def event(name: str, value: Any, event_id: str | None = None) -> bytes:
-    """Write one event."""
-    head = f"id: {event_id}\n" if event_id else ""
-    return f"{head}event: {name}\ndata: {json.dumps(value)}\n\n".encode()
+def lost() -> NoReturn:
+    """Lose the connection before the answer is complete."""
+    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
 
-def _example_events(operation: Operation, request: RecordedRequest) -> Iterator[bytes]:
-    for number, (name, schema) in enumerate(operation.stream["events"].items(), 1):
-        event_id = str(number) if operation.stream["resumes"] else None
-        yield event(name, contract().example(schema), event_id)
+def _pieces(
+    request: RecordedRequest, operation: Operation, told: Sequence[tuple[str, Any]], broken: bool
+) -> Iterator[bytes]:
+    resumes = operation.stream["resumes"]
+    first = int(request.headers.get("Last-Event-ID", 0)) + 1
+    for number, (name, value) in enumerate(told, first):
+        head = f"id: {number}\n" if resumes else ""
+        yield f"{head}event: {name}\ndata: {json.dumps(value)}\n\n".encode()
+    if broken:
+        lost()
+    if resumes:
+        raise NoMoreEvents(f"{operation.id} has told all of its {len(told)} events: leave the loop, or expect this")
 
 
 def _link(request: RecordedRequest, number: int) -> str:

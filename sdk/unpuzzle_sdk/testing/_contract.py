@@ -60,7 +60,7 @@ class Operation:
     @property
     def usual(self) -> int:
         """The status of the usual answer."""
-        return next(iter(self.answers))
+        return int(self.raw["answers"][0]["status"])
 
     @property
     def refusals(self) -> list[int]:
@@ -101,6 +101,10 @@ class Contract:
     def example(self, name: str) -> Any:
         """Give the example of a schema, which is the caller's to change."""
         return json.loads(json.dumps(self._examples[name]))
+
+    def has_example(self, name: str) -> bool:
+        """Tell whether a schema has an example."""
+        return name in self._examples
 
     def find(self, method: str, raw_path: str) -> tuple[Operation, dict[str, str]] | None:
         """Give the operation of a request and the values in its path."""
@@ -149,4 +153,4 @@ def unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
 @cache
 def contract() -> Contract:
     """Read the contract, with the first mock: most programs have none."""
-    return Contract(json.loads(files(__package__).joinpath("contract.json").read_bytes()))
+    return Contract(json.loads(files("unpuzzle_sdk.testing").joinpath("contract.json").read_bytes()))

@@ -14,9 +14,10 @@ from .._core.errors import APIConnectionError, APIStatusError, APITimeoutError, 
 from .._error_codes import BY_CODE
 from ._answers import Answers
 from ._contract import contract, unknown
+from ._names import ErrorCode
 from ._requests import RecordedRequest
 
-What: TypeAlias = int | str | BaseException | type[BaseException]
+What: TypeAlias = int | ErrorCode | BaseException | type[BaseException]
 """A status, an error code, or an exception: of the SDK, of httpx or of Python."""
 Act: TypeAlias = Callable[[], httpx.Response]
 
@@ -70,20 +71,17 @@ class Failures:
         self._waiting.clear()
 
 
-def lost() -> httpx.Response:
-    """Lose the connection before the answer."""
-    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-
-
 def act_of(
     answers: Answers, what: What, *, message: str | None = None, retry_after: float | None = None, about: dict[str, Any]
 ) -> Act:
     """Say how something goes wrong; a name that means nothing is refused at once."""
-    if isinstance(what, (int, str)) or _is_status_error(what):
+    if isinstance(what, APIStatusError):
+        message = message or what.message
+        retry_after = what.retry_after if retry_after is None else retry_after
+        details = [{"field": detail.field, "message": detail.message} for detail in what.details]
+        about = {**({"details": details} if details else {}), **about}
+    if isinstance(what, (int, str, APIStatusError)) or issubclass(_kind(what), APIStatusError):
         status, code = _meant(what)
-        if isinstance(what, APIStatusError):
-            message = message or what.message
-            retry_after = what.retry_after if retry_after is None else retry_after
         if code is None:
             return lambda: _not_ours(status, retry_after)
         return lambda: answers.refusal(code, message, retry_after=retry_after, status=status, about=about)
@@ -92,9 +90,8 @@ def act_of(
     return lambda: _raise(what)
 
 
-def _is_status_error(what: Any) -> bool:
-    kind = what if inspect.isclass(what) else type(what)
-    return issubclass(kind, APIStatusError)
+def _kind(what: Any) -> type[Any]:
+    return what if inspect.isclass(what) else type(what)
 
 
 def _meant(what: Any) -> tuple[int, str | None]:
@@ -103,16 +100,12 @@ def _meant(what: Any) -> tuple[int, str | None]:
     if isinstance(what, str):
         if what not in errors:
             raise ValueError(unknown("error code", what, errors))
-        return errors[what]["status"], what
-    if not isinstance(what, int):
-        kind = what if inspect.isclass(what) else type(what)
-        codes = [code for code, found in BY_CODE.items() if found is kind]
-        if codes:
-            return errors[codes[0]]["status"], codes[0]
-        what = (not inspect.isclass(what) and what.status_code) or status_of_class(kind)
-    if not 400 <= what <= 599:
-        raise ValueError(f"{what} is no status of an error")
-    return what, _code_of_status(what)
+        return int(errors[what]["status"]), what
+    status = what if isinstance(what, int) else getattr(what, "status_code", 0) or status_of_class(_kind(what))
+    code = next((code for code, found in BY_CODE.items() if found is _kind(what)), None) or _code_of_status(status)
+    if not 400 <= status <= 599:
+        raise ValueError(f"{status} is no status of an error")
+    return status, code
 
 
 def _code_of_status(status: int) -> str | None:
@@ -128,7 +121,7 @@ def _not_ours(status: int, retry_after: float | None) -> httpx.Response:
 
 
 def _raise(what: Any) -> httpx.Response:
-    kind = what if inspect.isclass(what) else type(what)
+    kind = _kind(what)
     if issubclass(kind, (TimeoutError, APITimeoutError)):
         raise httpx.ReadTimeout("The read operation timed out")
     if issubclass(kind, (ConnectionError, APIConnectionError)):

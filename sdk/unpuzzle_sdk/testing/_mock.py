@@ -9,10 +9,17 @@ from typing import Any, Self
 import httpx
 
 from .. import AsyncUnpuzzle, Unpuzzle
+from .._core.codec import to_json
+from .._core.unset import UNSET
 from .._spec import BASE_URL
-from ._answers import Answers
+from ._answers import Answers, lost
+from ._assertions import check_called
 from ._checks import refused
-from ._failures import Failure, Failures, What, act_of, lost
+from ._contract import contract
+from ._failures import Failure, Failures, What, act_of
+from ._idempotency import Idempotency
+from ._names import OperationName
+from ._replies import Route
 from ._requests import RecordedRequest, recorded
 
 TOKEN = "a-token-of-the-mock"  # noqa: S105 - nobody's
@@ -42,6 +49,8 @@ class MockUnpuzzle:
         self._sleeps = sleep
         self._answers = Answers()
         self._failures = Failures()
+        self._idempotency = Idempotency(self._answers)
+        self._routes: list[Route] = []
 
     def client(self, **options: Any) -> Unpuzzle:
         """Give a client of the mock, who is signed in unless there is a `token`, an `api_key` or a `token_store`.
@@ -68,7 +77,7 @@ class MockUnpuzzle:
         what: What,
         *,
         times: int = 1,
-        operation: str = "",
+        operation: OperationName | None = None,
         message: str | None = None,
         retry_after: float | None = None,
         **about: Any,
@@ -85,29 +94,63 @@ class MockUnpuzzle:
             about: What else the error tells, such as `decline_code`.
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        self._failures.add(Failure(act, times, operation))
+        self._failures.add(Failure(act, times, operation or ""))
 
-    def lose_next_answer(self, *, times: int = 1, operation: str = "") -> None:
+    def lose_next_answer(self, *, times: int = 1, operation: OperationName | None = None) -> None:
         """Let the next request be carried out, and lose the connection before its answer.
 
         Args:
             times: How many answers get lost.
             operation: Only those of this operation.
         """
-        self._failures.add(Failure(lost, times, operation, after=True))
+        self._failures.add(Failure(lost, times, operation or "", after=True))
+
+    def on(self, operation: OperationName, **where: Any) -> Route:
+        """Say what an operation answers: `mock.on("courses.get").reply(title="Mine")`.
+
+        Args:
+            operation: The operation, such as `courses.get`.
+            where: Parameters of the path or the query: it holds for requests that have these.
+        """
+        route = Route(self._answers, contract().operation(operation), where, strict=self._strict)
+        self._routes.insert(0, route)
+        # The more it says of a request, the sooner it is asked; of those that say as much, the latest.
+        self._routes.sort(key=lambda item: -len(item.where))
+        return route
+
+    def calls(self, operation: OperationName) -> list[RecordedRequest]:
+        """Give the requests of an operation."""
+        name = contract().operation(operation).id
+        return [request for request in self.requests if request.operation == name]
+
+    def assert_called(
+        self, operation: OperationName, *, times: int | None = None, json: Any = UNSET, **parameters: Any
+    ) -> None:
+        """Fail unless an operation was asked for.
+
+        Args:
+            operation: The operation, such as `courses.create`.
+            times: How often exactly; each attempt of a call counts. At least once if absent.
+            json: The whole body.
+            parameters: Parameters of the path or the query.
+        """
+        body = json if json is UNSET else to_json(json)
+        check_called(contract().operation(operation).id, self.requests, times, body, parameters)
 
     def reset(self) -> None:
-        """Forget what was asked and what was to go wrong."""
+        """Forget what was asked, and what was to be answered and to go wrong."""
         self.requests.clear()
         self.waits.clear()
+        self._routes.clear()
         self._failures.clear()
+        self._idempotency.clear()
 
     def __enter__(self) -> Self:
         """Give the mock."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Forget what was asked and what was to go wrong."""
+        """Forget what was asked, and what was to be answered and to go wrong."""
         self.reset()
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +176,17 @@ class MockUnpuzzle:
         refusal = refused(self._answers, request) if self._strict or not request.known else None
         if refusal:
             return refusal
+        response = self._idempotency.replayed(request)
+        if response is None:
+            response = self._reply(request)
+            self._idempotency.keep(request, response)
+        return self._answers.unchanged(request, response) or response
+
+    def _reply(self, request: RecordedRequest) -> httpx.Response:
         assert request.known is not None  # noqa: S101 - else it was refused
+        for route in self._routes:
+            if reply := route.take(request):
+                return reply(request)
         return self._answers.usual(request, request.known)
 
     def _wait(self, seconds: float) -> None:

@@ -6,6 +6,8 @@ import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,9 +19,10 @@ Problem = tuple[str, str]
 class Rules:
     """Checks values against the schemas of the contract."""
 
-    def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
-        """Know the schemas that are referred to."""
+    def __init__(self, schemas: Mapping[str, Mapping[str, Any]], *, closed: bool = False) -> None:
+        """Know the schemas that are referred to; `closed`: fields that they do not name are wrong everywhere."""
         self._schemas = schemas
+        self._closed = closed
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give a schema itself, where there is a reference to it."""
@@ -28,21 +31,10 @@ class Rules:
     def problems(self, schema: Mapping[str, Any], value: Any, where: str = "") -> Iterator[Problem]:
         """Give everything that is wrong with a value."""
         schema = self.resolve(schema)
-        for part in schema.get("allOf", ()):
-            yield from self.problems(part, value, where)
         if value is None and schema.get("nullable"):
             return
-        kind = schema.get("type")
-        if kind is not None and not _is_a(kind, value):
-            yield where or "body", f"must be {_KINDS[kind]}{' or null' if schema.get('nullable') else ''}"
-            return
-        if "enum" in schema and value not in schema["enum"]:
-            yield where or "body", f"must be one of {', '.join(map(str, schema['enum']))}"
-        if isinstance(value, str) and _not_formatted(value, schema.get("format", "")):
-            yield where or "body", f"is not {_FORMATS[schema['format']][1]}"
-        for keyword, (applies, breaks, sentence) in _LIMITS.items():
-            if keyword in schema and isinstance(value, applies) and breaks(value, schema[keyword]):
-                yield where or "body", sentence.format(schema[keyword])
+        for message in _faults(schema, value):
+            yield where or "body", message
         if isinstance(value, list):
             for index, item in enumerate(value):
                 yield from self.problems(schema.get("items", {}), item, _inside(where, str(index)))
@@ -50,7 +42,8 @@ class Rules:
             yield from self._fields(schema, value, where)
 
     def _fields(self, schema: Mapping[str, Any], value: Mapping[str, Any], where: str) -> Iterator[Problem]:
-        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        known = schema.get("properties", {})
+        others = schema.get("additionalProperties", not (self._closed and known))
         for name in schema.get("required", ()):
             if name not in value:
                 yield _inside(where, name), "is required"
@@ -58,9 +51,26 @@ class Rules:
             if name in known:
                 yield from self.problems(known[name], item, _inside(where, name))
             elif others is False:
-                yield _inside(where, name[:100]), "is not a known field"
+                near = get_close_matches(name, known, 1) if self._closed else ()
+                yield _inside(where, name[:100]), "is not a known field" + "".join(f": {found}?" for found in near)
             elif isinstance(others, Mapping):
                 yield from self.problems(others, item, _inside(where, name))
+
+
+def _faults(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    """Give what is wrong with a value itself, whatever it holds."""
+    nullable, kind = schema.get("nullable", False), schema.get("type")
+    if kind is not None and not _is_a(kind, value):
+        kinds = (words for name, words in _KINDS.items() if name == kind or (nullable and name == "null"))
+        yield f"must be {' or '.join(kinds)}"
+    if "enum" in schema and value not in schema["enum"]:
+        allowed = [*schema["enum"], None] if nullable else schema["enum"]
+        yield f"must be one of {', '.join(map(str, allowed))}"
+    if isinstance(value, str) and _not_formatted(value, schema.get("format", "")):
+        yield f"is not {_FORMATS[schema['format']][1]}"
+    for keyword, (applies, breaks, sentence) in _LIMITS.items():
+        if keyword in schema and applies(value) and breaks(value, schema[keyword]):
+            yield sentence.format(schema[keyword])
 
 
 def coerced(text: str, kind: str | None) -> Any:
@@ -77,11 +87,9 @@ def _inside(where: str, name: str) -> str:
 
 
 def _is_a(kind: str, value: Any) -> bool:
-    if kind in ("integer", "number") and isinstance(value, bool):
-        return False
     if kind == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return isinstance(value, _TYPES[kind])
+        return _is_a("number", value) and value % 1 == 0
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 _TYPES: dict[str, Any] = {
@@ -92,13 +100,15 @@ _TYPES: dict[str, Any] = {
     "object": dict,
 }
 _KINDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
     "string": "a string",
     "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
 }
+"""In the order in which the API names them."""
 
 
 def _is_time(value: str) -> bool:
@@ -149,20 +159,25 @@ def _doubled(value: list[Any]) -> bool:
     return len({json.dumps(item, sort_keys=True) for item in value}) != len(value)
 
 
+_is_text = partial(_is_a, "string")
+_is_number = partial(_is_a, "number")
+_is_list = partial(_is_a, "array")
+_is_object = partial(_is_a, "object")
+
 _LIMITS: dict[str, tuple[Any, Any, str]] = {
     "pattern": (
-        str,
+        _is_text,
         lambda value, pattern: re.search(pattern.replace("$", r"\Z"), value) is None,
         "has characters or a form that is not allowed here",
     ),
-    "minLength": (str, lambda value, least: len(value) < least, "must have at least {} characters"),
-    "maxLength": (str, lambda value, most: len(value) > most, "must have at most {} characters"),
-    "minimum": ((int, float), lambda value, least: value < least, "must be at least {}"),
-    "maximum": ((int, float), lambda value, most: value > most, "must be at most {}"),
-    "minItems": (list, lambda value, least: len(value) < least, "must have at least {} items"),
-    "maxItems": (list, lambda value, most: len(value) > most, "must have at most {} items"),
-    "uniqueItems": (list, lambda value, wanted: wanted and _doubled(value), "must not hold the same item twice"),
-    "minProperties": (dict, lambda value, least: len(value) < least, "must have at least {} keys"),
-    "maxProperties": (dict, lambda value, most: len(value) > most, "must have at most {} keys"),
+    "minLength": (_is_text, lambda value, least: len(value) < least, "must have at least {} characters"),
+    "maxLength": (_is_text, lambda value, most: len(value) > most, "must have at most {} characters"),
+    "minimum": (_is_number, lambda value, least: value < least, "must be at least {}"),
+    "maximum": (_is_number, lambda value, most: value > most, "must be at most {}"),
+    "minItems": (_is_list, lambda value, least: len(value) < least, "must have at least {} items"),
+    "maxItems": (_is_list, lambda value, most: len(value) > most, "must have at most {} items"),
+    "uniqueItems": (_is_list, lambda value, wanted: wanted and _doubled(value), "must not hold the same item twice"),
+    "minProperties": (_is_object, lambda value, least: len(value) < least, "must have at least {} keys"),
+    "maxProperties": (_is_object, lambda value, most: len(value) > most, "must have at most {} keys"),
 }
 """Of each keyword: the values it is about, when it is broken, and how that is said."""
