@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from unpuzzle_cli import browser, progress, show
+from unpuzzle_cli import browser, console, progress, show
 from unpuzzle_cli.session import Choice
 from unpuzzle_sdk import Tokens
 from unpuzzle_sdk.resources.media import Media
@@ -76,6 +76,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(show, "now", lambda: NOW)
     monkeypatch.setattr(progress, "shown", no_progress)
     monkeypatch.setattr(time, "sleep", interrupted)
+    monkeypatch.setattr(console, "flush", interrupted)  # an event has been shown
     monkeypatch.setattr(getpass, "getpass", lambda _: SECRET)
     monkeypatch.setattr(browser, "open_page", lambda _: False)
     monkeypatch.setattr(browser.Waiting, "url", "http://127.0.0.1:1234/callback")
