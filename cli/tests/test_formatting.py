@@ -85,31 +85,31 @@ def test_a_template_has_the_fields_and_the_whole(unpuzzle: Any, tmp_path: Path) 
     assert unpuzzle(*asked, f"@{tmp_path}/line.j2").stdout == "Introductio…\n"
 
 
-def test_rows_of_a_template_are_a_table_on_a_terminal_and_tabs_in_a_pipe(unpuzzle: Any, terminal: Any) -> None:
+def test_rows_of_a_template_are_a_table_on_a_terminal_and_tabs_in_a_pipe(unpuzzle: Any) -> None:
     row = "{{ tablerow(each.slug | autocolor('green'), each.price) }}"
     rows = f"{{{{ tablerow('SLUG', 'PRICE') }}}}{{% for each in results %}}{row}{{% endfor %}}"
     assert unpuzzle("courses", "list", "--template", rows).stdout == f"SLUG\tPRICE\n{PYTHON}\t49.99\n"
-    seen = terminal("courses", "list", "--template", rows)[0]
+    seen = unpuzzle("courses", "list", "--template", rows, screen=True).stdout
     assert f"\x1b[32m{PYTHON}\x1b[0m  49.99" in seen
-    assert re.search(r"^SLUG {32}PRICE\r?$", seen, re.MULTILINE)
-    assert "\x1b" not in terminal("courses", "list", "--template", rows, NO_COLOR="1")[0]
+    assert re.search(r"^SLUG {32}PRICE$", seen, re.MULTILINE)
+    assert "\x1b" not in unpuzzle("courses", "list", "--template", rows, screen=True, NO_COLOR="1").stdout
 
 
-def test_times_and_links_of_a_template(unpuzzle: Any, terminal: Any) -> None:
+def test_times_and_links_of_a_template(unpuzzle: Any) -> None:
     asked = ["courses", "list", "--template"]
     moment = "{{ results[0].published_at | timefmt('%d.%m.%Y') }}"
     assert unpuzzle(*asked, moment + " {{ results[0].published_at | timeago }}").stdout.startswith("05.01.2026 ")
     link = "{{ 'https://example.com' | hyperlink('there') }}"
     assert unpuzzle(*asked, link).stdout == "there\n"
-    assert "\x1b]8;;https://example.com\x1b\\there\x1b]8;;\x1b\\" in terminal(*asked, link)[0]
+    assert "\x1b]8;;https://example.com\x1b\\there\x1b]8;;\x1b\\" in unpuzzle(*asked, link, screen=True).stdout
 
 
 def test_what_a_server_says_can_not_command_the_terminal_by_a_template(
-    terminal: Any, stand_in: Any, examples: dict[str, Any]
+    unpuzzle: Any, stand_in: Any, examples: dict[str, Any]
 ) -> None:
     stand_in.respond = lambda _: Reply(200, {**examples["Course"], "title": "Red \x1b[31m \x9b2J"})
     for asked in (["--template", "{{ title }}"], ["--jq", ".title"], ["--jq", "{title}"]):
-        assert not re.search("\x1b\\[31m|\x9b", terminal("courses", "get", PYTHON, *asked)[0])
+        assert not re.search("\x1b\\[31m|\x9b", unpuzzle("courses", "get", PYTHON, *asked, screen=True).stdout)
 
 
 def test_the_help_of_a_command_lists_the_fields_of_its_answer(unpuzzle: Any, examples: dict[str, Any]) -> None:
