@@ -97,6 +97,8 @@ def test_a_broken_configuration_stops_no_command_but_those_that_need_it(unpuzzle
     (folder / "config.toml").write_text("[aliases\n")
     asked = {"_UNPUZZLE_COMPLETE": "complete_bash", "COMP_WORDS": "unpuzzle cour", "COMP_CWORD": "1"}
     assert unpuzzle(**asked).stdout.split() == ["courses"]
+    silent = unpuzzle(**{**asked, "COMP_WORDS": "unpuzzle nothing x", "COMP_CWORD": "2"})
+    assert (silent.stdout.strip(), silent.stderr) == ("", "")
     assert unpuzzle("courses", "--help").returncode == 0
     assert unpuzzle("--help").returncode == 0
     assert "can't be read" in unpuzzle("nothing").stderr

@@ -27,7 +27,8 @@ class Root(Group):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, *given = args
-        text = "" if name in self.commands else config.aliases().get(name, "")
+        kept = {} if name in self.commands else _kept() if ctx.resilient_parsing else config.aliases()
+        text = kept.get(name, "")
         if not text:
             return super().resolve_command(ctx, args)
         if not text.startswith(aliases.SHELL):
