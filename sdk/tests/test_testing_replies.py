@@ -44,10 +44,12 @@ def test_a_function_sees_the_request_and_may_refuse_it(mock: MockUnpuzzle, mocke
     def answer(request: RecordedRequest) -> Any:
         if request.path_params["course_id"] == "gone":
             raise errors.CourseNotFound("It is gone.")
-        return httpx.Response(200, json={}) if request.path_params["course_id"] == "odd" else None
+        if request.path_params["course_id"] == "odd":
+            return httpx.Response(200, json={})
+        return {"slug": request.path_params["course_id"]}
 
     mock.on("courses.get").reply_with(answer)
-    assert mocked.courses.get(COURSE).title
+    assert mocked.courses.get("mine").slug == "mine"
     with pytest.raises(errors.CourseNotFound, match="It is gone"):
         mocked.courses.get("gone")
     with pytest.raises(errors.InvalidResponseError):
@@ -76,6 +78,16 @@ def test_a_stream_tells_what_a_test_wants_and_breaks_off(mock: MockUnpuzzle, moc
     mock.on("ai.send_message").reply_events([("message.delta", {"text": "Wel"})], broken=True)
     with pytest.raises(errors.StreamInterrupted):
         mocked.ai.stream_message(message="Hello?").final()
+
+
+def test_an_answer_is_for_who_wants_json_and_events_are_for_who_wants_them(
+    mock: MockUnpuzzle, mocked: Unpuzzle
+) -> None:
+    mock.on("ai.send_message").reply_events([("message.done", {"response": "Streamed"})]).reply(response="Whole")
+    assert mocked.ai.send_message(message="Why?").response == "Whole"
+    assert mocked.ai.stream_message(message="Why?").final().response == "Streamed"
+    with pytest.raises(ImpossibleReply, match="answers with events: say them by reply_events"):
+        mock.on("notifications.stream").reply(title="New")
 
 
 def test_a_file_goes_up_in_parts(mock: MockUnpuzzle, mocked: Unpuzzle, tmp_path: Any) -> None:

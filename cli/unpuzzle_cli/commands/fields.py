@@ -125,7 +125,7 @@ FIELDS = {
     "subscriptions.cancel": "plan,source,status,subscription_id,subscribed_plan,interval,price,limits,valid_until,trial_end,current_period_start,current_period_end,cancel_at,next_plan,next_interval,card,client_secret,next_action_url,created_at",
     "subscriptions.resume": "plan,source,status,subscription_id,subscribed_plan,interval,price,limits,valid_until,trial_end,current_period_start,current_period_end,cancel_at,next_plan,next_interval,card,client_secret,next_action_url,created_at",
     "subscriptions.update_payment_method": "plan,source,status,subscription_id,subscribed_plan,interval,price,limits,valid_until,trial_end,current_period_start,current_period_end,cancel_at,next_plan,next_interval,card,client_secret,next_action_url,created_at",
-    "subscriptions.list_invoices": "invoice_id,number,status,reason,plan,interval,total,amount_paid,currency,period_start,period_end,invoice_url,created_at,paid_at",
+    "subscriptions.list_invoices": "invoice_id,number,status,reason,plan,interval,total,amount_paid,refunded_amount,currency,period_start,period_end,invoice_url,created_at,paid_at",
     "subscriptions.grant": "user_id,plan,source,limits,valid_until",
     "ai.send_message": "message_id,response,session_id,usage,references,suggested_actions,model,created_at",
     "ai.list_sessions": "id,title,course_id,lesson_id,messages_count,created_at,updated_at",

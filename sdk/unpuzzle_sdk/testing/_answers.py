@@ -30,7 +30,21 @@ _FILES = {
 
 
 class NoMoreEvents(Exception):
-    """A stream that never ends has told all that it was to tell. The API would let the client wait for more."""
+    """A stream that never ends has told all that it was to tell. The API would let the client wait for more.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import NoMoreEvents
+
+        mock.on("notifications.stream").reply_events([("notification", {"title": "Welcome"})])
+        titles = []
+        try:
+            for event in mock.client().notifications.stream():
+                titles.append(event.data.title)
+        except NoMoreEvents:
+            assert titles == ["Welcome"]
+        ```
+    """
 
 
 class Answers:

@@ -25,6 +25,15 @@ class Account:
         role: What they are: `student`, `instructor` or `admin`.
         email: Their address.
         password: Their password.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server, server.client() as client:
+            account = server.accounts["student"]
+            client.auth.sign_in(email=account.email, password=account.password)
+        ```
     """
 
     role: str
@@ -39,6 +48,14 @@ class LocalServer:
     Attributes:
         url: Its address.
         accounts: Those of the demo data, by role.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server:
+            print(server.url, [*server.accounts])
+        ```
     """
 
     url: str
@@ -50,6 +67,20 @@ class LocalServer:
         Args:
             role: Who it is signed in as, of `accounts`; nobody if absent.
             options: What `Unpuzzle` takes.
+
+        Returns:
+            A client, which is signed in if a role is given.
+
+        Raises:
+            ValueError: There is no account of this role.
+
+        Example:
+            ```python
+            from unpuzzle_sdk.testing import local_server
+
+            with local_server() as server, server.client("instructor") as client:
+                print(client.courses.list_own().count)
+            ```
         """
         client = Unpuzzle(**self._options(options))
         if role is not None:
@@ -63,6 +94,21 @@ class LocalServer:
         Args:
             role: Who it is signed in as, of `accounts`; nobody if absent.
             options: What `AsyncUnpuzzle` takes.
+
+        Returns:
+            A client, which is signed in if a role is given.
+
+        Raises:
+            ValueError: There is no account of this role.
+
+        Example:
+            ```python
+            from unpuzzle_sdk.testing import local_server
+
+            with local_server() as server:
+                async with server.async_client("student") as client:
+                    print((await client.auth.get_profile()).full_name)
+            ```
         """
         options = self._options(options)
         if role is not None:
@@ -93,6 +139,15 @@ def local_server(*, demo: bool = True) -> Iterator[LocalServer]:
 
     Raises:
         ModuleNotFoundError: The server is not installed.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import local_server
+
+        with local_server() as server, server.client() as client:
+            for course in client.courses.list():
+                print(course.title)
+        ```
     """
     with _server().running(demo=demo) as server:
         accounts = {account.role: Account(**vars(account)) for account in server.accounts}

@@ -32,6 +32,16 @@ class MockUnpuzzle:
         requests: What clients have asked, each attempt of a call for itself.
         waits: The seconds that clients would have slept before they tried again.
         transport: An httpx transport of either kind, for a client of your own.
+
+    Example:
+        ```python
+        from unpuzzle_sdk.testing import MockUnpuzzle
+
+        with MockUnpuzzle() as mock:
+            mock.on("courses.get").reply(title="Mine")
+            assert mock.client().courses.get("any-course").title == "Mine"
+            mock.assert_called("courses.get", times=1)
+        ```
     """
 
     def __init__(self, *, strict: bool = True, sleep: bool = False) -> None:
@@ -57,6 +67,15 @@ class MockUnpuzzle:
 
         Args:
             options: What `Unpuzzle` takes.
+
+        Returns:
+            A real client, whose requests go to the mock.
+
+        Example:
+            ```python
+            client = mock.client(max_retries=0)
+            print(client.system.health().status)
+            ```
         """
         from ._clients import MockedUnpuzzle
 
@@ -67,6 +86,15 @@ class MockUnpuzzle:
 
         Args:
             options: What `AsyncUnpuzzle` takes.
+
+        Returns:
+            A real client, whose requests go to the mock.
+
+        Example:
+            ```python
+            client = mock.async_client(max_retries=0)
+            print((await client.system.health()).status)
+            ```
         """
         from ._clients import MockedAsyncUnpuzzle
 
@@ -92,9 +120,16 @@ class MockUnpuzzle:
             message: What the error says.
             retry_after: In how many seconds the API wants to be asked again.
             about: What else the error tells, such as `decline_code`.
+
+        Example:
+            ```python
+            mock.fail_next(503, times=2, retry_after=1)
+            print(mock.client().system.health().status)  # the third attempt
+            assert mock.waits[0] >= 1
+            ```
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        self._failures.add(Failure(act, times, operation or ""))
+        self._failures.add(Failure(f"fail_next({what!r})", act, times, operation or ""))
 
     def lose_next_answer(self, *, times: int = 1, operation: OperationName | None = None) -> None:
         """Let the next request be carried out, and lose the connection before its answer.
@@ -102,8 +137,16 @@ class MockUnpuzzle:
         Args:
             times: How many answers get lost.
             operation: Only those of this operation.
+
+        Example:
+            ```python
+            mock.lose_next_answer(operation="courses.create")
+            mock.client().courses.create(title="Advanced React")
+            first, second = mock.calls("courses.create")
+            assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+            ```
         """
-        self._failures.add(Failure(lost, times, operation or "", after=True))
+        self._failures.add(Failure("lose_next_answer()", lost, times, operation or "", after=True))
 
     def on(self, operation: OperationName, **where: Any) -> Route:
         """Say what an operation answers: `mock.on("courses.get").reply(title="Mine")`.
@@ -111,6 +154,18 @@ class MockUnpuzzle:
         Args:
             operation: The operation, such as `courses.get`.
             where: Parameters of the path or the query: it holds for requests that have these.
+
+        Returns:
+            What says the answers.
+
+        Raises:
+            ValueError: The contract has no such operation, or the operation no such parameter.
+
+        Example:
+            ```python
+            mock.on("courses.get", course_id="mine").reply(title="Mine")
+            assert mock.client().courses.get("mine").title == "Mine"
+            ```
         """
         route = Route(self._answers, contract().operation(operation), where, strict=self._strict)
         self._routes.insert(0, route)
@@ -119,7 +174,18 @@ class MockUnpuzzle:
         return route
 
     def calls(self, operation: OperationName) -> list[RecordedRequest]:
-        """Give the requests of an operation."""
+        """Give the requests of an operation.
+
+        Returns:
+            The requests, the first first; each attempt of a call is one.
+
+        Example:
+            ```python
+            mock.client().courses.create(title="Advanced React")
+            (request,) = mock.calls("courses.create")
+            assert request.json == {"title": "Advanced React"}
+            ```
+        """
         name = contract().operation(operation).id
         return [request for request in self.requests if request.operation == name]
 
@@ -133,12 +199,29 @@ class MockUnpuzzle:
             times: How often exactly; each attempt of a call counts. At least once if absent.
             json: The whole body.
             parameters: Parameters of the path or the query.
+
+        Raises:
+            AssertionError: It was not, or otherwise: with what was asked instead.
+
+        Example:
+            ```python
+            mock.client().courses.create(title="Advanced React")
+            mock.assert_called("courses.create", times=1, json={"title": "Advanced React"})
+            ```
         """
         body = json if json is UNSET else to_json(json)
         check_called(contract().operation(operation).id, self.requests, times, body, parameters)
 
     def reset(self) -> None:
-        """Forget what was asked, and what was to be answered and to go wrong."""
+        """Forget what was asked, and what was to be answered and to go wrong.
+
+        Example:
+            ```python
+            mock.client().system.health()
+            mock.reset()
+            assert mock.requests == []
+            ```
+        """
         self.requests.clear()
         self.waits.clear()
         self._routes.clear()
@@ -149,9 +232,10 @@ class MockUnpuzzle:
         """Give the mock."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Forget what was asked, and what was to be answered and to go wrong."""
-        self.reset()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Fail a test that has passed although something that was to go wrong never did."""
+        if kind is None:
+            self._failures.check_spent()
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         signed_in = options.keys() & {"token", "api_key", "token_store"}

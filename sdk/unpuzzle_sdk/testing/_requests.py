@@ -25,6 +25,17 @@ class RecordedRequest:
         headers: The headers, by name in any case.
         body: The body as it was sent.
         status: The status that was answered; None where the connection failed.
+
+    Example:
+        ```python
+        mock.client().courses.list(category="music")
+        request = mock.requests[-1]
+        assert (request.operation, request.query, request.status) == (
+            "courses.list",
+            {"category": "music"},
+            200,
+        )
+        ```
     """
 
     operation: str
