@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -205,9 +206,9 @@ def test_the_address_that_curl_asks_is_served(demo: Server) -> None:
 
 def test_each_command_line_works(demo: Server, tmp_path: Path) -> None:
     lines = [line for block in snippets("sh") for line in block.splitlines() if line.startswith(".venv/bin/unpuzzle ")]
-    assert len(lines) == 3
+    assert len(lines) == 5
     for line in lines:
-        arguments = line.split()[1:]
+        arguments = shlex.split(line)[1:]
         outcome = run([sys.executable, "-m", "unpuzzle_cli", *arguments], demo, tmp_path)
         if arguments == ["auth", "login"]:
             assert "--email" in outcome.stderr  # nobody is here to be asked
