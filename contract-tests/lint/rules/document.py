@@ -21,6 +21,7 @@ EXTENSIONS = {
         "pagination",
         "role",
         "scopes",
+        "secret",
         "session",
         "statuses",
         "stream",

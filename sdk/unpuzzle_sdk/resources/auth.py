@@ -85,16 +85,18 @@ class Auth:
             errors.EmailTaken: `EMAIL_TAKEN`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+                "full_name": full_name,
+                "metadata": metadata,
+            },
+        )
+        del password
         return self._client.call(
             auth_sign_up.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                    "full_name": full_name,
-                    "metadata": metadata,
-                },
-            ),
+            arguments,
         )
 
     def sign_in(
@@ -118,14 +120,16 @@ class Auth:
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
             errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return self._client.call(
             auth_sign_in.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def refresh(
@@ -147,13 +151,15 @@ class Auth:
             errors.AuthRequired: `AUTH_REQUIRED`.
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
         """
+        arguments = Arguments(
+            body={
+                "refresh_token": refresh_token,
+            },
+        )
+        del refresh_token
         return self._client.call(
             auth_refresh.OPERATION,
-            Arguments(
-                body={
-                    "refresh_token": refresh_token,
-                },
-            ),
+            arguments,
         )
 
     def sign_out(
@@ -298,14 +304,16 @@ class Auth:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+        del current_password, new_password
         return self._client.call(
             auth_change_password.OPERATION,
-            Arguments(
-                body={
-                    "current_password": current_password,
-                    "new_password": new_password,
-                },
-            ),
+            arguments,
         )
 
     def list_sessions(
@@ -668,14 +676,16 @@ class Auth:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+        del token, password
         return self._client.call(
             auth_confirm_password_reset.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def verify_email(
@@ -694,13 +704,15 @@ class Auth:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EmailTaken: `EMAIL_TAKEN`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return self._client.call(
             auth_verify_email.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
     def resend_verification(
@@ -742,14 +754,16 @@ class Auth:
         Raises:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return self._client.call(
             auth_change_email.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def request_export(
@@ -825,17 +839,19 @@ class Auth:
         Raises:
             errors.NotFound: `NOT_FOUND`.
         """
+        arguments = Arguments(
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+        )
+        del signature
         return self._client.call(
             auth_download_export.OPERATION,
-            Arguments(
-                path={
-                    "export_id": export_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-            ),
+            arguments,
         )
 
     def delete_account(
@@ -984,17 +1000,19 @@ class Auth:
         Raises:
             errors.OauthFailed: `OAUTH_FAILED`.
         """
+        arguments = Arguments(
+            query={
+                "state": state,
+                "code": code,
+                "error": error,
+                "error_description": error_description,
+                "iss": iss,
+            },
+        )
+        del state, code
         return self._client.call(
             auth_oauth_redirect.OPERATION,
-            Arguments(
-                query={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "error_description": error_description,
-                    "iss": iss,
-                },
-            ),
+            arguments,
         )
 
     def oauth_callback(
@@ -1028,16 +1046,18 @@ class Auth:
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
             errors.NotConfigured: `NOT_CONFIGURED`.
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return self._client.call(
             auth_oauth_callback.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     def oauth_form_callback(
@@ -1063,16 +1083,18 @@ class Auth:
         Raises:
             errors.OauthFailed: `OAUTH_FAILED`.
         """
+        arguments = Arguments(
+            body={
+                "state": state,
+                "code": code,
+                "error": error,
+                "user": user,
+            },
+        )
+        del state, code
         return self._client.call(
             auth_oauth_form_callback.OPERATION,
-            Arguments(
-                body={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "user": user,
-                },
-            ),
+            arguments,
         )
 
     def list_identities(
@@ -1131,16 +1153,18 @@ class Auth:
             errors.Conflict: `CONFLICT`.
             errors.NotConfigured: `NOT_CONFIGURED`.
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return self._client.call(
             auth_link_identity.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     def unlink_identity(
@@ -1262,16 +1286,18 @@ class AsyncAuth:
             errors.EmailTaken: `EMAIL_TAKEN`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+                "full_name": full_name,
+                "metadata": metadata,
+            },
+        )
+        del password
         return await self._client.call(
             auth_sign_up.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                    "full_name": full_name,
-                    "metadata": metadata,
-                },
-            ),
+            arguments,
         )
 
     async def sign_in(
@@ -1295,14 +1321,16 @@ class AsyncAuth:
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
             errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return await self._client.call(
             auth_sign_in.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def refresh(
@@ -1324,13 +1352,15 @@ class AsyncAuth:
             errors.AuthRequired: `AUTH_REQUIRED`.
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
         """
+        arguments = Arguments(
+            body={
+                "refresh_token": refresh_token,
+            },
+        )
+        del refresh_token
         return await self._client.call(
             auth_refresh.OPERATION,
-            Arguments(
-                body={
-                    "refresh_token": refresh_token,
-                },
-            ),
+            arguments,
         )
 
     async def sign_out(
@@ -1475,14 +1505,16 @@ class AsyncAuth:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+        del current_password, new_password
         return await self._client.call(
             auth_change_password.OPERATION,
-            Arguments(
-                body={
-                    "current_password": current_password,
-                    "new_password": new_password,
-                },
-            ),
+            arguments,
         )
 
     def list_sessions(
@@ -1845,14 +1877,16 @@ class AsyncAuth:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.WeakPassword: `WEAK_PASSWORD`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+        del token, password
         return await self._client.call(
             auth_confirm_password_reset.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def verify_email(
@@ -1871,13 +1905,15 @@ class AsyncAuth:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EmailTaken: `EMAIL_TAKEN`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return await self._client.call(
             auth_verify_email.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
     async def resend_verification(
@@ -1919,14 +1955,16 @@ class AsyncAuth:
         Raises:
             errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return await self._client.call(
             auth_change_email.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def request_export(
@@ -2002,17 +2040,19 @@ class AsyncAuth:
         Raises:
             errors.NotFound: `NOT_FOUND`.
         """
+        arguments = Arguments(
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+        )
+        del signature
         return await self._client.call(
             auth_download_export.OPERATION,
-            Arguments(
-                path={
-                    "export_id": export_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-            ),
+            arguments,
         )
 
     async def delete_account(
@@ -2161,17 +2201,19 @@ class AsyncAuth:
         Raises:
             errors.OauthFailed: `OAUTH_FAILED`.
         """
+        arguments = Arguments(
+            query={
+                "state": state,
+                "code": code,
+                "error": error,
+                "error_description": error_description,
+                "iss": iss,
+            },
+        )
+        del state, code
         return await self._client.call(
             auth_oauth_redirect.OPERATION,
-            Arguments(
-                query={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "error_description": error_description,
-                    "iss": iss,
-                },
-            ),
+            arguments,
         )
 
     async def oauth_callback(
@@ -2205,16 +2247,18 @@ class AsyncAuth:
             errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
             errors.NotConfigured: `NOT_CONFIGURED`.
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return await self._client.call(
             auth_oauth_callback.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     async def oauth_form_callback(
@@ -2240,16 +2284,18 @@ class AsyncAuth:
         Raises:
             errors.OauthFailed: `OAUTH_FAILED`.
         """
+        arguments = Arguments(
+            body={
+                "state": state,
+                "code": code,
+                "error": error,
+                "user": user,
+            },
+        )
+        del state, code
         return await self._client.call(
             auth_oauth_form_callback.OPERATION,
-            Arguments(
-                body={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "user": user,
-                },
-            ),
+            arguments,
         )
 
     def list_identities(
@@ -2308,16 +2354,18 @@ class AsyncAuth:
             errors.Conflict: `CONFLICT`.
             errors.NotConfigured: `NOT_CONFIGURED`.
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return await self._client.call(
             auth_link_identity.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     async def unlink_identity(

@@ -363,13 +363,15 @@ class Enrollments:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return self._client.call(
             enrollments_accept_invitation.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
 
@@ -712,13 +714,15 @@ class AsyncEnrollments:
             errors.TokenInvalid: `TOKEN_INVALID`.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return await self._client.call(
             enrollments_accept_invitation.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
 

@@ -107,23 +107,25 @@ class Media(Uploads):
             errors.MediaMismatch: `MEDIA_MISMATCH`.
             errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
         """
+        arguments = Arguments(
+            path={
+                "upload_id": upload_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "Content-Range": content_range,
+                "X-Part-Number": x_part_number,
+                "X-Bz-Content-Sha1": x_bz_content_sha_1,
+            },
+            content=content,
+        )
+        del signature
         return self._client.call(
             media_upload_content.OPERATION,
-            Arguments(
-                path={
-                    "upload_id": upload_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "Content-Range": content_range,
-                    "X-Part-Number": x_part_number,
-                    "X-Bz-Content-Sha1": x_bz_content_sha_1,
-                },
-                content=content,
-            ),
+            arguments,
         )
 
     def get_upload(
@@ -500,24 +502,26 @@ class Media(Uploads):
             errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
         """
+        arguments = Arguments(
+            path={
+                "media_id": media_id,
+                "filename": filename,
+            },
+            query={
+                "user": user,
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+                "Range": range,
+                "If-Range": if_range,
+            },
+        )
+        del signature
         return self._client.call(
             media_download.OPERATION,
-            Arguments(
-                path={
-                    "media_id": media_id,
-                    "filename": filename,
-                },
-                query={
-                    "user": user,
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "If-None-Match": if_none_match,
-                    "Range": range,
-                    "If-Range": if_range,
-                },
-            ),
+            arguments,
         )
 
 
@@ -600,23 +604,25 @@ class AsyncMedia(AsyncUploads):
             errors.MediaMismatch: `MEDIA_MISMATCH`.
             errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
         """
+        arguments = Arguments(
+            path={
+                "upload_id": upload_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "Content-Range": content_range,
+                "X-Part-Number": x_part_number,
+                "X-Bz-Content-Sha1": x_bz_content_sha_1,
+            },
+            content=content,
+        )
+        del signature
         return await self._client.call(
             media_upload_content.OPERATION,
-            Arguments(
-                path={
-                    "upload_id": upload_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "Content-Range": content_range,
-                    "X-Part-Number": x_part_number,
-                    "X-Bz-Content-Sha1": x_bz_content_sha_1,
-                },
-                content=content,
-            ),
+            arguments,
         )
 
     async def get_upload(
@@ -993,24 +999,26 @@ class AsyncMedia(AsyncUploads):
             errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
         """
+        arguments = Arguments(
+            path={
+                "media_id": media_id,
+                "filename": filename,
+            },
+            query={
+                "user": user,
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+                "Range": range,
+                "If-Range": if_range,
+            },
+        )
+        del signature
         return await self._client.call(
             media_download.OPERATION,
-            Arguments(
-                path={
-                    "media_id": media_id,
-                    "filename": filename,
-                },
-                query={
-                    "user": user,
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "If-None-Match": if_none_match,
-                    "Range": range,
-                    "If-Range": if_range,
-                },
-            ),
+            arguments,
         )
 
 
