@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import asdict, field, frozen
+
+from .forks import renewed_in_children
 
 # How long before its end a token is exchanged, so that no request arrives with one that has just ended.
 _MARGIN = 30.0
@@ -85,6 +86,11 @@ class MemoryTokenStore:
     def __init__(self, tokens: Tokens | None = None) -> None:
         """Start with these tokens."""
         self._tokens = tokens
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Open the lock, in a child process: whoever held it is in the parent."""
         self._lock = threading.Lock()
 
     def load(self) -> Tokens | None:
@@ -109,6 +115,8 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Use this file; it need not exist, its directory must."""
+        from pathlib import Path
+
         self._path = Path(path)
 
     def load(self) -> Tokens | None:
