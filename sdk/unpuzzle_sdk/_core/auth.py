@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from attrs import asdict, field, frozen
 
-from .forks import renewed_in_children
+from .forks import forgets_after_fork
 
 # How long before its end a token is exchanged, so that no request arrives with one that has just ended.
 _MARGIN = 30.0
@@ -86,10 +86,10 @@ class MemoryTokenStore:
     def __init__(self, tokens: Tokens | None = None) -> None:
         """Start with these tokens."""
         self._tokens = tokens
-        self.renew()
-        renewed_in_children(self)
+        self._after_fork()
+        forgets_after_fork(self)
 
-    def renew(self) -> None:
+    def _after_fork(self) -> None:
         """Open the lock, in a child process: whoever held it is in the parent."""
         self._lock = threading.Lock()
 

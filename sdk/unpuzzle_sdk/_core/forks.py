@@ -7,26 +7,24 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class Renewable(Protocol):
-    """Something that a child process begins anew."""
+class Forked(Protocol):
+    """Something that a child process has to begin anew."""
 
-    def renew(self) -> None:
-        """Forget what belongs to the parent process."""
-        ...
+    def _after_fork(self) -> None: ...
 
 
-_renewables: WeakSet[Renewable] = WeakSet()
+_forked: WeakSet[Forked] = WeakSet()
 
 
-def renewed_in_children(thing: Renewable) -> None:
+def forgets_after_fork(thing: Forked) -> None:
     """Have a thing begin anew in every process that is forked."""
-    _renewables.add(thing)
+    _forked.add(thing)
 
 
-def _renew() -> None:
-    for thing in list(_renewables):
-        thing.renew()
+def _forget() -> None:
+    for thing in list(_forked):
+        thing._after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_forget)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from .auth import TokenStore
 from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Sleep
-from .forks import renewed_in_children
+from .forks import forgets_after_fork
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
 from .pages import Page, PageModel
@@ -190,10 +190,10 @@ class _Wire:
         self._http_client = http_client
         self._base_transport = transport
         self._transport: Transport | None = None
-        self.renew()
-        renewed_in_children(self)
+        self._after_fork()
+        forgets_after_fork(self)
 
-    def renew(self) -> None:
+    def _after_fork(self) -> None:
         """Open the lock, in a child process."""
         self._lock = threading.Lock()
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from .errors import UnpuzzleError
-from .forks import renewed_in_children
+from .forks import forgets_after_fork
 from .operation import Request
 from .response import Answer
 from .wire import FAILURES, AsyncChunks, AsyncPool, Chunks, Pool, Timeout, answer_of, built, failure_of, is_stream
@@ -27,10 +27,10 @@ class Transport:
         self._given = client
         self._transport = transport
         self._closed = False
-        self.renew()
-        renewed_in_children(self)
+        self._after_fork()
+        forgets_after_fork(self)
 
-    def renew(self) -> None:
+    def _after_fork(self) -> None:
         """Begin without connections: those of the parent process are the parent's."""
         self._client = self._given
         self._lock = threading.Lock()
