@@ -152,6 +152,7 @@ def same_calls(url: str) -> dict[str, Callable[[], Any]]:
     of_anthropic = anthropic.Anthropic(api_key=TOKEN, base_url=url)
     of_stripe = stripe.StripeClient(TOKEN, base_addresses={"api": url})
     of_github = GitHub(TOKEN, base_url=url, http_cache=False, auto_retry=False)
+    of_github.__enter__()  # else it makes an HTTP client for each call
     section, paths = url + section_path(), {peer: url + path for peer, path in PATHS.items()}
     return {
         "httpx": lambda: bare.get(section).json(),
