@@ -112,11 +112,11 @@ def starts(found: Starts) -> Iterator[Row]:
 
 
 def clients(found: Clients) -> Iterator[Row]:
-    goals = {"import": at_most(30), "first resource": at_most(80)}
+    goals = {"import": at_most(5), "first resource": at_most(50)}
     for step, costs in found.cpu_ms.items():
         yield from beside(f"SDK, {step}, ms of CPU", costs, goals.get(step))
         yield from beside(f"SDK, {step}, MB resident thereafter", found.megabytes[step])
-    yield from beside("SDK, a call, µs of CPU on top of its HTTP library", found.overhead_us(), at_most(100))
+    yield from beside("SDK, a call, µs of CPU on top of its HTTP library", found.overhead_us(), at_most(60))
     yield from beside("SDK, a call, µs of CPU in all", {name: found.call_us[name] for name in found.overhead_us()})
     yield alone("`unpuzzle --version`, CPU in bare starts of Python", found.version_starts, at_most(7))
 

@@ -3,18 +3,22 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_deprecations.py`, `_error_codes.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what the mock knows.
+`_deprecations.py`, `_error_codes.py`, `_secrets.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what
+the mock knows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import marks
 import mocking
 import nullable
 from docstrings import Contract, Docstring
@@ -24,7 +28,6 @@ from openapi_python_client import Project, _get_project_for_url_or_path
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ListProperty, ModelProperty, Property
-from ruamel.yaml import YAML
 
 CODEGEN = Path(__file__).resolve().parent
 sys.path.insert(0, str(CODEGEN.parent))  # the hand-written core says which exception a status is
@@ -139,6 +142,12 @@ class Operation:
         return [field for field in fields if _text(field.name) != self.stream.get("flag")]
 
     @property
+    def secret_names(self) -> list[str]:
+        """The names of its arguments that are secret, as Python has them."""
+        arguments = [*self.endpoint.query_parameters, *self.body_fields]
+        return [str(prop.python_name) for prop in arguments if _text(prop.name) in self.raw["secret_arguments"]]
+
+    @property
     def not_modified(self) -> bool:
         """Whether the caller may ask for an answer only if the resource has changed."""
         return "If-None-Match" in {_text(header.name) for header in self.headers}
@@ -214,7 +223,7 @@ def _text(value: Any) -> str:
     return value.get_untrusted_value() if hasattr(value, "get_untrusted_value") else str(value)
 
 
-def load_project(contract: Path = CONTRACT) -> Project:
+def load_project(contract: Path) -> Project:
     """Parse the contract as the generator did, with the same settings and templates."""
     config = Config.from_sources(
         config_file=ConfigFile.load_from_path(CODEGEN / "config.yaml"),
@@ -232,24 +241,19 @@ def load_project(contract: Path = CONTRACT) -> Project:
 
 
 def raw_operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations as they are written, by operationId, each with its parameters as `arguments`, by name."""
+    """The operations as they are written, by operationId, their parameters by name as `arguments`, and what is secret."""
     operations = {}
     for item in document["paths"].values():
         for operation in (value for key, value in item.items() if key in METHODS):
             parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
-            resolved = [_resolve(document, parameter) for parameter in parameters]
-            arguments = {parameter["name"]: parameter for parameter in resolved}
-            operations[operation["operationId"]] = {**operation, "arguments": arguments}
+            resolved = [marks.resolve(document, parameter) for parameter in parameters]
+            more = {
+                "arguments": {parameter["name"]: parameter for parameter in resolved},
+                "secret_arguments": sorted(marks.of_requests(document, operation, resolved)),
+                "secret_fields": sorted(marks.of_answers(document, operation)),
+            }
+            operations[operation["operationId"]] = {**operation, **more}
     return operations
-
-
-def _resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in node:
-        return node
-    found: Any = document
-    for key in node["$ref"].removeprefix("#/").split("/"):
-        found = found[key]
-    return dict(found)
 
 
 def join(project: Project, document: dict[str, Any]) -> Iterator[Operation]:
@@ -313,8 +317,9 @@ def render(project: Project, template: str, target: str, **context: Any) -> None
 
 def main() -> None:
     """Render everything."""
-    document = YAML(typ="safe").load(CONTRACT.read_bytes())
-    project = load_project()
+    contract = Path(os.environ["CONTRACT_JSON"])
+    document = json.loads(contract.read_bytes())
+    project = load_project(contract)
     operations = list(join(project, document))
     for operation in operations:
         check_names(operation)
@@ -335,6 +340,7 @@ def main() -> None:
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))
+    render(project, "secrets.py.jinja", "_secrets.py", operations=operations)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
     known = mocking.contract_of(document)
