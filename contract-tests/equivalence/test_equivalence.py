@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -37,6 +38,12 @@ class Given:
 
 def calls(operation: Operation) -> st.SearchStrategy[Given]:
     """Every call that the contract allows."""
+    return _calls(operation.id)
+
+
+@cache
+def _calls(operation_id: str) -> st.SearchStrategy[Given]:
+    operation = CONTRACT.operations[operation_id]
     sent = [item for item in operation.parameters if item.name != "X-API-Version"]
     optional = {item.name: values(item.schema) for item in sent}
     required = {item.name: optional.pop(item.name) for item in sent if item.required}

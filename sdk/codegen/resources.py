@@ -3,7 +3,7 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_error_codes.py` and `_spec.py`. `testing/contract.json` is what the mock knows.
+`_error_codes.py`, `_spec.py` and `testing/_names.py`. `testing/contract.json` is what the mock knows.
 """
 
 from __future__ import annotations
@@ -312,6 +312,7 @@ def main() -> None:
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 
+    codes = error_codes(document)
     told = prose(operations, document)
     render(project, "resources_init.py.jinja", "resources/__init__.py")
     for operation in (operation for operation in operations if operation.stream):
@@ -324,9 +325,10 @@ def main() -> None:
     render(project, "session.py.jinja", "_session.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
-    render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))
+    render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
+    render(project, "operation_names.py.jinja", "testing/_names.py", operations=operations, codes=codes)
     (PACKAGE / "testing" / "contract.json").write_text(mocking.as_text(mocking.contract_of(document)), encoding="utf-8")
     nullable.rename(project, PACKAGE)
 

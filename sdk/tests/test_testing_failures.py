@@ -112,6 +112,15 @@ def test_a_failure_that_means_nothing_is_refused_at_once(
         mock.fail_next(arguments[0], message=arguments[1] if arguments[1:] else None)
 
 
+def test_a_failure_that_never_came_to_be_fails_the_test() -> None:
+    mock = MockUnpuzzle()
+    mock.fail_next(429, operation="courses.get")
+    with pytest.raises(AssertionError, match=r"fail_next\(429\) for courses\.get never came to be"), mock:
+        mock.client().courses.list()
+    with pytest.raises(KeyError), mock:
+        raise KeyError  # which says more
+
+
 def test_a_lost_answer_was_carried_out_once_under_its_key(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
     carried_out = []
     mock.on("courses.create").reply_with(lambda request: carried_out.append(request.json))

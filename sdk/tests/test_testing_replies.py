@@ -44,10 +44,12 @@ def test_a_function_sees_the_request_and_may_refuse_it(mock: MockUnpuzzle, mocke
     def answer(request: RecordedRequest) -> Any:
         if request.path_params["course_id"] == "gone":
             raise errors.CourseNotFound("It is gone.")
-        return httpx.Response(200, json={}) if request.path_params["course_id"] == "odd" else None
+        if request.path_params["course_id"] == "odd":
+            return httpx.Response(200, json={})
+        return {"slug": request.path_params["course_id"]}
 
     mock.on("courses.get").reply_with(answer)
-    assert mocked.courses.get(COURSE).title
+    assert mocked.courses.get("mine").slug == "mine"
     with pytest.raises(errors.CourseNotFound, match="It is gone"):
         mocked.courses.get("gone")
     with pytest.raises(errors.InvalidResponseError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -43,6 +45,19 @@ def test_what_was_called_can_be_asserted(mock: MockUnpuzzle, mocked: Unpuzzle) -
     mock.assert_called("courses.create", times=1, json={"title": "Mine", "price": Decimal("9.5")})
     mock.assert_called("courses.get", course_id="mine")
     mock.assert_called("courses.list", times=0)
+
+
+def test_a_body_that_is_no_json_can_be_asserted_too(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    arguments = {
+        "expires": 1768870800,
+        "signature": "9f2c1e",
+        "content_range": "bytes 0-1/2",
+        "x_bz_content_sha_1": "0" * 40,
+    }
+    mocked.media.upload_content("f47ac10b-58cc-4372-a567-0e02b2c3d479", content=b"\xff\x00", **arguments)
+    mock.assert_called("media.upload_content", times=1, signature="9f2c1e")
+    with pytest.raises(AssertionError, match="was called never"):
+        mock.assert_called("media.upload_content", json={})
 
 
 @pytest.mark.parametrize(
@@ -94,13 +109,12 @@ def test_the_environment_of_a_developer_is_not_used(monkeypatch: pytest.MonkeyPa
     assert "a-real-token" not in mock.requests[0].headers["Authorization"]
 
 
-def test_a_mock_forgets_everything_at_its_end() -> None:
-    with MockUnpuzzle() as mock:
-        client = mock.client()
-        client.courses.create(title="Mine", idempotency_key="k")
-        mock.on("courses.create").fail(500)
-        mock.fail_next(500)
-    assert client.courses.create(title="Yours", idempotency_key="k").id
+def test_a_mock_that_is_reset_has_forgotten_everything(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mocked.courses.create(title="Mine", idempotency_key="k")
+    mock.on("courses.create").fail(500)
+    mock.fail_next(500)
+    mock.reset()
+    assert mocked.courses.create(title="Yours", idempotency_key="k").id
     assert len(mock.requests) == 1
 
 
@@ -108,3 +122,11 @@ def test_times_are_read_and_written_as_models_do(mock: MockUnpuzzle, mocked: Unp
     moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     mock.on("courses.get").reply(published_at=moment)
     assert mocked.courses.get(COURSE).published_at == moment
+
+
+def test_what_the_readme_shows_is_so() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL) if "MockUnpuzzle" in block
+    )
+    exec(compile(code, "README.md", "exec"), {})

@@ -153,4 +153,4 @@ def unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
 @cache
 def contract() -> Contract:
     """Read the contract, with the first mock: most programs have none."""
-    return Contract(json.loads(files(__package__).joinpath("contract.json").read_bytes()))
+    return Contract(json.loads(files("unpuzzle_sdk.testing").joinpath("contract.json").read_bytes()))

@@ -14,9 +14,10 @@ from .._core.errors import APIConnectionError, APIStatusError, APITimeoutError, 
 from .._error_codes import BY_CODE
 from ._answers import Answers
 from ._contract import contract, unknown
+from ._names import ErrorCode
 from ._requests import RecordedRequest
 
-What: TypeAlias = int | str | BaseException | type[BaseException]
+What: TypeAlias = int | ErrorCode | BaseException | type[BaseException]
 """A status, an error code, or an exception: of the SDK, of httpx or of Python."""
 Act: TypeAlias = Callable[[], httpx.Response]
 
@@ -26,12 +27,14 @@ class Failure:
     """Something that goes wrong some times, for all operations or for one.
 
     Attributes:
+        name: How a test has asked for it.
         act: Answers or raises.
         times: How often it is still to happen.
         operation: The operation; empty for all.
         after: Whether the request is carried out first, so that only its answer is lost.
     """
 
+    name: str
     act: Act
     times: int
     operation: str = ""
@@ -64,6 +67,12 @@ class Failures:
                         self._waiting.remove(failure)
                     return failure
         return None
+
+    def check_spent(self) -> None:
+        """Fail if some are still to come."""
+        left = [f"{failure.name} for {failure.operation or 'any operation'}" for failure in self._waiting]
+        if left:
+            raise AssertionError(f"{', '.join(left)} never came to be: no such request was sent")
 
     def clear(self) -> None:
         """Forget what was still to come."""

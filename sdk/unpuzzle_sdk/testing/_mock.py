@@ -18,6 +18,7 @@ from ._checks import refused
 from ._contract import contract
 from ._failures import Failure, Failures, What, act_of
 from ._idempotency import Idempotency
+from ._names import OperationName
 from ._replies import Route
 from ._requests import RecordedRequest, recorded
 
@@ -104,7 +105,7 @@ class MockUnpuzzle:
         what: What,
         *,
         times: int = 1,
-        operation: str = "",
+        operation: OperationName | None = None,
         message: str | None = None,
         retry_after: float | None = None,
         **about: Any,
@@ -128,9 +129,9 @@ class MockUnpuzzle:
             ```
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        self._failures.add(Failure(act, times, operation))
+        self._failures.add(Failure(f"fail_next({what!r})", act, times, operation or ""))
 
-    def lose_next_answer(self, *, times: int = 1, operation: str = "") -> None:
+    def lose_next_answer(self, *, times: int = 1, operation: OperationName | None = None) -> None:
         """Let the next request be carried out, and lose the connection before its answer.
 
         Args:
@@ -145,9 +146,9 @@ class MockUnpuzzle:
             assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
             ```
         """
-        self._failures.add(Failure(lost, times, operation, after=True))
+        self._failures.add(Failure("lose_next_answer()", lost, times, operation or "", after=True))
 
-    def on(self, operation: str, **where: Any) -> Route:
+    def on(self, operation: OperationName, **where: Any) -> Route:
         """Say what an operation answers: `mock.on("courses.get").reply(title="Mine")`.
 
         Args:
@@ -172,7 +173,7 @@ class MockUnpuzzle:
         self._routes.sort(key=lambda item: -len(item.where))
         return route
 
-    def calls(self, operation: str) -> list[RecordedRequest]:
+    def calls(self, operation: OperationName) -> list[RecordedRequest]:
         """Give the requests of an operation.
 
         Returns:
@@ -188,7 +189,9 @@ class MockUnpuzzle:
         name = contract().operation(operation).id
         return [request for request in self.requests if request.operation == name]
 
-    def assert_called(self, operation: str, *, times: int | None = None, json: Any = UNSET, **parameters: Any) -> None:
+    def assert_called(
+        self, operation: OperationName, *, times: int | None = None, json: Any = UNSET, **parameters: Any
+    ) -> None:
         """Fail unless an operation was asked for.
 
         Args:
@@ -229,9 +232,10 @@ class MockUnpuzzle:
         """Give the mock."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Forget what was asked, and what was to be answered and to go wrong."""
-        self.reset()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Fail a test that has passed although something that was to go wrong never did."""
+        if kind is None:
+            self._failures.check_spent()
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         signed_in = options.keys() & {"token", "api_key", "token_store"}

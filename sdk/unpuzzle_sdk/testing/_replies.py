@@ -85,10 +85,10 @@ class Route:
         """Answer this.
 
         Args:
-            value: A model or a dict as the whole answer, or bytes; without it, the example of the contract.
+            value: A model or bytes as the whole answer, or a dict of what to change in the example.
             status_code: The status, where the operation has more than one.
             times: How often; for ever if absent.
-            fields: What to change in it. An object in it is changed field by field.
+            fields: The same as keyword arguments. An object in the example is changed field by field.
 
         Returns:
             This route, for what comes after.
@@ -111,8 +111,8 @@ class Route:
     def reply_with(self, answer: Callable[[RecordedRequest], Any], *, times: int | None = None) -> Self:
         """Answer what a function makes of a request.
 
-        It may give a model, a dict, bytes, None for the example, or an `httpx.Response`, which is not checked, and
-        raise one of `errors`.
+        It may give what `reply` takes, None for the example, or an `httpx.Response`, which is not checked, and raise
+        one of `errors`.
 
         Example:
             ```python
@@ -146,7 +146,7 @@ class Route:
         name, envelope = self._operation.items, example(self._operation)
         if not name:
             raise ImpossibleReply(f"{self._operation.id} is no list")
-        found = [_merged(envelope[name][0], to_json(item)) for item in items]
+        found = [_laid(envelope[name][0], item) for item in items]
         self._check({**envelope, name: found}, self._operation.usual)
         return self._add(
             lambda request: self._answers.value(self._operation, page(request, self._operation, envelope, found)), times
@@ -180,13 +180,23 @@ class Route:
         made = [(name, self._event(events, name, value)) for name, value in told]
         return self._add(lambda request: self._answers.events(request, self._operation, made, broken=broken), times)
 
-    def fail(self, what: What, *, times: int | None = None, **about: Any) -> Self:
+    def fail(
+        self,
+        what: What,
+        *,
+        times: int | None = None,
+        message: str | None = None,
+        retry_after: float | None = None,
+        **about: Any,
+    ) -> Self:
         """Fail, as `MockUnpuzzle.fail_next` says it; for ever if there is no `times`.
 
         Args:
             what: What goes wrong.
             times: How often; for ever if absent.
-            about: What else the error tells, and `message` and `retry_after`.
+            message: What the error says.
+            retry_after: In how many seconds the API wants to be asked again.
+            about: What else the error tells.
 
         Returns:
             This route, for what comes after.
@@ -202,8 +212,7 @@ class Route:
                 print(error.message)
             ```
         """
-        said = {name: about.pop(name, None) for name in ("message", "retry_after")}
-        act = act_of(self._answers, what, about=about, **said)
+        act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
         return self._add(lambda _: act(), times)
 
     def take(self, request: RecordedRequest) -> Reply | None:
@@ -241,17 +250,20 @@ class Route:
     def _made(self, value: Any, fields: Mapping[str, Any], status: int) -> Any:
         if isinstance(value, bytes):
             return value
-        value = example(self._operation, status) if value is None else to_json(value)
-        if fields and not isinstance(value, dict):
+        made = example(self._operation, status)
+        if (fields or isinstance(value, Mapping)) and not isinstance(made, dict):
             raise ImpossibleReply(f"{self._operation.id} answers no object with fields")
-        made = _merged(value, to_json(fields)) if fields else value
+        if value is not None:
+            made = _laid(made, value)
+        if fields:
+            made = _laid(made, fields)
         self._check(made, status)
         return made
 
     def _event(self, events: Mapping[str, str], name: str, value: Any) -> Any:
         if name not in events:
             raise ImpossibleReply(f"{self._operation.id} has no event {name!r}, but {', '.join(events)}")
-        made = _merged(contract().example(events[name]), to_json(value))
+        made = _laid(contract().example(events[name]), value)
         self._raise(_answered().problems({"$ref": events[name]}, made))
         return made
 
@@ -264,6 +276,11 @@ class Route:
         found = [f"{name}: {message}" for name, message in problems] if self._strict else []
         if found:
             raise ImpossibleReply("\n  ".join([f"{self._operation.id} never answers this", *found]))
+
+
+def _laid(made: Any, value: Any) -> Any:
+    """Lay the changes that a dict tells over an example; a model stands for itself."""
+    return _merged(made, to_json(value)) if isinstance(value, Mapping) else to_json(value)
 
 
 def _merged(value: Any, changes: Any) -> Any:

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from sqlalchemy import Row
 
-from unpuzzle_server.payments.stripe import Intent, Stripe, intent_of, subscription_of, told
+from unpuzzle_server.payments.stripe import Intent, Stripe, subscription_of, told
 
-EXPANDED = ["latest_invoice.payments.data.payment.payment_intent", "schedule"]
+EXPANDED = ["latest_invoice.payments", "schedule"]
 NEWEST_INVOICES = 20
+DUE = {"incomplete", "past_due", "unpaid"}
+"""How a subscription stands whose latest invoice is to be paid."""
 CHANGES = (
     "customer.subscription.created", "customer.subscription.updated", "customer.subscription.deleted", "invoice.paid",
     "invoice.payment_failed",
@@ -130,7 +132,8 @@ async def get(stripe: Stripe, subscription: str) -> Snapshot:
     with told():
         found = await stripe.v1.subscriptions.retrieve_async(subscription, {"expand": EXPANDED})
         invoices = await stripe.v1.invoices.list_async({"subscription": subscription, "limit": NEWEST_INVOICES})
-    return _snapshot(found, invoices.data)
+    unpaid = _intent_of(found.latest_invoice) if found.status in DUE else None
+    return _snapshot(found, invoices.data, await stripe.get_intent(unpaid) if unpaid else None)
 
 
 async def of_ours(stripe: Stripe, subscription: str) -> str | None:
@@ -158,7 +161,7 @@ async def change_now(stripe: Stripe, snapshot: Snapshot, price: str) -> None:
         "proration_behavior": "none" if snapshot.status == "trialing" else "always_invoice",
         "payment_behavior": "error_if_incomplete",
     }
-    with told():
+    with told(raced=True):
         await stripe.v1.subscriptions.update_async(snapshot.id, params, _once())
 
 
@@ -198,15 +201,9 @@ async def end_later(stripe: Stripe, subscription: str, *, ends: bool, details: d
 async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | None = None) -> None:
     """Without what is due, which comes first: once nobody can pay it any more, nothing is paid for what ends."""
     with told(raced=True):
-        if snapshot.latest_invoice and snapshot.status in ("incomplete", "past_due", "unpaid"):
+        if snapshot.latest_invoice and snapshot.status in DUE:
             await stripe.v1.invoices.void_invoice_async(snapshot.latest_invoice, {}, _once())
         await stripe.v1.subscriptions.cancel_async(snapshot.id, {"cancellation_details": details} if details else {}, _once())
-
-
-async def pay(stripe: Stripe, invoice: str, method: str) -> None:
-    """Charges what is due. Raises Declined."""
-    with told(raced=True):
-        await stripe.v1.invoices.pay_async(invoice, {"payment_method": method}, _once())
 
 
 async def changed_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str, str]]:
@@ -219,7 +216,7 @@ async def changed_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[
                     yield event.id, subscription
 
 
-def _snapshot(found: Any, invoices: list[Any]) -> Snapshot:
+def _snapshot(found: Any, invoices: list[Any], intent: Intent | None) -> Snapshot:
     [item] = found["items"].data
     latest = found.latest_invoice
     return Snapshot(
@@ -238,7 +235,7 @@ def _snapshot(found: Any, invoices: list[Any]) -> Snapshot:
         item=item.id,
         schedule=found.schedule and found.schedule.id,
         latest_invoice=latest and latest.id,
-        intent=_payment(latest),
+        intent=intent,
     )
 
 
@@ -251,10 +248,10 @@ def _next_price(found: Any) -> str | None:
     return str(following[0].to_dict()["items"][0]["price"]) if following else None
 
 
-def _payment(invoice: Any) -> Intent | None:
+def _intent_of(invoice: Any) -> str | None:
     payments = [] if invoice is None else invoice.payments.data
     intents = [payment.payment.payment_intent for payment in payments if payment.payment.type == "payment_intent"]
-    return intent_of(intents[0]) if intents else None
+    return str(intents[0]) if intents else None
 
 
 def _invoice(invoice: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Tasks of the tag `subscriptions`: what follows Stripe's events, a crash, or a payer who leaves."""
 
 import logging
+from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +11,7 @@ from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import task
 from unpuzzle_server.payments.checkout import stripe_of
+from unpuzzle_server.payments.stripe import AlreadyDone
 from unpuzzle_server.subscriptions import billing, queries, service
 
 log = logging.getLogger(__name__)
@@ -29,8 +32,12 @@ async def follow_event(ctx: Any, subscription: str) -> None:
             row = await tx.row(queries.FIND, id=ours, at_stripe=None) if ours else None
         if row is None:
             return
-    if row.subscription or not await service.record(ctx, row, await billing.get(stripe_of(ctx), subscription)):
-        await service.refresh(ctx, row.id)
+    if not row.subscription:
+        await service.record(ctx, row, await billing.get(stripe_of(ctx), subscription))
+    snapshot = await service.refresh(ctx, row.id)
+    if row.status in service.ENDED and snapshot.status not in service.ENDED:  # given up here, it was made there after all
+        with suppress(AlreadyDone):
+            await billing.end_now(stripe_of(ctx), snapshot)
 
 
 @task("subscriptions.follow")
@@ -80,12 +87,22 @@ async def reconcile(ctx: Any, window: timedelta) -> dict[str, int]:
     """Follows what Stripe has told in the window and nobody here has heard, and what should have been told by now."""
     missed = {subscription async for subscription in _missed(ctx, window)}
     for subscription in missed:
-        await follow_event(ctx, subscription)
+        await _alone(follow_event(ctx, subscription))
     async with ctx.transaction() as tx:
         overdue = [row.id for row in await tx.rows(queries.OVERDUE, since=PATIENCE)]
     for subscription_id in overdue:
-        await _ask(ctx, subscription_id)
+        await _alone(_ask(ctx, subscription_id))
     return {"missed": len(missed), "overdue": len(overdue)}
+
+
+async def _alone(following: Coroutine[Any, Any, None]) -> None:
+    """One that can't be followed does not keep the rest from it; where Stripe is away, none can."""
+    try:
+        await following
+    except Problem:
+        raise
+    except Exception:
+        log.exception("a subscription was not reconciled")
 
 
 async def _missed(ctx: Any, window: timedelta) -> Any:
