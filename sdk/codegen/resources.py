@@ -145,14 +145,19 @@ class Operation:
         return _text(prop.name)
 
     @property
+    def success(self) -> str:
+        """The status of its usual answer, which the contract names first."""
+        return str(next(iter(self.raw["responses"])))
+
+    @property
     def leads_on(self) -> bool:
         """Whether it answers with where to go on."""
-        return min(self.raw["responses"]) in ("302", "303")
+        return self.success in ("302", "303")
 
     @property
     def defers(self) -> bool:
         """Whether it may put off what it is for, with a 202 beside its success."""
-        return "202" in self.raw["responses"] and min(self.raw["responses"]) != "202"
+        return "202" in self.raw["responses"] and self.success != "202"
 
     @property
     def items(self) -> str:
