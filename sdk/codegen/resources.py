@@ -333,8 +333,9 @@ def main() -> None:
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
-    render(project, "operation_names.py.jinja", "testing/_names.py", operations=operations, codes=codes)
-    (PACKAGE / "testing" / "contract.json").write_text(mocking.as_text(mocking.contract_of(document)), encoding="utf-8")
+    known = mocking.contract_of(document)
+    render(project, "operation_names.py.jinja", "testing/_names.py", known=known)
+    (PACKAGE / "testing" / "contract.json").write_text(mocking.as_text(known), encoding="utf-8")
     nullable.rename(project, PACKAGE)
 
 

@@ -80,6 +80,16 @@ def test_a_stream_tells_what_a_test_wants_and_breaks_off(mock: MockUnpuzzle, moc
         mocked.ai.stream_message(message="Hello?").final()
 
 
+def test_an_answer_is_for_who_wants_json_and_events_are_for_who_wants_them(
+    mock: MockUnpuzzle, mocked: Unpuzzle
+) -> None:
+    mock.on("ai.send_message").reply_events([("message.done", {"response": "Streamed"})]).reply(response="Whole")
+    assert mocked.ai.send_message(message="Why?").response == "Whole"
+    assert mocked.ai.stream_message(message="Why?").final().response == "Streamed"
+    with pytest.raises(ImpossibleReply, match="answers with events: say them by reply_events"):
+        mock.on("notifications.stream").reply(title="New")
+
+
 def test_a_file_goes_up_in_parts(mock: MockUnpuzzle, mocked: Unpuzzle, tmp_path: Any) -> None:
     lecture = tmp_path / "lecture.mp4"
     lecture.write_bytes(bytes(25))

@@ -12,7 +12,7 @@ from attrs import define
 
 from .._core.codec import to_json
 from .._core.errors import APIStatusError
-from ._answers import Answers, example, page
+from ._answers import Answers, example, page, wants_events
 from ._assertions import as_sent
 from ._contract import Operation, contract
 from ._failures import What, act_of
@@ -46,6 +46,8 @@ def _answered() -> Rules:
 class _Waiting:
     reply: Reply
     times: int | None
+    streams: bool | None
+    """Whether it is for those who want events; None for everybody."""
 
 
 class Route:
@@ -105,8 +107,10 @@ class Route:
         status = self._operation.usual if status_code is None else status_code
         if status not in self._operation.answers:
             raise ImpossibleReply(f"{self._operation.id} answers {[*self._operation.answers]}, never {status}")
+        if self._operation.stream and not self._operation.stream["flag"]:
+            raise ImpossibleReply(f"{self._operation.id} answers with events: say them by reply_events")
         made = self._made(value, fields, status)
-        return self._add(lambda _: self._answers.value(self._operation, made, status), times)
+        return self._add(lambda _: self._answers.value(self._operation, made, status), times, streams=False)
 
     def reply_with(self, answer: Callable[[RecordedRequest], Any], *, times: int | None = None) -> Self:
         """Answer what a function makes of a request.
@@ -117,9 +121,9 @@ class Route:
         Example:
             ```python
             mock.on("courses.get").reply_with(
-                lambda request: {"title": request.path_params["course_id"]}
+                lambda request: {"slug": request.path_params["course_id"]}
             )
-            client = mock.client()
+            assert mock.client().courses.get("mine").slug == "mine"
             ```
         """
         return self._add(partial(self._asked, answer), times)
@@ -178,7 +182,9 @@ class Route:
         if not events:
             raise ImpossibleReply(f"{self._operation.id} streams no events")
         made = [(name, self._event(events, name, value)) for name, value in told]
-        return self._add(lambda request: self._answers.events(request, self._operation, made, broken=broken), times)
+        return self._add(
+            lambda request: self._answers.events(request, self._operation, made, broken=broken), times, streams=True
+        )
 
     def fail(
         self,
@@ -196,7 +202,7 @@ class Route:
             times: How often; for ever if absent.
             message: What the error says.
             retry_after: In how many seconds the API wants to be asked again.
-            about: What else the error tells.
+            about: What else the error tells, such as `decline_code`.
 
         Returns:
             This route, for what comes after.
@@ -220,22 +226,22 @@ class Route:
         asked = {**request.query, **request.path_params}
         if request.operation != self._operation.id or not self._where.items() <= asked.items():
             return None
+        streams = wants_events(request, self._operation)
         with self._lock:
-            waiting = next(iter(self._waiting), None)
+            waiting = next((item for item in self._waiting if item.streams in (None, streams)), None)
             if waiting is not None and waiting.times is not None:
                 waiting.times -= 1
                 if not waiting.times:
-                    self._waiting.pop(0)
+                    self._waiting.remove(waiting)
         return waiting.reply if waiting else None
 
-    def _add(self, reply: Reply, times: int | None) -> Self:
+    def _add(self, reply: Reply, times: int | None, *, streams: bool | None = None) -> Self:
         if times is not None and times < 1:
             raise ValueError("times must be 1 or more")
         with self._lock:
             for_ever = [waiting for waiting in self._waiting if waiting.times is None]
             counted = [waiting for waiting in self._waiting if waiting.times is not None]
-            added = [_Waiting(reply, times)]
-            self._waiting = [*counted, *added] if times is None else [*counted, *added, *for_ever]
+            self._waiting = [*counted, _Waiting(reply, times, streams), *for_ever]
         return self
 
     def _asked(self, answer: Callable[[RecordedRequest], Any], request: RecordedRequest) -> httpx.Response:
