@@ -163,14 +163,19 @@ class Operation:
         return _text(prop.name)
 
     @property
+    def success(self) -> str:
+        """The status of its usual answer, which the contract names first."""
+        return str(next(iter(self.raw["responses"])))
+
+    @property
     def leads_on(self) -> bool:
         """Whether it answers with where to go on."""
-        return min(self.raw["responses"]) in ("302", "303")
+        return self.success in ("302", "303")
 
     @property
     def defers(self) -> bool:
         """Whether it may put off what it is for, with a 202 beside its success."""
-        return "202" in self.raw["responses"] and min(self.raw["responses"]) != "202"
+        return "202" in self.raw["responses"] and self.success != "202"
 
     @property
     def items(self) -> str:
@@ -241,7 +246,7 @@ def load_project(contract: Path) -> Project:
 
 
 def raw_operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations as they are written, by operationId, their parameters by name as `arguments`, and what is secret."""
+    """The operations as they are written, by operationId, parameters by name as `arguments`, and what is secret."""
     operations = {}
     for item in document["paths"].values():
         for operation in (value for key, value in item.items() if key in METHODS):
@@ -326,6 +331,7 @@ def main() -> None:
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 
+    codes = error_codes(document)
     told = prose(operations, document)
     render(project, "resources_init.py.jinja", "resources/__init__.py")
     for operation in (operation for operation in operations if operation.stream):
@@ -339,7 +345,7 @@ def main() -> None:
     render(project, "deprecations.py.jinja", "_deprecations.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
-    render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))
+    render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
     render(project, "secrets.py.jinja", "_secrets.py", operations=operations)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
