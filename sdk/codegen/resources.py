@@ -8,6 +8,7 @@ extensions), joins the two by operation, and renders the templates in `templates
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -272,6 +273,7 @@ def render(project: Project, template: str, target: str, **context: Any) -> None
 
 def main() -> None:
     """Render everything."""
+    gc.disable()  # as in generate.py
     contract = Path(os.environ["CONTRACT_JSON"])
     document = json.loads(contract.read_bytes())
     project = load_project(contract)
