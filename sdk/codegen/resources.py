@@ -9,6 +9,7 @@ the mock knows.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -322,6 +323,7 @@ def render(project: Project, template: str, target: str, **context: Any) -> None
 
 def main() -> None:
     """Render everything."""
+    gc.disable()  # as in generate.py
     contract = Path(os.environ["CONTRACT_JSON"])
     document = json.loads(contract.read_bytes())
     project = load_project(contract)
