@@ -64,7 +64,7 @@ def crash(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """Against what others wrote: an issuer, Stripes, a model, Supabase's commands, a browser; needs npm and Chromium."""
+    """Against what others wrote: an issuer, Stripes, Supabase's commands, a browser, shells; needs npm, Chromium, zsh, fish."""
     install(session, "test", "style", "peers")
     sources = os.pathsep.join(str(ROOT / part) for part in ("server/tests/peers", "server/tests"))
     apart = session.create_tmp()  # a licence of its own, so an environment of its own
@@ -74,6 +74,7 @@ def peers(session: nox.Session) -> None:
     session.run("python", "-W", "ignore", *stripe, env={"PYTHONPATH": sources})
     for peer in ("certified_issuer", "supabase_cli", "other_model", "chromium", "certificate_page"):
         session.run("python", "-W", "ignore", f"server/tests/peers/{peer}.py", env={"PYTHONPATH": sources})
+    session.run("python", "-m", "pytest", "cli/tests/test_shells.py", env={"SHELLS": "bash,zsh,fish"})
 
 
 @nox.session
@@ -132,9 +133,11 @@ def style(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every snippet of the README and the docs against a real server."""
-    install(session, "test")
-    session.run("python", "-m", "pytest", "docs", *session.posargs)
+    """Run every program of the README, the docs and the SDK's docstrings, and build the site into build/site."""
+    install(session, "test", "docs")
+    session.run("python", "-m", "pytest", "docs", "sdk/tests/test_docstrings.py", *session.posargs)
+    # Its makers' advertisement for another builder would stand among the warnings.
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
@@ -148,3 +151,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/uploads.py", *small)
     session.run("python", "benchmarks/streams.py")
     session.run("python", "benchmarks/analytics.py")
+    apart = session.create_tmp()  # other command lines have requirements of their own
+    session.run("python", "-m", "venv", f"{apart}/commands")
+    session.run(f"{apart}/commands/bin/pip", "install", "--quiet", *GROUPS["commands"], external=True)
+    path = os.pathsep.join((f"{apart}/commands/bin", os.environ["PATH"]))
+    session.run("python", "benchmarks/commands.py", env={"PATH": path})

@@ -112,6 +112,11 @@ class Operation:
         return bool(kinds) and "application/json" not in kinds and not self.only_streams
 
     @property
+    def has_ranges(self) -> bool:
+        """Whether parts of the answer can be asked for."""
+        return any((each["in"], each["name"]) == ("header", "Range") for each in self.parameters)
+
+    @property
     def body_type(self) -> str:
         """The media type of the body; empty if there is none."""
         return next(iter(self.raw.get("requestBody", {}).get("content", {})), "")
@@ -142,6 +147,17 @@ class Operation:
         if "id" in self.item:
             return own
         return parameter if parameter in self.item else f"{parameter.removesuffix('_id')}.{own}"
+
+    @property
+    def answer(self) -> Node:
+        """The fields of the answer, or of what a list holds; none where it is no object."""
+        if self.is_list:
+            return self.item
+        for status, answer in self.raw["responses"].items():
+            if status < "3" and "schema" in (content := answer.get("content", {}).get("application/json", {})):
+                found: Node = self.contract.resolved(content["schema"]).get("properties", {})
+                return found
+        return {}
 
     @property
     def item(self) -> Node:

@@ -10,12 +10,12 @@ from contract import Contract, ContractError, Node, Operation
 LONG_TEXT = 1000
 """Texts of a body that may be longer than this are taken from a file or stdin too."""
 TAKEN = {
-    "as_json", "json", "fields", "output", "limit", "everything", "all", "page", "page_size", "yes",
+    "json", "fields", "jq", "template", "output", "limit", "everything", "all", "page", "page_size", "yes",
     "base_url", "profile", "quiet", "help", "input",
 }  # fmt: skip
 """What every command, or every list, has besides; the contract can't use these names."""
 COMPLETIONS = {"category": "category_slugs", "category_id": "category_ids"}
-REQUEST = "Request"
+REQUEST, INPUT = "Request", "--input"
 
 
 @dataclass
@@ -125,7 +125,7 @@ def _body(operation: Operation) -> list[Option]:
     about = {"help": text("The body: JSON, `@file`, or `-` for stdin."), "show_default": "False"}
     as_json = operation.body_type == "application/json"
     name, value = ("body", "values.document(body)") if as_json else ("content", "values.content(content)")
-    return [Option(name, "str", about, value, required=True, spelled="--input")]
+    return [Option(name, "str", about, value, required=True, spelled=INPUT)]
 
 
 def _option(operation: Operation, name: str, schema: Node, about: str, *, required: bool, in_body: bool = False) -> Option:

@@ -23,10 +23,14 @@ COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'unpuzzle'; from unp
 
 
 class Pipe(io.TextIOWrapper):
-    """A stream that is no terminal, and whose text stays."""
+    """A stream whose text stays; it says that it is a terminal if it is to."""
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", *, terminal: bool = False) -> None:
         super().__init__(io.BytesIO(text.encode()), encoding="utf-8", newline="")
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
 
     @property
     def text(self) -> str:
@@ -74,10 +78,11 @@ def environment(stand_in: StandIn, folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def unpuzzle(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Unpuzzle:
-    """Runs the command in this process, with pipes on all sides; keywords are variables of the environment."""
+    """Runs the command in this process, with pipes on all sides, or one terminal; keywords are variables of the environment."""
 
-    def run(*arguments: str, stdin: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
-        streams = {"stdin": Pipe(stdin), "stdout": Pipe(), "stderr": Pipe()}
+    def run(*arguments: str, stdin: str = "", screen: bool = False, **changes: str) -> subprocess.CompletedProcess[str]:
+        stdout = Pipe(terminal=screen)
+        streams = {"stdin": Pipe(stdin, terminal=screen), "stdout": stdout, "stderr": stdout if screen else Pipe()}
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["unpuzzle", *arguments])
             patch.setattr("unpuzzle_cli.console._silent", False)

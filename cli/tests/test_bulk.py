@@ -46,7 +46,7 @@ def test_a_csv_file_is_read_and_its_job_followed(unpuzzle: Any, course: str, lea
     assert "Nothing was changed. 4 rows: 1 enrolled, 1 invited, 2 invalid." in tried.stderr
     done = enroll(unpuzzle, course, "--file", str(file))
     assert done.stdout == "2\tnone\tinvalid\tThis is not an e-mail address.\n4\t-\tinvalid\tThis is not an e-mail address.\n"
-    assert done.stderr == "0 of 4\n4 rows: 1 enrolled, 1 invited, 2 invalid.\n"
+    assert done.stderr == "4 rows: 1 enrolled, 1 invited, 2 invalid.\n"
     again = json.loads(enroll(unpuzzle, course, "--file", "-", "--json", stdin=learner.email).stdout)
     assert (again["already_enrolled"], again["results"][0]["outcome"]) == (1, "already_enrolled")
 

@@ -51,7 +51,11 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
     ("arguments", "said"),
     [
         (["courses", "nonsense"], "See: unpuzzle courses --help"),
-        (["corses"], "Did you mean 'courses'?"),
+        (["corses"], "Did you mean: unpuzzle courses"),
+        (["login"], "Did you mean: unpuzzle auth login"),
+        (["courses", "show"], "Did you mean: unpuzzle courses get"),
+        (["help", "nonsense"], "Topics: environment, exit-codes"),
+        (["courses", "list", "--categry", "x"], "--category"),
         (["courses", "list", "--limit", "x"], "--limit"),
         (["courses", "list", "--sort", "colour"], "'title', 'created_at', 'price', 'rating'"),
         (["courses", "list", "--page-size", "101"], "101"),

@@ -48,10 +48,11 @@ def test_json_is_the_whole_answer(unpuzzle: Any, stand_in: Any, examples: dict[s
 
 
 def test_json_with_fields_has_only_these(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
-    found = json.loads(unpuzzle("courses", "list", "--json", "--fields", "id,instructor.name").stdout)
-    assert found["results"] == [{"id": "b6b28414-328b-5b14-930c-0a8320288e81", "instructor.name": "Jane Smith"}]
+    for asked in (["--json", "id,instructor.name"], ["--json", "--fields", "id,instructor.name"]):
+        found = json.loads(unpuzzle("courses", "list", *asked).stdout)
+        assert found == [{"id": "b6b28414-328b-5b14-930c-0a8320288e81", "instructor.name": "Jane Smith"}]
     stand_in.respond = lambda _: Reply(200, examples["Course"])
-    assert json.loads(unpuzzle("courses", "get", PYTHON, "--json", "--fields", "price").stdout) == {"price": 49.99}
+    assert json.loads(unpuzzle("courses", "get", PYTHON, "--json", "price").stdout) == {"price": 49.99}
 
 
 def test_a_field_that_is_not_there_is_told_with_those_that_are(unpuzzle: Any) -> None:
@@ -177,7 +178,8 @@ def test_pages_are_fetched_until_there_are_enough(unpuzzle: Any, stand_in: Any, 
     assert len(unpuzzle(*only, "--limit", "150").stdout.splitlines()) == 150
     assert len(unpuzzle(*only, "--all").stdout.splitlines()) == 250
     assert unpuzzle(*only, "--page", "2", "--page-size", "3").stdout.split() == ["course-3", "course-4", "course-5"]
-    assert len(json.loads(unpuzzle(*only, "--all", "--json").stdout)["results"]) == 250
+    assert len(json.loads(unpuzzle(*only, "--all", "--json").stdout)) == 250
+    assert unpuzzle("courses", "list", "--all", "--json", "slug", "--jq", "length").stdout == "250\n"
     assert unpuzzle(*only, "--page", "2", "--all").returncode == 2
 
 

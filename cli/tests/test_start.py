@@ -1,6 +1,7 @@
 """What it costs to start, and what is shown without a server."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from unpuzzle_cli import __version__
 
 BARE_STARTS = 7
-HEAVY = {"httpx", "rich", "keyring", "unpuzzle_sdk", "yaml"}
+ROOT = Path(__file__).parents[2]
+HEAVY = {"httpx", "jinja2", "jq", "keyring", "rich", "unpuzzle_sdk", "yaml"}
 
 
 IMPORTED = """
@@ -67,8 +69,36 @@ def test_help_is_shown_where_a_command_is_missing(unpuzzle: Any) -> None:
 
 def test_help_gives_an_example_the_role_and_the_refusals(unpuzzle: Any) -> None:
     shown = unpuzzle("courses", "publish", "--help").stdout
-    assert "Example: unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81" in shown
+    assert shown.startswith("Usage: unpuzzle courses publish <course-id> [flags]\n")
+    assert "Examples:\n  $ unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81\n" in shown
     assert "Needs the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_READY." in " ".join(shown.split())
+
+
+def test_help_of_a_command_is_told_in_two_ways(unpuzzle: Any) -> None:
+    for words in ([], ["courses"], ["courses", "list"], ["api"]):
+        assert unpuzzle("help", *words).stdout == unpuzzle(*words, "--help").stdout
+
+
+def test_every_variable_of_the_environment_and_every_exit_code_has_its_line_in_a_topic(unpuzzle: Any) -> None:
+    code = "".join(
+        path.read_text() for part in ("cli/unpuzzle_cli", "sdk/unpuzzle_sdk/_core") for path in (ROOT / part).glob("*.py")
+    )
+    read = {name for name in re.findall(r"\bUNPUZZLE_[A-Z_]+", code) if name != "UNPUZZLE_COMPLETE"}
+    told = {line.split()[0] for line in unpuzzle("help", "environment").stdout.splitlines()}
+    assert told == read | {"NO_COLOR", "COLUMNS"}
+    codes = [line.split()[0] for line in unpuzzle("help", "exit-codes").stdout.splitlines()]
+    listed = (ROOT / "cli" / "README.md").read_text().partition("**Exit codes**: ")[2].partition("\n")[0]
+    assert codes == re.findall(r"\d+", listed)
+
+
+def test_topics_and_commands_behind_help_are_completed(unpuzzle: Any) -> None:
+    def completed(*words: str) -> list[str]:
+        asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        found: list[str] = unpuzzle(_UNPUZZLE_COMPLETE="complete_bash", **asked).stdout.split()
+        return found
+
+    assert completed("unpuzzle", "help", "e") == ["enrollments", "environment", "exit-codes"]
+    assert completed("unpuzzle", "help", "courses", "pub") == ["publish"]
 
 
 def test_help_is_plain_in_a_pipe_and_bold_on_a_terminal(unpuzzle: Any, terminal: Any) -> None:

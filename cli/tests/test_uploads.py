@@ -68,15 +68,15 @@ def test_a_person_sees_how_far_it_is(terminal: Any, file: Path) -> None:
 
 def test_whoever_stops_it_is_told_how_to_go_on(unpuzzle: Any, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     @contextmanager
-    def interrupted(_: str) -> Iterator[Any]:
-        def tell(step: Any) -> None:
-            if step.sent >= 3 * CHUNK:
+    def interrupted(*_: object, in_bytes: bool) -> Iterator[Any]:
+        def tell(sent: int, total: int) -> None:
+            if sent >= 3 * CHUNK:
                 raise KeyboardInterrupt
 
         yield tell
 
     with monkeypatch.context() as patch:
-        patch.setattr("unpuzzle_cli.commands.uploading._progress", interrupted)
+        patch.setattr("unpuzzle_cli.progress.shown", interrupted)
         stopped = unpuzzle("media", "upload", str(file))
     assert (stopped.returncode, stopped.stdout) == (130, "")
     found = re.search(rf"Go on: unpuzzle media upload '{re.escape(str(file))}' --resume (\S+)", stopped.stderr)

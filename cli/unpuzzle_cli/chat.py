@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import complete, console
+from unpuzzle_cli import complete, console, show
 from unpuzzle_cli.errors import UsageError
-from unpuzzle_cli.runner import OUTPUT
 from unpuzzle_cli.session import Choice
 
 PROMPT = "> "
@@ -29,7 +28,6 @@ def chat(
     ] = "",
     session: Annotated[str, typer.Option(metavar="ID", help="The conversation to go on with.", show_default=False)] = "",
     transcript: Annotated[bool, typer.Option(help="Whether answers may rest on transcripts.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
     """Talk with the tutor about a lesson.
 
@@ -42,20 +40,21 @@ def chat(
     }
     if session:
         asked["session_id"] = session
+    shape = show.Shape.of(context)
     with Choice.of(context).client() as client:
         if message or not console.can_ask():
-            _once(client, message or console.read_all(), asked, as_json=as_json)
-        elif as_json:
+            _once(client, message or console.read_all(), asked, shape)
+        elif shape.asked:
             raise UsageError("A conversation is not JSON.", "Give a message: unpuzzle ai chat --json 'What is a closure?'")
         else:
             _talk(client, asked)
 
 
-def _once(client: Any, message: str, asked: dict[str, Any], *, as_json: bool) -> None:
+def _once(client: Any, message: str, asked: dict[str, Any], shape: show.Shape) -> None:
     if not message.strip():
         raise UsageError("There is no question.", "Ask one: unpuzzle ai chat 'What is a closure?'")
-    if as_json:
-        console.say_json(client.ai.send_message(message=message, **asked).to_dict())
+    if shape.asked:
+        show.one(client.ai.send_message(message=message, **asked).to_dict(), shape)
     else:
         _answer(client, message, asked)
 

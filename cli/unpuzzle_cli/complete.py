@@ -56,6 +56,17 @@ def words(*known: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in known if word.startswith(incomplete)]
 
 
+def fields(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes the last of the fields that `--json` and `--fields` take."""
+    from unpuzzle_cli.commands.fields import FIELDS
+
+    operation = ".".join(context.command_path.split()[1:]).replace("-", "_")
+    given = incomplete.rpartition(",")[0]
+    before = f"{given}," if given else ""
+    left = [name for name in FIELDS.get(operation, "").split(",") if name not in given.split(",")]
+    return [before + name for name in left if name]
+
+
 def _categories(client: Any) -> Any:
     return client.courses.list_categories(page_size=100).results
 

@@ -1,4 +1,4 @@
-"""Profiles: what a person wants from each server, in one TOML file."""
+"""Profiles, what a person wants from each server, and aliases: one TOML file."""
 
 import json
 import os
@@ -11,6 +11,9 @@ KEYS = {
     "base_url": "The address of the server.",
     "timeout": "Seconds to wait for an answer.",
 }
+
+ALIASES = "aliases"
+"""The table that is no profile."""
 
 Profile = dict[str, str]
 
@@ -30,6 +33,23 @@ def path() -> Path:
 
 def load() -> dict[str, Profile]:
     """Every profile by its name."""
+    return {name: values for name, values in _tables().items() if name != ALIASES}
+
+
+def aliases() -> dict[str, str]:
+    """Commands of one's own, by their names."""
+    return _tables().get(ALIASES, {})
+
+
+def keep_aliases(given: dict[str, str]) -> None:
+    _save({**_tables(), ALIASES: dict(sorted((aliases() | given).items()))})
+
+
+def forget_alias(name: str) -> None:
+    _save({**_tables(), ALIASES: {other: text for other, text in aliases().items() if other != name}})
+
+
+def _tables() -> dict[str, Profile]:
     try:
         tables = tomllib.loads(path().read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -46,12 +66,14 @@ def get(profile: str, key: str) -> str:
 
 def change(profile: str, key: str, value: str | None) -> None:
     """Keeps a value in a profile; None forgets it."""
-    profiles = load()
-    values = profiles.setdefault(profile, {})
+    if profile == ALIASES:
+        raise UsageError(f"A profile can't be called {ALIASES}.", "Take another name")
+    tables = _tables()
+    values = tables.setdefault(profile, {})
     values.pop(known(key), None)
     if value is not None:
         values[key] = _checked(key, value)
-    _save({name: found for name, found in profiles.items() if found})
+    _save(tables)
 
 
 def known(key: str) -> str:
@@ -79,12 +101,17 @@ def seconds(value: str) -> float:
     return found
 
 
-def _save(profiles: dict[str, Profile]) -> None:
-    # The strings of JSON are strings of TOML too, so that no library is needed to write a table of them.
+def _save(tables: dict[str, dict[str, str]]) -> None:
     lines = []
-    for name, values in profiles.items():
-        lines += [f"[{json.dumps(name)}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    for name, values in tables.items():
+        if values:
+            lines += [f"[{_quoted(name)}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items()), ""]
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path().with_suffix(f".{os.getpid()}.new")
     fresh.write_text("\n".join(lines), encoding="utf-8")
     fresh.replace(path())
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML: those of JSON are that too, but for DEL, so that no library is needed to write tables of them."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -36,6 +36,11 @@ def for_people() -> bool:
     return sys.stdout.isatty()
 
 
+def in_colour(stream: Any) -> bool:
+    """Whether colours are wanted there: on a terminal, unless NO_COLOR is set."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+
+
 def plain(text: str) -> str:
     """Text without what could command the terminal."""
     return UNSAFE.sub("\ufffd", text)
@@ -93,9 +98,19 @@ def flush() -> None:
 
 def say_json(value: Any, *, on_one_line: bool = False) -> None:
     """JSON, indented for people. What could command the terminal is escaped, so that nothing is lost."""
-    indent = 2 if for_people() and not on_one_line else None
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_in_json)
+    text = in_json(value, indent=2 if for_people() and not on_one_line else None)
     _write(sys.stdout, UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def in_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON; money is a number, as the server writes it."""
+    return json.dumps(value, indent=indent, ensure_ascii=False, default=_number)
+
+
+def say_composed(text: str) -> None:
+    """What a template made, colours and all, with an end of its last line. Its values are made safe by the template's side."""
+    if text:
+        _write(sys.stdout, text, end="" if text.endswith("\n") else "\n")
 
 
 def say_bytes(content: bytes) -> None:
@@ -188,8 +203,8 @@ def _write(stream: Any, text: str, end: str = "\n") -> None:
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
 
 
-def _in_json(value: Any) -> Any:
-    """Money is a number in JSON, as the server writes it."""
+def _number(value: Any) -> Any:
+    """Money as a number; what else JSON does not know as text."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)

@@ -1,11 +1,24 @@
 """From what went wrong to a few lines on stderr and an exit code: the one place for both."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED = 1, 2, 4, 5, 6, 130
+FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 130, 143
+EXIT_CODES = {
+    0: "It worked, or whoever reads the pipe has had enough.",
+    FAILED: "It failed, or you said no.",
+    USAGE: "The command was not understood, and nothing was sent.",
+    SIGN_IN: "A sign-in is needed, or another role.",
+    NOT_FOUND: "It is not there.",
+    LIMIT: "Too many requests, or more than a plan allows.",
+    INTERRUPTED: "Ctrl-C.",
+    TERMINATED: "SIGTERM.",
+}
+"""What programs are told; `unpuzzle help exit-codes` shows it."""
 
 CODE_OF_STATUS = {401: SIGN_IN, 403: SIGN_IN, 404: NOT_FOUND, 429: LIMIT}
 NEXT_STEPS = {
@@ -34,12 +47,24 @@ class UsageError(CommandError):
         super().__init__(message, hint, USAGE)
 
 
+STOPS = (KeyboardInterrupt, SystemExit)
+"""Ctrl-C, and SIGTERM."""
+
+
+def stopped(by: BaseException, message: str, hint: str) -> CommandError:
+    """What a command that was stopped says of how to go on."""
+    return CommandError(message, hint, TERMINATED if isinstance(by, SystemExit) else INTERRUPTED)
+
+
 def guarded(command: Callable[[], int]) -> int:
-    """Runs a command and answers its exit code."""
+    """Runs a command and answers its exit code. SIGTERM ends it as Ctrl-C does: files are left whole, the cursor comes back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = command()
         sys.stdout.flush()
     except SystemExit as end:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # so typer says that whoever reads has enough
+            return 0
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -136,5 +161,6 @@ def _paying(payment_id: str | None) -> str:
 def _tell(message: str, details: list[str] | None = None, hint: str = "", code: int = FAILED) -> int:
     from unpuzzle_cli import console
 
-    console.complain(message, details or [], hint)
+    with suppress(BrokenPipeError):  # nobody listens
+        console.complain(message, details or [], hint)
     return code

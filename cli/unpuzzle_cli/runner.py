@@ -5,20 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, show
-from unpuzzle_cli.errors import UsageError, forget_the_pipe
+from unpuzzle_cli import console, parts, progress, show
+from unpuzzle_cli.common import OUTPUT
+from unpuzzle_cli.errors import STOPS, UsageError, forget_the_pipe, stopped
 from unpuzzle_cli.session import Choice
 
-OUTPUT, PAGES = "Output", "Pages"
+PAGES = "Pages"
 DEFAULT_LIMIT, LARGEST_PAGE = 20, 100
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.", rich_help_panel=OUTPUT)]
-Fields = Annotated[
-    str,
-    typer.Option(
-        metavar="NAMES", help="Only these fields, such as id,title,category.name.", show_default=False, rich_help_panel=OUTPUT
-    ),
-]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT),
@@ -33,30 +27,36 @@ PageSize = Annotated[
 ]
 
 
-def call(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+def call(context: typer.Context, operation: str, arguments: dict[str, Any]) -> None:
     """One operation, one answer."""
     with Choice.of(context).client() as client:
         answer = _method(client, operation)(**arguments)
     if isinstance(answer, str):
         console.say(answer)
     elif answer is not None:
-        show.one(answer.to_dict(), show.Shape(as_json, fields))
+        show.one(answer.to_dict(), show.Shape.of(context))
 
 
-def download(context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "") -> None:
+def download(
+    context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "", by_ranges: bool = False
+) -> None:
     """An operation whose answer is a file."""
+    file = Path(output)
     with Choice.of(context).client() as client:
+        if by_ranges and output and "range" not in arguments and (file.is_file() or not file.exists()):
+            parts.fetch(parts.Source(client, _method(client.raw, operation), arguments), file)
+            return
         content: bytes | str = _method(client, operation)(**arguments)
     found = content if isinstance(content, bytes) else content.encode()
     if output:
-        Path(output).write_bytes(found)
+        parts.write(file, found)
     else:
         console.say_bytes(found)
 
 
-def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, as_json: bool = False, fields: str = "") -> None:
+def follow(context: typer.Context, operation: str, arguments: dict[str, Any], *, columns: str = "") -> None:
     """An operation that answers with events: each is shown when it comes, until the last, or Ctrl-C."""
-    shape = show.Shape(as_json, fields)
+    shape = show.Shape.of(context, columns)
     with Choice.of(context).client() as client, _method(client, operation)(**arguments) as events:
         try:
             for event in events:
@@ -75,8 +75,6 @@ def walk(
     page_size: int | None = None,
     limit: int | None = None,
     everything: bool = False,
-    as_json: bool = False,
-    fields: str = "",
     key: str = "id",
 ) -> None:
     """A list: one page of it, or the first results over as many pages as it takes."""
@@ -87,10 +85,27 @@ def walk(
     size = page_size or (DEFAULT_LIMIT if one_page else min(wanted or LARGEST_PAGE, LARGEST_PAGE))
     with Choice.of(context).client() as client:
         first = _method(client, operation)(page=page, page_size=size, max_items=wanted, **arguments)
-        pages = [first] if one_page else list(first.pages())
+        pages = [first] if one_page else _pages(first, wanted)
     results = [item for each in pages for item in each.results][:wanted]
     answer = {**first.data.to_dict(), "next": pages[-1].data.next, "results": [_plain(item) for item in results]}
-    show.many(answer, show.Shape(as_json, fields), key)
+    show.many(answer, show.Shape.of(context), key)
+
+
+def _pages(first: Any, wanted: int | None) -> list[Any]:
+    """All pages from the first; where there are more it is shown how far they are."""
+    pages, done = [], 0
+    total = min(wanted or first.count, first.count)
+    try:
+        with progress.shown("Reading") as tell:
+            for page in first.pages():
+                pages.append(page)
+                done += len(page.results)
+                if page is not first or page.has_next:
+                    tell(min(done, total), total)
+    except STOPS as stop:
+        hint = f"Page by page: --page {len(pages) + 1} --page-size {first.page_size}"
+        raise stopped(stop, f"Stopped after {done:,} of {total:,}.", hint) from None
+    return pages
 
 
 def _plain(item: Any) -> Any:

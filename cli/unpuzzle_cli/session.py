@@ -60,8 +60,9 @@ class Choice:
         console.pass_on_warnings()
         if "timeout" not in options and (timeout := self.setting("timeout")):
             options["timeout"] = config.seconds(timeout)
-        whose: dict[str, Any] = {"token": self.token} if self.token else {"token_store": self.credentials}
-        return Unpuzzle(base_url=self.server, headers=_headers(), **whose, **options)
+        if "api_key" not in options:
+            options |= {"token": self.token} if self.token else {"token_store": self.credentials}
+        return Unpuzzle(base_url=self.server, headers=_headers(), **options)
 
 
 def _headers() -> dict[str, str]:

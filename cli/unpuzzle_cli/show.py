@@ -1,12 +1,16 @@
 """Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unpuzzle_cli import console
+from unpuzzle_cli.common import FIELDS, JSON, PRINTER, Printer, field_names
 from unpuzzle_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import typer
 
 Item = dict[str, Any]
 
@@ -36,16 +40,33 @@ UNITS = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"),
 
 @dataclass(frozen=True)
 class Shape:
-    """What `--json` and `--fields` ask for."""
+    """What `--json`, `--fields`, `--jq` and `--template` ask for."""
 
     as_json: bool = False
-    fields: str = ""
+    names: list[str] = field(default_factory=list)
+    printer: Printer | None = None
+
+    @classmethod
+    def of(cls, context: "typer.Context", columns: str = "") -> "Shape":
+        """What was asked for; else text in these columns."""
+        meta = context.meta
+        as_json = JSON in meta or PRINTER in meta
+        asked = meta.get(JSON) or meta.get(FIELDS) or ("" if as_json else columns)
+        return cls(as_json, field_names(asked), meta.get(PRINTER))
 
     @property
-    def names(self) -> list[str]:
-        return [name.strip() for name in self.fields.split(",") if name.strip()]
+    def asked(self) -> bool:
+        """Whether anything but the usual was asked for."""
+        return self.as_json or bool(self.names)
 
-    def of(self, item: Item) -> Item:
+    def say(self, value: Any, *, on_one_line: bool = False) -> None:
+        """JSON, or what the expression or the template makes of it."""
+        if self.printer:
+            self.printer(value)
+        else:
+            console.say_json(value, on_one_line=on_one_line)
+
+    def picked(self, item: Item) -> Item:
         """The chosen fields of an item; all of them if none was chosen."""
         if not self.names:
             return item
@@ -56,12 +77,12 @@ class Shape:
 def one(item: Item, shape: Shape) -> None:
     """A single resource. Its message is talk; the rest is data."""
     if shape.as_json:
-        console.say_json(shape.of(item))
+        shape.say(shape.picked(item))
         return
     if isinstance(item.get("message"), str):
         console.talk(item["message"])
     hidden = set() if shape.names else TOKENS | {"message"}
-    shown = flat({name: value for name, value in shape.of(item).items() if name not in hidden})
+    shown = flat({name: value for name, value in shape.picked(item).items() if name not in hidden})
     tables = [name for name, value in shown.items() if console.for_people() and _is_table(value)]
     _values({name: value for name, value in shown.items() if name not in tables})
     for name in tables:
@@ -69,12 +90,12 @@ def one(item: Item, shape: Shape) -> None:
 
 
 def many(answer: Item, shape: Shape, key: str = "id") -> None:
-    """A list. `key` is the column that names an item to the next command."""
+    """A list; as JSON whole, or the chosen fields of its items. `key` is the column that names an item to the next command."""
     items: list[Item] = answer["results"]
     if shape.as_json:
-        console.say_json({**answer, "results": [shape.of(item) for item in items]} if shape.names else answer)
+        shape.say([shape.picked(item) for item in items] if shape.names else answer)
         return
-    chosen = [shape.of(item) if shape.names else flat(item, whole=True) for item in items]
+    chosen = [shape.picked(item) if shape.names else flat(item, whole=True) for item in items]
     columns = shape.names or _columns(chosen, key)
     if not console.for_people():
         for item in chosen:
@@ -89,10 +110,10 @@ def many(answer: Item, shape: Shape, key: str = "id") -> None:
 def event(name: str, event_id: str | None, told: Item, shape: Shape) -> None:
     """One event of a stream, on a line."""
     if shape.as_json:
-        console.say_json({"event": name, "id": event_id, "data": shape.of(told)}, on_one_line=True)
+        shape.say({"event": name, "id": event_id, "data": shape.picked(told)}, on_one_line=True)
         return
     people = console.for_people()
-    chosen = shape.of(told) if shape.names else flat(told, whole=True)
+    chosen = shape.picked(told) if shape.names else flat(told, whole=True)
     columns = shape.names or [column for column in _columns([chosen], "id") if not people or column != "id"]
     cells = [cell(chosen.get(column), people=people) for column in columns]
     console.say("  ".join(cells) if people else "\t".join([name, *cells]))
@@ -126,9 +147,13 @@ def cell(value: Any, *, people: bool) -> str:
             return " ".join(console.plain(str(value)).split())
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def ago(moment: datetime) -> str:
     """A time as one would say it."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
+    seconds = (now() - moment).total_seconds()
     for size, unit in UNITS:
         count = int(abs(seconds) // size)
         if count:

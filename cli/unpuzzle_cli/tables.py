@@ -48,6 +48,19 @@ def lines(columns: list[Column], room: int) -> "list[Text]":
     return [head, *(_line([column.fitted(column.cells[row], width) for column, width in widths]) for row in rows)]
 
 
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of any text, colours and links included, with their columns under each other."""
+    from rich.text import Text
+
+    seen = [[cell_len(Text.from_ansi(cell).plain) for cell in row] for row in rows]
+    widths = [max(row[place] for row in seen if place < len(row)) for place in range(max(map(len, seen), default=0))]
+    padded = [
+        [cell + " " * (width - length) for cell, length, width in zip(row, lengths, widths, strict=False)]
+        for row, lengths in zip(rows, seen, strict=True)
+    ]
+    return [(" " * GAP).join(row).rstrip() for row in padded]
+
+
 def _line(cells: list[str], *, bold: bool = False) -> "Text":
     from rich.text import Text
 

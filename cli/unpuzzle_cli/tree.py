@@ -6,17 +6,17 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from unpuzzle_cli import __version__
-from unpuzzle_cli.commands import own
+from unpuzzle_cli import __version__, topics
+from unpuzzle_cli.commands import beside
 from unpuzzle_cli.commands.tags import TAGS
-from unpuzzle_cli.group import Group, Root
+from unpuzzle_cli.group import Group
+from unpuzzle_cli.root import PANELS, Root
 
-EPILOG = """
-Environment: UNPUZZLE_TOKEN, UNPUZZLE_API_KEY, UNPUZZLE_BASE_URL, UNPUZZLE_PROFILE,
-UNPUZZLE_CONFIG_DIR, UNPUZZLE_NO_KEYRING, UNPUZZLE_LOG=debug,
-NO_COLOR.
+EPILOG = f"""
+$ unpuzzle courses list --search python
+$ unpuzzle courses get introduction-to-python-programming --json title,price
 
-Exit codes: 0 ok, 1 failed, 2 usage, 4 sign-in or another role needed, 5 not found, 6 limit, 130 interrupted.
+unpuzzle help TOPIC tells more: {", ".join(topics.TOPICS)}.
 """
 SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
 
@@ -26,6 +26,8 @@ class Tag(Group):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         if not self.commands:
+            from unpuzzle_cli.commands import own
+
             app = typer.Typer(rich_markup_mode=None)
             own.add_to(str(self.name), app)
             app.registered_commands += import_module(f"unpuzzle_cli.commands.{self.name}").app.registered_commands
@@ -58,9 +60,11 @@ def _root() -> Any:
         context_settings=SETTINGS,
     )
     root.callback()(start)
+    panels = {tag: panel for panel, tags in PANELS.items() for tag in tags}
     for tag, about in TAGS.items():
-        root.add_typer(typer.Typer(cls=Tag, no_args_is_help=True), name=tag, help=about)
-    own.add_to_root(root)
+        group = typer.Typer(cls=Tag, no_args_is_help=True)
+        root.add_typer(group, name=tag, help=about, rich_help_panel=panels.get(tag, "Commands"))
+    beside.add_to_root(root)
     return typer.main.get_command(root)
 
 

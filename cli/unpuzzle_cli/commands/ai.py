@@ -6,27 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    follow,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, Yes, call, follow, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "send-message",
-    cls=Command,
-    epilog="Example: unpuzzle ai send-message --message 'Can you explain React hooks?'\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai send-message --message 'Can you explain React hooks?'\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def send_message_command(
     context: typer.Context,
@@ -69,8 +58,6 @@ def send_message_command(
             show_default=False,
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Ask the tutor.
 
@@ -93,8 +80,6 @@ def send_message_command(
                 context=values.mapping(context_, strings=()),
                 include_transcript=include_transcript,
             ),
-            as_json=as_json,
-            fields=fields,
         )
         return
     call(
@@ -107,15 +92,13 @@ def send_message_command(
             context=values.mapping(context_, strings=()),
             include_transcript=include_transcript,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-sessions",
-    cls=Command,
-    epilog="Example: unpuzzle ai list-sessions --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai list-sessions --course-id b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle ai list-sessions --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
 )
 def list_sessions_command(
     context: typer.Context,
@@ -131,8 +114,6 @@ def list_sessions_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your conversations.
 
@@ -146,33 +127,28 @@ def list_sessions_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-session",
-    cls=Command,
-    epilog="Example: unpuzzle ai get-session 7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai get-session 7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a\n$ unpuzzle ai get-session 7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a --json id,title\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_session_command(
-    context: typer.Context,
-    session_id: Annotated[str, typer.Argument(help="The id of the conversation.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, session_id: Annotated[str, typer.Argument(help="The id of the conversation.")]
 ) -> None:
     """Read a conversation.
 
     One of the caller's conversations with all its messages, the oldest first.
     """
-    call(context, "ai.get_session", values.given(session_id=session_id), as_json=as_json, fields=fields)
+    call(context, "ai.get_session", values.given(session_id=session_id))
 
 
 @app.command(
     "delete-session",
-    cls=Command,
-    epilog="Example: unpuzzle ai delete-session 7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai delete-session 7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def delete_session_command(
     context: typer.Context,
@@ -181,27 +157,19 @@ def delete_session_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a conversation.
 
     The conversation is gone for good, with its messages. What it used of the allowance stays used.
     """
     values.confirmed("Delete a conversation", session_id, yes=yes)
-    call(
-        context,
-        "ai.delete_session",
-        values.given(session_id=session_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "ai.delete_session", values.given(session_id=session_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "rate-message",
-    cls=Command,
-    epilog="Example: unpuzzle ai rate-message 1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e --rating helpful\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai rate-message 1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e --rating helpful\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def rate_message_command(
     context: typer.Context,
@@ -216,8 +184,6 @@ def rate_message_command(
             "--comment", help="Why. `@file` or `-` for stdin. `null` for none.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Rate an answer.
 
@@ -232,15 +198,13 @@ def rate_message_command(
             rating=rating,
             comment=values.text(comment, nullable=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "generate-hint",
-    cls=Command,
-    epilog="Example: unpuzzle ai generate-hint --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --concept 'React useEffect'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai generate-hint --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --concept 'React useEffect'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_hint_command(
     context: typer.Context,
@@ -261,8 +225,6 @@ def generate_hint_command(
         ),
     ] = None,
     timestamp_seconds: options.TimestampSeconds = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a hint.
 
@@ -280,15 +242,13 @@ def generate_hint_command(
             previous_hints=values.strings(previous_hints),
             timestamp_seconds=values.scalar(timestamp_seconds),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "generate-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle ai generate-quiz --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai generate-quiz --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_quiz_command(
     context: typer.Context,
@@ -322,8 +282,6 @@ def generate_quiz_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Make a practice quiz.
 
@@ -342,15 +300,13 @@ def generate_quiz_command(
             difficulty=difficulty,
             question_types=values.strings(question_types),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "prompt-reflection",
-    cls=Command,
-    epilog="Example: unpuzzle ai prompt-reflection --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai prompt-reflection --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
 )
 def prompt_reflection_command(
     context: typer.Context,
@@ -361,8 +317,6 @@ def prompt_reflection_command(
         int | None,
         typer.Option("--count", help="How many prompts at most, 3 if absent.", show_default=False, metavar="N"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get prompts to reflect on.
 
@@ -378,15 +332,13 @@ def prompt_reflection_command(
             timestamp_seconds=values.scalar(timestamp_seconds),
             count=count,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "suggest-path",
-    cls=Command,
-    epilog="Example: unpuzzle ai suggest-path\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai suggest-path\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def suggest_path_command(
     context: typer.Context,
@@ -409,8 +361,6 @@ def suggest_path_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a learning path.
 
@@ -422,33 +372,28 @@ def suggest_path_command(
         context,
         "ai.suggest_path",
         values.given(idempotency_key=idempotency_key, course_id=values.nullable(course_id), goal=values.nullable(goal)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle ai get-quiz 2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai get-quiz 2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d\n$ unpuzzle ai get-quiz 2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d --json quiz_id,lesson_id\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_quiz_command(
-    context: typer.Context,
-    quiz_id: Annotated[str, typer.Argument(help="The id of the practice quiz.")],
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, quiz_id: Annotated[str, typer.Argument(help="The id of the practice quiz.")]
 ) -> None:
     """Read a practice quiz.
 
     One of the caller's practice quizzes, as it was made.
     """
-    call(context, "ai.get_quiz", values.given(quiz_id=quiz_id), as_json=as_json, fields=fields)
+    call(context, "ai.get_quiz", values.given(quiz_id=quiz_id))
 
 
 @app.command(
     "grade-quiz",
-    cls=Command,
-    epilog='Example: unpuzzle ai grade-quiz 2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d --answers \'{"question_id": "8e7d6c5b-4a39-4281-9f0e-8d7c6b5a4938", "answer": 1}\'\n\nNeeds a sign-in. May answer NOT_FOUND, ANSWER_INVALID.',
+    cls=JsonCommand,
+    epilog='$ unpuzzle ai grade-quiz 2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d --answers \'{"question_id": "8e7d6c5b-4a39-4281-9f0e-8d7c6b5a4938", "answer": 1}\'\n\nNeeds a sign-in. May answer NOT_FOUND, ANSWER_INVALID.',
 )
 def grade_quiz_command(
     context: typer.Context,
@@ -463,8 +408,6 @@ def grade_quiz_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Have a practice quiz graded.
 
@@ -479,15 +422,13 @@ def grade_quiz_command(
             idempotency_key=idempotency_key,
             answers=values.objects(answers, fields=("question_id", "answer"), strings=("question_id",)),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "search-transcripts",
-    cls=Command,
-    epilog="Example: unpuzzle ai search-transcripts --q closures --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai search-transcripts --q closures --course-id b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle ai search-transcripts --q closures --json course_id,course_title --jq '.[].course_id'\n\nNeeds a sign-in.",
 )
 def search_transcripts_command(
     context: typer.Context,
@@ -502,8 +443,6 @@ def search_transcripts_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Search what is said in lessons.
 
@@ -517,23 +456,27 @@ def search_transcripts_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("get-limits", cls=Command, epilog="Example: unpuzzle ai get-limits\n\nNeeds a sign-in.")
-def get_limits_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "get-limits",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai get-limits\n$ unpuzzle ai get-limits --json subscription_plan,limits\n\nNeeds a sign-in.",
+)
+def get_limits_command(context: typer.Context) -> None:
     """Check your allowance.
 
     How many requests to the tutor the caller's plan allows and how many are used, today and this month. Both
     begin at 00:00 UTC. What is null has no limit.
     """
-    call(context, "ai.get_limits", {}, as_json=as_json, fields=fields)
+    call(context, "ai.get_limits", {})
 
 
 @app.command(
-    "get-usage", cls=Command, epilog="Example: unpuzzle ai get-usage\n\nNeeds a sign-in. May answer RANGE_INVALID."
+    "get-usage",
+    cls=JsonCommand,
+    epilog="$ unpuzzle ai get-usage\n$ unpuzzle ai get-usage --json start_date,end_date\n\nNeeds a sign-in. May answer RANGE_INVALID.",
 )
 def get_usage_command(
     context: typer.Context,
@@ -544,14 +487,10 @@ def get_usage_command(
         str | None,
         typer.Option("--end-date", help="Up to and with this day (UTC).", show_default=False, metavar="DATE"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get your usage.
 
     What the caller has asked of the tutor, with tokens and cost, by day (UTC) and by agent: the last 30 days
     where no dates are given, and at most 366.
     """
-    call(
-        context, "ai.get_usage", values.given(start_date=start_date, end_date=end_date), as_json=as_json, fields=fields
-    )
+    call(context, "ai.get_usage", values.given(start_date=start_date, end_date=end_date))

@@ -6,13 +6,17 @@ import typer
 
 from unpuzzle_cli import values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, Output, PageNumber, PageSize, call, download, walk
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import All, Limit, Output, PageNumber, PageSize, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("get-learning", cls=Command, epilog="Example: unpuzzle analytics get-learning\n\nNeeds a sign-in.")
+@app.command(
+    "get-learning",
+    cls=JsonCommand,
+    epilog="$ unpuzzle analytics get-learning\n$ unpuzzle analytics get-learning --json period,start_date\n\nNeeds a sign-in.",
+)
 def get_learning_command(
     context: typer.Context,
     period: options.Period = None,
@@ -20,25 +24,19 @@ def get_learning_command(
         str | None,
         typer.Option("--course-id", help="Only what was done in this course.", show_default=False, metavar="ID"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get your learning analytics.
 
     What the caller learnt, day by day, and how far they are. Days begin where the caller is, by the time zone
     of their preferences. Time counts each moment of a video once.
     """
-    call(
-        context,
-        "analytics.get_learning",
-        values.given(period=period, course_id=course_id),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "analytics.get_learning", values.given(period=period, course_id=course_id))
 
 
 @app.command(
-    "list-achievements", cls=Command, epilog="Example: unpuzzle analytics list-achievements\n\nNeeds a sign-in."
+    "list-achievements",
+    cls=JsonCommand,
+    epilog="$ unpuzzle analytics list-achievements\n$ unpuzzle analytics list-achievements --json title --jq '.[].title'\n\nNeeds a sign-in.",
 )
 def list_achievements_command(
     context: typer.Context,
@@ -46,31 +44,17 @@ def list_achievements_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the achievements.
 
     Every achievement there is, with those of the caller first, the latest at the top, and how far the caller is
     with each.
     """
-    walk(
-        context,
-        "analytics.list_achievements",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "analytics.list_achievements", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
-    "get-icon",
-    cls=Command,
-    epilog="Example: unpuzzle analytics get-icon streak-7\n\nOpen to everybody. May answer NOT_FOUND.",
+    "get-icon", cls=Command, epilog="$ unpuzzle analytics get-icon streak-7\n\nOpen to everybody. May answer NOT_FOUND."
 )
 def get_icon_command(
     context: typer.Context,
@@ -86,32 +70,22 @@ def get_icon_command(
 
 @app.command(
     "get-course",
-    cls=Command,
-    epilog="Example: unpuzzle analytics get-course b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle analytics get-course b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle analytics get-course b6b28414-328b-5b14-930c-0a8320288e81 --json title\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
-def get_course_command(
-    context: typer.Context,
-    course_id: options.CourseId,
-    period: options.Period = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
+def get_course_command(context: typer.Context, course_id: options.CourseId, period: options.Period = None) -> None:
     """Get the analytics of a course.
 
     Who enrols in a course of the caller, how far they come and where they stop, what they say of it and what it
     earns. Days are in UTC.
     """
-    call(
-        context,
-        "analytics.get_course",
-        values.given(course_id=course_id, period=period),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "analytics.get_course", values.given(course_id=course_id, period=period))
 
 
 @app.command(
-    "get-earnings", cls=Command, epilog="Example: unpuzzle analytics get-earnings\n\nNeeds the role instructor."
+    "get-earnings",
+    cls=JsonCommand,
+    epilog="$ unpuzzle analytics get-earnings\n$ unpuzzle analytics get-earnings --json totals,by_month\n\nNeeds the role instructor.",
 )
 def get_earnings_command(
     context: typer.Context,
@@ -125,8 +99,6 @@ def get_earnings_command(
         str | None,
         typer.Option("--course-id", help="Only what this course has earned.", show_default=False, metavar="ID"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get your earnings.
 
@@ -137,6 +109,4 @@ def get_earnings_command(
         context,
         "analytics.get_earnings",
         values.given(start_month=start_month, end_month=end_month, course_id=course_id),
-        as_json=as_json,
-        fields=fields,
     )

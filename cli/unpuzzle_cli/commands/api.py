@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from unpuzzle_cli import console, values
+from unpuzzle_cli import console, show, values
 from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.session import Choice
 
@@ -31,7 +31,8 @@ def send(
 ) -> None:
     """Send any request and print what comes back.
 
-    The fields are the query of a GET, else the body; with --input they are the query.
+    The fields are the query of a GET, else the body; with --input they are the query. --jq and --template see all pages as one
+    list; an error is shown as it comes.
     """
     if paginate and method.upper() not in READS:
         raise UsageError("--paginate is for GET.")
@@ -41,14 +42,15 @@ def send(
         arguments["json"] = _json_in(body)
     if fields:
         arguments["params" if body or method.upper() in READS else "json"] = fields
+    shape = show.Shape.of(context)
     with Choice.of(context).client() as client:
         answer = client.raw.request(method, _on_the_server(path, client.base_url), **arguments)
         if include:
             console.say("\n".join(_head(answer)))
         if paginate and answer.status_code < 400:
-            console.say_json(_all_results(client, answer, arguments["headers"]))
+            shape.say(_all_results(client, answer, arguments["headers"]))
         else:
-            _show(answer)
+            _show(answer, shape if answer.status_code < 400 else show.Shape())
         answer.raise_for_status()
 
 
@@ -56,9 +58,9 @@ def _head(answer: Any) -> list[str]:
     return [f"HTTP {answer.status_code}", *(f"{name}: {value}" for name, value in sorted(answer.headers.items())), ""]
 
 
-def _show(answer: Any) -> None:
+def _show(answer: Any, shape: show.Shape) -> None:
     if isinstance(answer.parsed, (dict, list)):
-        console.say_json(answer.parsed)
+        shape.say(answer.parsed)
     elif answer.content:
         console.say_bytes(answer.content)
 

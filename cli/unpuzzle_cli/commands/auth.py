@@ -6,28 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    Output,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    download,
-    walk,
-)
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import All, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "sign-up",
-    cls=Command,
-    epilog="Example: unpuzzle auth sign-up --email user@example.com --full-name 'John Doe'\n\nOpen to everybody. May answer EMAIL_TAKEN, WEAK_PASSWORD.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth sign-up --email user@example.com --full-name 'John Doe'\n\nOpen to everybody. May answer EMAIL_TAKEN, WEAK_PASSWORD.",
 )
 def sign_up_command(
     context: typer.Context,
@@ -45,8 +33,6 @@ def sign_up_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Create an account.
 
@@ -63,23 +49,19 @@ def sign_up_command(
             full_name=full_name,
             metadata=values.mapping(metadata, strings=None),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "refresh",
-    cls=Command,
-    epilog="Example: unpuzzle auth refresh\n\nOpen to everybody. May answer AUTH_INVALID_TOKEN, AUTH_REQUIRED, ACCOUNT_SUSPENDED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth refresh\n\nOpen to everybody. May answer AUTH_INVALID_TOKEN, AUTH_REQUIRED, ACCOUNT_SUSPENDED.",
 )
 def refresh_command(
     context: typer.Context,
     refresh_token_stdin: Annotated[
         bool, typer.Option("--refresh-token-stdin", help="Read the refresh token from stdin, a line of its own.")
     ] = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Exchange a refresh token.
 
@@ -91,24 +73,26 @@ def refresh_command(
         context,
         "auth.refresh",
         values.given(refresh_token=values.secret("refresh_token", from_stdin=refresh_token_stdin, required=False)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("get-profile", cls=Command, epilog="Example: unpuzzle auth get-profile\n\nNeeds a sign-in.")
-def get_profile_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "get-profile",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth get-profile\n$ unpuzzle auth get-profile --json id,full_name\n\nNeeds a sign-in.",
+)
+def get_profile_command(context: typer.Context) -> None:
     """Get your profile.
 
     The account that is signed in, with its roles, its plan and its preferences.
     """
-    call(context, "auth.get_profile", {}, as_json=as_json, fields=fields)
+    call(context, "auth.get_profile", {})
 
 
 @app.command(
     "update-profile",
-    cls=Command,
-    epilog="Example: unpuzzle auth update-profile --full-name 'John Updated Doe'\n\nNeeds a sign-in. May answer TIMEZONE_UNKNOWN.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth update-profile --full-name 'John Updated Doe'\n\nNeeds a sign-in. May answer TIMEZONE_UNKNOWN.",
 )
 def update_profile_command(
     context: typer.Context,
@@ -138,8 +122,6 @@ def update_profile_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change your profile.
 
@@ -158,15 +140,13 @@ def update_profile_command(
                 preferences=values.mapping(preferences, strings=("timezone",)),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "apply-as-instructor",
-    cls=Command,
-    epilog="Example: unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def apply_as_instructor_command(
     context: typer.Context,
@@ -180,8 +160,6 @@ def apply_as_instructor_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Apply to teach.
 
@@ -192,24 +170,26 @@ def apply_as_instructor_command(
         context,
         "auth.apply_as_instructor",
         values.given(idempotency_key=idempotency_key, motivation=values.text(motivation)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("csrf-token", cls=Command, epilog="Example: unpuzzle auth csrf-token\n\nNeeds a sign-in.")
-def csrf_token_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "csrf-token",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth csrf-token\n$ unpuzzle auth csrf-token --json csrf_token\n\nNeeds a sign-in.",
+)
+def csrf_token_command(context: typer.Context) -> None:
     """Get a CSRF token.
 
     The value for the header `X-CSRF-Token` of unsafe methods under cookies. It is good for the whole session.
     """
-    call(context, "auth.csrf_token", {}, as_json=as_json, fields=fields)
+    call(context, "auth.csrf_token", {})
 
 
 @app.command(
     "change-password",
-    cls=Command,
-    epilog="Example: unpuzzle auth change-password\n\nNeeds a sign-in. May answer AUTH_INVALID_CREDENTIALS, WEAK_PASSWORD.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth change-password\n\nNeeds a sign-in. May answer AUTH_INVALID_CREDENTIALS, WEAK_PASSWORD.",
 )
 def change_password_command(
     context: typer.Context,
@@ -219,8 +199,6 @@ def change_password_command(
     new_password_stdin: Annotated[
         bool, typer.Option("--new-password-stdin", help="Read the new password from stdin, a line of its own.")
     ] = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change your password.
 
@@ -234,61 +212,43 @@ def change_password_command(
             current_password=values.secret("current_password", from_stdin=current_password_stdin, required=True),
             new_password=values.secret("new_password", from_stdin=new_password_stdin, required=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("list-sessions", cls=Command, epilog="Example: unpuzzle auth list-sessions\n\nNeeds a sign-in.")
+@app.command(
+    "list-sessions",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-sessions\n$ unpuzzle auth list-sessions --json id --jq '.[].id'\n\nNeeds a sign-in.",
+)
 def list_sessions_command(
     context: typer.Context,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your sessions.
 
     Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
     """
-    walk(
-        context,
-        "auth.list_sessions",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "auth.list_sessions", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
-    "revoke-other-sessions", cls=Command, epilog="Example: unpuzzle auth revoke-other-sessions\n\nNeeds a sign-in."
+    "revoke-other-sessions", cls=JsonCommand, epilog="$ unpuzzle auth revoke-other-sessions\n\nNeeds a sign-in."
 )
-def revoke_other_sessions_command(
-    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def revoke_other_sessions_command(context: typer.Context, idempotency_key: options.IdempotencyKey = None) -> None:
     """End your other sessions.
 
     Signs the caller out everywhere but here.
     """
-    call(
-        context,
-        "auth.revoke_other_sessions",
-        values.given(idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "auth.revoke_other_sessions", values.given(idempotency_key=idempotency_key))
 
 
 @app.command(
     "revoke-session",
-    cls=Command,
-    epilog="Example: unpuzzle auth revoke-session 0c6d4f1e-2b3a-4c5d-8e9f-7a6b5c4d3e2f\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth revoke-session 0c6d4f1e-2b3a-4c5d-8e9f-7a6b5c4d3e2f --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def revoke_session_command(
     context: typer.Context,
@@ -297,55 +257,39 @@ def revoke_session_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """End a session.
 
     Ends one of the caller's sessions, with all its tokens; it may be this one.
     """
     values.confirmed("End a session", session_id, yes=yes)
-    call(
-        context,
-        "auth.revoke_session",
-        values.given(session_id=session_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "auth.revoke_session", values.given(session_id=session_id, idempotency_key=idempotency_key))
 
 
-@app.command("list-api-keys", cls=Command, epilog="Example: unpuzzle auth list-api-keys\n\nNeeds a sign-in.")
+@app.command(
+    "list-api-keys",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-api-keys\n$ unpuzzle auth list-api-keys --json id,name --jq '.[].id'\n\nNeeds a sign-in.",
+)
 def list_api_keys_command(
     context: typer.Context,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your API keys.
 
     The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
     made.
     """
-    walk(
-        context,
-        "auth.list_api_keys",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "auth.list_api_keys", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "create-api-key",
-    cls=Command,
-    epilog="Example: unpuzzle auth create-api-key --name 'nightly export' --scopes courses:read\n\nNeeds a sign-in. May answer CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth create-api-key --name 'nightly export' --scopes courses:read\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def create_api_key_command(
     context: typer.Context,
@@ -368,8 +312,6 @@ def create_api_key_command(
             metavar="N",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Create an API key.
 
@@ -380,15 +322,13 @@ def create_api_key_command(
         context,
         "auth.create_api_key",
         values.given(name=name, scopes=values.strings(scopes), expires_in_days=values.scalar(expires_in_days)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-api-key",
-    cls=Command,
-    epilog="Example: unpuzzle auth delete-api-key 4e5f6a7b-8c9d-4e0f-9a1b-2c3d4e5f6a7b\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth delete-api-key 4e5f6a7b-8c9d-4e0f-9a1b-2c3d4e5f6a7b --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def delete_api_key_command(
     context: typer.Context,
@@ -397,25 +337,19 @@ def delete_api_key_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete an API key.
 
     From now on nobody gets in with it.
     """
     values.confirmed("Delete an API key", key_id, yes=yes)
-    call(
-        context,
-        "auth.delete_api_key",
-        values.given(key_id=key_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "auth.delete_api_key", values.given(key_id=key_id, idempotency_key=idempotency_key))
 
 
 @app.command(
-    "list-users", cls=Command, epilog="Example: unpuzzle auth list-users --search jane\n\nNeeds the role admin."
+    "list-users",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-users --search jane\n$ unpuzzle auth list-users --json id,full_name --jq '.[].id'\n\nNeeds the role admin.",
 )
 def list_users_command(
     context: typer.Context,
@@ -447,8 +381,6 @@ def list_users_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List accounts.
 
@@ -462,15 +394,13 @@ def list_users_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "update-user",
-    cls=Command,
-    epilog="Example: unpuzzle auth update-user 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --is-suspended true\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth update-user 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --is-suspended\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def update_user_command(
     context: typer.Context,
@@ -490,8 +420,6 @@ def update_user_command(
         bool | None,
         typer.Option("--is-suspended/--no-is-suspended", help="Whether to keep it out.", show_default=False),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change an account.
 
@@ -505,15 +433,13 @@ def update_user_command(
             **values.given(user_id=user_id, idempotency_key=idempotency_key, if_match=if_match),
             **values.changes(roles=values.strings(roles), is_suspended=is_suspended),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-instructor-applications",
-    cls=Command,
-    epilog="Example: unpuzzle auth list-instructor-applications --status pending\n\nNeeds the role admin.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-instructor-applications --status pending\n$ unpuzzle auth list-instructor-applications --json id,status --jq '.[].id'\n\nNeeds the role admin.",
 )
 def list_instructor_applications_command(
     context: typer.Context,
@@ -525,8 +451,6 @@ def list_instructor_applications_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List applications to teach.
 
@@ -540,15 +464,13 @@ def list_instructor_applications_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "decide-instructor-application",
-    cls=Command,
-    epilog="Example: unpuzzle auth decide-instructor-application 5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55 --decision approved\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth decide-instructor-application 5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55 --decision approved\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def decide_instructor_application_command(
     context: typer.Context,
@@ -571,8 +493,6 @@ def decide_instructor_application_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Decide an application to teach.
 
@@ -587,38 +507,30 @@ def decide_instructor_application_command(
             decision=decision,
             reason=values.text(reason, nullable=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "request-password-reset",
-    cls=Command,
-    epilog="Example: unpuzzle auth request-password-reset --email user@example.com\n\nOpen to everybody.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth request-password-reset --email user@example.com\n\nOpen to everybody.",
 )
-def request_password_reset_command(
-    context: typer.Context, email: options.Email, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def request_password_reset_command(context: typer.Context, email: options.Email) -> None:
     """Ask for a new password.
 
     Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
     one. Five are taken an hour from one address.
     """
-    call(context, "auth.request_password_reset", values.given(email=email), as_json=as_json, fields=fields)
+    call(context, "auth.request_password_reset", values.given(email=email))
 
 
 @app.command(
     "confirm-password-reset",
-    cls=Command,
-    epilog="Example: unpuzzle auth confirm-password-reset\n\nOpen to everybody. May answer TOKEN_INVALID, WEAK_PASSWORD.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth confirm-password-reset\n\nOpen to everybody. May answer TOKEN_INVALID, WEAK_PASSWORD.",
 )
 def confirm_password_reset_command(
-    context: typer.Context,
-    token_stdin: options.TokenStdin = False,
-    password_stdin: options.PasswordStdin = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, token_stdin: options.TokenStdin = False, password_stdin: options.PasswordStdin = False
 ) -> None:
     """Set a new password.
 
@@ -631,52 +543,42 @@ def confirm_password_reset_command(
             token=values.secret("token", from_stdin=token_stdin, required=True),
             password=values.secret("password", from_stdin=password_stdin, required=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "verify-email",
-    cls=Command,
-    epilog="Example: unpuzzle auth verify-email\n\nOpen to everybody. May answer TOKEN_INVALID, EMAIL_TAKEN.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth verify-email\n\nOpen to everybody. May answer TOKEN_INVALID, EMAIL_TAKEN.",
 )
-def verify_email_command(
-    context: typer.Context, token_stdin: options.TokenStdin = False, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def verify_email_command(context: typer.Context, token_stdin: options.TokenStdin = False) -> None:
     """Confirm an e-mail address.
 
     Takes the token of the link that was sent to it, which is good once.
     """
     call(
-        context,
-        "auth.verify_email",
-        values.given(token=values.secret("token", from_stdin=token_stdin, required=True)),
-        as_json=as_json,
-        fields=fields,
+        context, "auth.verify_email", values.given(token=values.secret("token", from_stdin=token_stdin, required=True))
     )
 
 
 @app.command(
     "resend-verification",
-    cls=Command,
-    epilog="Example: unpuzzle auth resend-verification --email user@example.com\n\nOpen to everybody.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth resend-verification --email user@example.com\n\nOpen to everybody.",
 )
-def resend_verification_command(
-    context: typer.Context, email: options.Email, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def resend_verification_command(context: typer.Context, email: options.Email) -> None:
     """Ask for another link.
 
     Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
     same either way.
     """
-    call(context, "auth.resend_verification", values.given(email=email), as_json=as_json, fields=fields)
+    call(context, "auth.resend_verification", values.given(email=email))
 
 
 @app.command(
     "change-email",
-    cls=Command,
-    epilog="Example: unpuzzle auth change-email --email new@example.com\n\nNeeds a sign-in. May answer AUTH_INVALID_CREDENTIALS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth change-email --email new@example.com\n\nNeeds a sign-in. May answer AUTH_INVALID_CREDENTIALS.",
 )
 def change_email_command(
     context: typer.Context,
@@ -684,8 +586,6 @@ def change_email_command(
         str, typer.Option("--email", help="The new address; case does not matter.", show_default=False, metavar="EMAIL")
     ],
     password_stdin: options.PasswordStdin = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change your e-mail address.
 
@@ -695,43 +595,37 @@ def change_email_command(
         context,
         "auth.change_email",
         values.given(email=email, password=values.secret("password", from_stdin=password_stdin, required=True)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("request-export", cls=Command, epilog="Example: unpuzzle auth request-export\n\nNeeds a sign-in.")
-def request_export_command(
-    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+@app.command("request-export", cls=JsonCommand, epilog="$ unpuzzle auth request-export\n\nNeeds a sign-in.")
+def request_export_command(context: typer.Context, idempotency_key: options.IdempotencyKey = None) -> None:
     """Ask for all your data.
 
     Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
     is in the making, or one day old at most, that one is answered.
     """
-    call(context, "auth.request_export", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+    call(context, "auth.request_export", values.given(idempotency_key=idempotency_key))
 
 
 @app.command(
     "get-export",
-    cls=Command,
-    epilog="Example: unpuzzle auth get-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth get-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e\n$ unpuzzle auth get-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e --json status\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_export_command(
-    context: typer.Context, export_id: options.ExportId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_export_command(context: typer.Context, export_id: options.ExportId) -> None:
     """See whether your data is ready.
 
     When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
     for seven days.
     """
-    call(context, "auth.get_export", values.given(export_id=export_id), as_json=as_json, fields=fields)
+    call(context, "auth.get_export", values.given(export_id=export_id))
 
 
 @app.command(
     "download-export",
     cls=Command,
-    epilog="Example: unpuzzle auth download-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e --expires 1768870800 --signature 9f2c1e\n\nOpen to everybody. May answer NOT_FOUND.",
+    epilog="$ unpuzzle auth download-export 2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e --expires 1768870800 --signature 9f2c1e\n\nOpen to everybody. May answer NOT_FOUND.",
 )
 def download_export_command(
     context: typer.Context,
@@ -759,15 +653,11 @@ def download_export_command(
 
 @app.command(
     "delete-account",
-    cls=Command,
-    epilog="Example: unpuzzle auth delete-account\n\nNeeds a sign-in. May answer REAUTHENTICATION_REQUIRED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth delete-account --yes\n\nNeeds a sign-in. May answer REAUTHENTICATION_REQUIRED.",
 )
 def delete_account_command(
-    context: typer.Context,
-    idempotency_key: options.IdempotencyKey = None,
-    yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, idempotency_key: options.IdempotencyKey = None, yes: Yes = False
 ) -> None:
     """Delete your account.
 
@@ -776,22 +666,22 @@ def delete_account_command(
     erased.
     """
     values.confirmed("Delete your account", yes=yes)
-    call(context, "auth.delete_account", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+    call(context, "auth.delete_account", values.given(idempotency_key=idempotency_key))
 
 
-@app.command("cancel-deletion", cls=Command, epilog="Example: unpuzzle auth cancel-deletion\n\nNeeds a sign-in.")
-def cancel_deletion_command(
-    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+@app.command("cancel-deletion", cls=JsonCommand, epilog="$ unpuzzle auth cancel-deletion\n\nNeeds a sign-in.")
+def cancel_deletion_command(context: typer.Context, idempotency_key: options.IdempotencyKey = None) -> None:
     """Keep your account.
 
     Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
     """
-    call(context, "auth.cancel_deletion", values.given(idempotency_key=idempotency_key), as_json=as_json, fields=fields)
+    call(context, "auth.cancel_deletion", values.given(idempotency_key=idempotency_key))
 
 
 @app.command(
-    "list-oauth-providers", cls=Command, epilog="Example: unpuzzle auth list-oauth-providers\n\nOpen to everybody."
+    "list-oauth-providers",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-oauth-providers\n$ unpuzzle auth list-oauth-providers --json name --jq '.[].name'\n\nOpen to everybody.",
 )
 def list_oauth_providers_command(
     context: typer.Context,
@@ -799,31 +689,19 @@ def list_oauth_providers_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the sign-in providers.
 
     The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
     and says so.
     """
-    walk(
-        context,
-        "auth.list_oauth_providers",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "auth.list_oauth_providers", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "oauth-sign-in",
-    cls=Command,
-    epilog="Example: unpuzzle auth oauth-sign-in --provider google --redirect-url https://app.unpuzzle.com/auth/callback\n\nOpen to everybody. May answer OAUTH_FAILED, NOT_CONFIGURED, REDIRECT_NOT_ALLOWED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth oauth-sign-in --provider google --redirect-url https://app.unpuzzle.com/auth/callback\n\nOpen to everybody. May answer OAUTH_FAILED, NOT_CONFIGURED, REDIRECT_NOT_ALLOWED.",
 )
 def oauth_sign_in_command(
     context: typer.Context,
@@ -841,8 +719,6 @@ def oauth_sign_in_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Begin to sign in with a provider.
 
@@ -857,15 +733,13 @@ def oauth_sign_in_command(
         context,
         "auth.oauth_sign_in",
         values.given(provider=provider, redirect_url=redirect_url, code_challenge=values.nullable(code_challenge)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "oauth-redirect",
-    cls=Command,
-    epilog="Example: unpuzzle auth oauth-redirect --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth oauth-redirect --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
 )
 def oauth_redirect_command(
     context: typer.Context,
@@ -890,8 +764,6 @@ def oauth_redirect_command(
         str | None,
         typer.Option("--iss", help="Who the provider says it is (RFC 9207).", show_default=False, metavar="TEXT"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Come back from a provider.
 
@@ -904,15 +776,13 @@ def oauth_redirect_command(
         values.given(
             state=state, code=values.text(code), error=error, error_description=values.text(error_description), iss=iss
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "oauth-callback",
-    cls=Command,
-    epilog="Example: unpuzzle auth oauth-callback --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED, EMAIL_NOT_VERIFIED, ACCOUNT_SUSPENDED, NOT_CONFIGURED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth oauth-callback --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED, EMAIL_NOT_VERIFIED, ACCOUNT_SUSPENDED, NOT_CONFIGURED.",
 )
 def oauth_callback_command(
     context: typer.Context,
@@ -922,8 +792,6 @@ def oauth_callback_command(
     ],
     state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
     code_verifier: options.CodeVerifier = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Sign in with what a provider gave.
 
@@ -938,15 +806,13 @@ def oauth_callback_command(
         values.given(
             provider=provider, code=values.text(code), state=state, code_verifier=values.nullable(code_verifier)
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "oauth-form-callback",
-    cls=Command,
-    epilog="Example: unpuzzle auth oauth-form-callback --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth oauth-form-callback --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
 )
 def oauth_form_callback_command(
     context: typer.Context,
@@ -967,8 +833,6 @@ def oauth_form_callback_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Come back from a provider that posts.
 
@@ -979,42 +843,32 @@ def oauth_form_callback_command(
         context,
         "auth.oauth_form_callback",
         values.given(state=state, code=values.text(code), error=error, user=values.text(user)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("list-identities", cls=Command, epilog="Example: unpuzzle auth list-identities\n\nNeeds a sign-in.")
+@app.command(
+    "list-identities",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth list-identities\n$ unpuzzle auth list-identities --json id,name --jq '.[].id'\n\nNeeds a sign-in.",
+)
 def list_identities_command(
     context: typer.Context,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your identities.
 
     Where the caller can sign in besides with a password, the oldest first.
     """
-    walk(
-        context,
-        "auth.list_identities",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "auth.list_identities", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "link-identity",
-    cls=Command,
-    epilog="Example: unpuzzle auth link-identity --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nNeeds a sign-in. May answer OAUTH_FAILED, CONFLICT, NOT_CONFIGURED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth link-identity --provider google --code 4/0AfJohXk --state n3lT8xkQmZ0\n\nNeeds a sign-in. May answer OAUTH_FAILED, CONFLICT, NOT_CONFIGURED.",
 )
 def link_identity_command(
     context: typer.Context,
@@ -1024,8 +878,6 @@ def link_identity_command(
     ],
     state: Annotated[str, typer.Option("--state", help="What names the attempt.", show_default=False, metavar="TEXT")],
     code_verifier: options.CodeVerifier = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Link an identity.
 
@@ -1039,15 +891,13 @@ def link_identity_command(
         values.given(
             provider=provider, code=values.text(code), state=state, code_verifier=values.nullable(code_verifier)
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "unlink-identity",
-    cls=Command,
-    epilog="Example: unpuzzle auth unlink-identity 7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle auth unlink-identity 7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a --yes\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
 def unlink_identity_command(
     context: typer.Context,
@@ -1056,8 +906,6 @@ def unlink_identity_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Unlink an identity.
 
@@ -1065,19 +913,13 @@ def unlink_identity_command(
     one.
     """
     values.confirmed("Unlink an identity", identity_id, yes=yes)
-    call(
-        context,
-        "auth.unlink_identity",
-        values.given(identity_id=identity_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "auth.unlink_identity", values.given(identity_id=identity_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "receive-webhook",
-    cls=Command,
-    epilog='Example: unpuzzle auth receive-webhook --id evt_2mP9 --type user.updated --created-at 2026-01-20T00:00:00Z --data \'{"id": "69af37bc-6f84-5630-a92a-3cdc8d0b71b4", "email": "user@example.com", "email_confirmed_at": "2026-01-01T00:00:00Z", "user_metadata": {"full_name": "John Doe"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE, NOT_CONFIGURED.',
+    cls=JsonCommand,
+    epilog='$ unpuzzle auth receive-webhook --id evt_2mP9 --type user.updated --created-at 2026-01-20T00:00:00Z --data \'{"id": "69af37bc-6f84-5630-a92a-3cdc8d0b71b4", "email": "user@example.com", "email_confirmed_at": "2026-01-01T00:00:00Z", "user_metadata": {"full_name": "John Doe"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE, NOT_CONFIGURED.',
 )
 def receive_webhook_command(
     context: typer.Context,
@@ -1151,8 +993,6 @@ def receive_webhook_command(
             rich_help_panel="Request",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Take an event of Supabase Auth.
 
@@ -1175,6 +1015,4 @@ def receive_webhook_command(
             created_at=created_at,
             data=values.mapping(data, strings=("id", "user_id")),
         ),
-        as_json=as_json,
-        fields=fields,
     )

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import UsageError
-from unpuzzle_cli.runner import AsJson, Fields
+from unpuzzle_cli import console, progress, show, values
+from unpuzzle_cli.errors import STOPS, UsageError, stopped
 from unpuzzle_cli.session import Choice
 
 FOLLOWED_SECONDS = 1.0
@@ -36,8 +35,6 @@ def bulk_enroll(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="Makes it safe to send it again.", show_default=False, metavar="TEXT")
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Enrol many by their addresses.
 
@@ -50,8 +47,9 @@ def bulk_enroll(
         job = client.enrollments.bulk_enroll(course_id=course_id, rows=listed, dry_run=dry_run, **values.given(idempotency_key=idempotency_key))
         if wait:
             job = _followed(client, job.job_id)
-    if as_json or fields or not wait:
-        show.one(job.to_dict(), show.Shape(as_json, fields))
+    shape = show.Shape.of(context)
+    if shape.asked or not wait:
+        show.one(job.to_dict(), shape)
         return
     for row in job.results:
         if row.message:
@@ -76,13 +74,13 @@ def _from_csv(file: str) -> list[dict[str, str]]:
 
 
 def _followed(client: Any, job_id: str) -> Any:
-    """The job at its end; how far it is is told on the way."""
-    told = -1
-    while True:
-        job = client.enrollments.get_bulk_job(job_id, with_results=False)
-        if job.status != "running":
-            return client.enrollments.get_bulk_job(job_id)
-        if job.processed != told:
-            told = job.processed
-            console.talk(f"{job.processed} of {job.total}")
-        time.sleep(FOLLOWED_SECONDS)
+    """The job at its end; how far it is is shown on the way."""
+    try:
+        with progress.shown("Enrolling") as tell:
+            while (job := client.enrollments.get_bulk_job(job_id, with_results=False)).status == "running":
+                tell(job.processed, job.total)
+                time.sleep(FOLLOWED_SECONDS)
+    except STOPS as stop:
+        hint = f"See how far it is: unpuzzle enrollments get-bulk-job {job_id}"
+        raise stopped(stop, "Stopped looking on. The job goes on by itself.", hint) from None
+    return client.enrollments.get_bulk_job(job_id)

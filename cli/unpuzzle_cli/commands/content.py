@@ -6,26 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, Yes, call, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "list-sections",
-    cls=Command,
-    epilog="Example: unpuzzle content list-sections b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content list-sections b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle content list-sections b6b28414-328b-5b14-930c-0a8320288e81 --json id,title --jq '.[].id'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def list_sections_command(
     context: typer.Context,
@@ -34,8 +24,6 @@ def list_sections_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the sections of your course.
 
@@ -49,15 +37,13 @@ def list_sections_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "create-section",
-    cls=Command,
-    epilog="Example: unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def create_section_command(
     context: typer.Context,
@@ -75,8 +61,6 @@ def create_section_command(
         ),
     ] = None,
     is_published: options.IsPublished = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Add a section.
 
@@ -93,15 +77,13 @@ def create_section_command(
             order=order,
             is_published=is_published,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "reorder-sections",
-    cls=Command,
-    epilog="Example: unpuzzle content reorder-sections b6b28414-328b-5b14-930c-0a8320288e81 --section-ids 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content reorder-sections b6b28414-328b-5b14-930c-0a8320288e81 --section-ids 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def reorder_sections_command(
     context: typer.Context,
@@ -116,8 +98,6 @@ def reorder_sections_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Put the sections into an order.
 
@@ -128,15 +108,13 @@ def reorder_sections_command(
         context,
         "content.reorder_sections",
         values.given(course_id=course_id, idempotency_key=idempotency_key, section_ids=values.strings(section_ids)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-section",
-    cls=Command,
-    epilog="Example: unpuzzle content get-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content get-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n$ unpuzzle content get-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --json id,title\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND.",
 )
 def get_section_command(
     context: typer.Context,
@@ -147,26 +125,18 @@ def get_section_command(
             help="The id of the section.", autocompletion=complete.ids("content.list_sections", "course_id")
         ),
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a section.
 
     One section of your course.
     """
-    call(
-        context,
-        "content.get_section",
-        values.given(course_id=course_id, section_id=section_id),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "content.get_section", values.given(course_id=course_id, section_id=section_id))
 
 
 @app.command(
     "update-section",
-    cls=Command,
-    epilog="Example: unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --is-published true\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content update-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --is-published\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def update_section_command(
     context: typer.Context,
@@ -191,8 +161,6 @@ def update_section_command(
         ),
     ] = None,
     is_published: options.IsPublished = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a section.
 
@@ -210,15 +178,13 @@ def update_section_command(
                 title=title, description=values.text(description, nullable=True), order=order, is_published=is_published
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-section",
-    cls=Command,
-    epilog="Example: unpuzzle content delete-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content delete-section b6b28414-328b-5b14-930c-0a8320288e81 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --yes\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, NOT_FOUND, COURSE_NOT_READY.",
 )
 def delete_section_command(
     context: typer.Context,
@@ -232,8 +198,6 @@ def delete_section_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a section.
 
@@ -245,15 +209,13 @@ def delete_section_command(
         context,
         "content.delete_section",
         values.given(course_id=course_id, section_id=section_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-lessons",
-    cls=Command,
-    epilog="Example: unpuzzle content list-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content list-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n$ unpuzzle content list-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --json id,title --jq '.[].id'\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def list_lessons_command(
     context: typer.Context,
@@ -262,8 +224,6 @@ def list_lessons_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the lessons of your section.
 
@@ -277,15 +237,13 @@ def list_lessons_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "create-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
 )
 def create_lesson_command(
     context: typer.Context,
@@ -305,8 +263,6 @@ def create_lesson_command(
     duration_seconds: options.DurationSeconds = None,
     is_preview: options.IsPreview = None,
     body: options.Body = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Add a lesson.
 
@@ -326,15 +282,13 @@ def create_lesson_command(
             is_preview=is_preview,
             body=values.text(body, nullable=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "reorder-lessons",
-    cls=Command,
-    epilog="Example: unpuzzle content reorder-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --lesson-ids 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content reorder-lessons 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --lesson-ids 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
 )
 def reorder_lessons_command(
     context: typer.Context,
@@ -349,8 +303,6 @@ def reorder_lessons_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Put the lessons into an order.
 
@@ -361,30 +313,26 @@ def reorder_lessons_command(
         context,
         "content.reorder_lessons",
         values.given(section_id=section_id, idempotency_key=idempotency_key, lesson_ids=values.strings(lesson_ids)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n$ unpuzzle content get-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --json id,title\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
-def get_lesson_command(
-    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_lesson_command(context: typer.Context, lesson_id: options.LessonId) -> None:
     """Get a lesson.
 
     One lesson of your course, with its text.
     """
-    call(context, "content.get_lesson", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)
+    call(context, "content.get_lesson", values.given(lesson_id=lesson_id))
 
 
 @app.command(
     "update-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle content update-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content update-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def update_lesson_command(
     context: typer.Context,
@@ -405,8 +353,6 @@ def update_lesson_command(
     duration_seconds: options.DurationSeconds = None,
     is_preview: options.IsPreview = None,
     body: options.Body = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a lesson.
 
@@ -426,15 +372,13 @@ def update_lesson_command(
                 body=values.text(body, nullable=True),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle content delete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content delete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --yes\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
 )
 def delete_lesson_command(
     context: typer.Context,
@@ -442,8 +386,6 @@ def delete_lesson_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a lesson.
 
@@ -454,31 +396,27 @@ def delete_lesson_command(
         context,
         "content.delete_lesson",
         values.given(lesson_id=lesson_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-transcript",
-    cls=Command,
-    epilog="Example: unpuzzle content get-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content get-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n$ unpuzzle content get-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --json lesson_id,course_id\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_transcript_command(
-    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_transcript_command(context: typer.Context, lesson_id: options.LessonId) -> None:
     """Read the transcript of a lesson.
 
     What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
     preview for everybody who is signed in.
     """
-    call(context, "content.get_transcript", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)
+    call(context, "content.get_transcript", values.given(lesson_id=lesson_id))
 
 
 @app.command(
     "put-transcript",
-    cls=Command,
-    epilog="Example: unpuzzle content put-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --format vtt\n\nNeeds the role instructor. May answer NOT_FOUND, TRANSCRIPT_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content put-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --format vtt\n\nNeeds the role instructor. May answer NOT_FOUND, TRANSCRIPT_INVALID.",
 )
 def put_transcript_command(
     context: typer.Context,
@@ -518,8 +456,6 @@ def put_transcript_command(
             metavar="KEY=VALUE,…",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Write the transcript of a lesson.
 
@@ -540,15 +476,13 @@ def put_transcript_command(
             text=values.text(text),
             segments=values.objects(segments, fields=("start", "end", "text"), strings=("text",)),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-transcript",
-    cls=Command,
-    epilog="Example: unpuzzle content delete-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content delete-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --yes\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def delete_transcript_command(
     context: typer.Context,
@@ -556,8 +490,6 @@ def delete_transcript_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete the transcript of a lesson.
 
@@ -568,41 +500,29 @@ def delete_transcript_command(
         context,
         "content.delete_transcript",
         values.given(lesson_id=lesson_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "transcribe",
-    cls=Command,
-    epilog="Example: unpuzzle content transcribe 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, NOT_CONFIGURED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content transcribe 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, NOT_CONFIGURED.",
 )
 def transcribe_command(
-    context: typer.Context,
-    lesson_id: options.LessonId,
-    idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, lesson_id: options.LessonId, idempotency_key: options.IdempotencyKey = None
 ) -> None:
     """Have a lesson transcribed.
 
     Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
     when they are there, of which a notification tells. To ask again while it is being done changes nothing.
     """
-    call(
-        context,
-        "content.transcribe",
-        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "content.transcribe", values.given(lesson_id=lesson_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "list-section-media",
-    cls=Command,
-    epilog="Example: unpuzzle content list-section-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content list-section-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f\n$ unpuzzle content list-section-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --json id,title --jq '.[].id'\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def list_section_media_command(
     context: typer.Context,
@@ -611,8 +531,6 @@ def list_section_media_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the files of a section.
 
@@ -626,15 +544,13 @@ def list_section_media_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "assign-media",
-    cls=Command,
-    epilog="Example: unpuzzle content assign-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --media-ids f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, ORDER_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content assign-media 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --media-ids f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, ORDER_INVALID.",
 )
 def assign_media_command(
     context: typer.Context,
@@ -658,8 +574,6 @@ def assign_media_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Make lessons of files.
 
@@ -676,41 +590,31 @@ def assign_media_command(
             media_ids=values.strings(media_ids),
             order_mapping=values.mapping(order_mapping, strings=()),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "unassign-media",
-    cls=Command,
-    epilog="Example: unpuzzle content unassign-media f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content unassign-media f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds the role instructor. May answer NOT_FOUND, COURSE_NOT_READY.",
 )
 def unassign_media_command(
     context: typer.Context,
     media_id: Annotated[str, typer.Argument(help="The id of the file, which is that of its upload.")],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Take a file out of its section.
 
     Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
     lesson shows it nothing changes. The last lesson of a published course stays.
     """
-    call(
-        context,
-        "content.unassign_media",
-        values.given(media_id=media_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "content.unassign_media", values.given(media_id=media_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "create-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.",
 )
 def create_quiz_command(
     context: typer.Context,
@@ -734,8 +638,6 @@ def create_quiz_command(
             metavar="ID",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Add a quiz.
 
@@ -777,30 +679,26 @@ def create_quiz_command(
             ),
             source_ai_quiz_id=source_ai_quiz_id,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle content get-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content get-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n$ unpuzzle content get-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --json id,title\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
-def get_quiz_command(
-    context: typer.Context, quiz_id: options.QuizId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_quiz_command(context: typer.Context, quiz_id: options.QuizId) -> None:
     """Get a quiz.
 
     A quiz of your course, with its answers.
     """
-    call(context, "content.get_quiz", values.given(quiz_id=quiz_id), as_json=as_json, fields=fields)
+    call(context, "content.get_quiz", values.given(quiz_id=quiz_id))
 
 
 @app.command(
     "update-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle content update-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content update-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID.",
 )
 def update_quiz_command(
     context: typer.Context,
@@ -816,8 +714,6 @@ def update_quiz_command(
     shuffle_questions: options.ShuffleQuestions = None,
     shuffle_options: options.ShuffleOptions = None,
     questions: options.Questions = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a quiz.
 
@@ -857,15 +753,13 @@ def update_quiz_command(
                 ),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-quiz",
-    cls=Command,
-    epilog="Example: unpuzzle content delete-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle content delete-quiz 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --yes\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def delete_quiz_command(
     context: typer.Context,
@@ -873,8 +767,6 @@ def delete_quiz_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a quiz.
 
@@ -885,6 +777,4 @@ def delete_quiz_command(
         context,
         "content.delete_quiz",
         values.given(quiz_id=quiz_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )

@@ -6,23 +6,17 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, Yes, call, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("list", cls=Command, epilog="Example: unpuzzle courses list --category programming\n\nOpen to everybody.")
+@app.command(
+    "list",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses list --category programming\n$ unpuzzle courses list --json slug,title --jq '.[].slug'\n\nOpen to everybody.",
+)
 def list_command(
     context: typer.Context,
     category: Annotated[
@@ -52,8 +46,6 @@ def list_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the published courses.
 
@@ -68,57 +60,51 @@ def list_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
         key="slug",
     )
 
 
 @app.command(
     "get",
-    cls=Command,
-    epilog="Example: unpuzzle courses get introduction-to-python-programming\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses get introduction-to-python-programming\n$ unpuzzle courses get introduction-to-python-programming --json slug,title\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
 )
 def get_command(
     context: typer.Context,
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a course.
 
     Everything the page of a course shows. Courses that are not published are there for their instructor and for
     those enrolled in them only.
     """
-    call(context, "courses.get", values.given(course_id=course_id), as_json=as_json, fields=fields)
+    call(context, "courses.get", values.given(course_id=course_id))
 
 
 @app.command(
     "get-curriculum",
-    cls=Command,
-    epilog="Example: unpuzzle courses get-curriculum introduction-to-python-programming\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses get-curriculum introduction-to-python-programming\n$ unpuzzle courses get-curriculum introduction-to-python-programming --json course_id,sections_count\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
 )
 def get_curriculum_command(
     context: typer.Context,
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get the curriculum of a course.
 
     The published sections and their lessons in order. Lessons that are previews carry their text.
     """
-    call(context, "courses.get_curriculum", values.given(course_id=course_id), as_json=as_json, fields=fields)
+    call(context, "courses.get_curriculum", values.given(course_id=course_id))
 
 
 @app.command(
     "list-reviews",
-    cls=Command,
-    epilog="Example: unpuzzle courses list-reviews introduction-to-python-programming --rating 5\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses list-reviews introduction-to-python-programming --rating 5\n$ unpuzzle courses list-reviews introduction-to-python-programming --json id --jq '.[].id'\n\nOpen to everybody. May answer COURSE_NOT_FOUND.",
 )
 def list_reviews_command(
     context: typer.Context,
@@ -136,8 +122,6 @@ def list_reviews_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the reviews of a course.
 
@@ -152,42 +136,32 @@ def list_reviews_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("list-categories", cls=Command, epilog="Example: unpuzzle courses list-categories\n\nOpen to everybody.")
+@app.command(
+    "list-categories",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses list-categories\n$ unpuzzle courses list-categories --json slug,name --jq '.[].slug'\n\nOpen to everybody.",
+)
 def list_categories_command(
     context: typer.Context,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the categories.
 
     The categories of the catalogue by name, each with the number of its published courses.
     """
-    walk(
-        context,
-        "courses.list_categories",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "courses.list_categories", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "create",
-    cls=Command,
-    epilog="Example: unpuzzle courses create --title 'Advanced React Development'\n\nNeeds the role instructor. May answer CATEGORY_UNKNOWN, PRICE_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses create --title 'Advanced React Development'\n\nNeeds the role instructor. May answer CATEGORY_UNKNOWN, PRICE_INVALID.",
 )
 def create_command(
     context: typer.Context,
@@ -222,8 +196,6 @@ def create_command(
     objectives: options.Objectives = None,
     target_audience: options.TargetAudience = None,
     tags: options.Tags = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Create a course.
 
@@ -249,13 +221,13 @@ def create_command(
             target_audience=values.strings(target_audience),
             tags=values.strings(tags),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
-    "list-own", cls=Command, epilog="Example: unpuzzle courses list-own --status draft\n\nNeeds the role instructor."
+    "list-own",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses list-own --status draft\n$ unpuzzle courses list-own --json slug,title --jq '.[].slug'\n\nNeeds the role instructor.",
 )
 def list_own_command(
     context: typer.Context,
@@ -273,8 +245,6 @@ def list_own_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your courses.
 
@@ -288,30 +258,26 @@ def list_own_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-own",
-    cls=Command,
-    epilog="Example: unpuzzle courses get-own b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses get-own b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle courses get-own b6b28414-328b-5b14-930c-0a8320288e81 --json slug,title\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
-def get_own_command(
-    context: typer.Context, course_id: options.CourseId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_own_command(context: typer.Context, course_id: options.CourseId) -> None:
     """Get one of your courses.
 
     The course as its instructor sees it, with everything that can be edited.
     """
-    call(context, "courses.get_own", values.given(course_id=course_id), as_json=as_json, fields=fields)
+    call(context, "courses.get_own", values.given(course_id=course_id))
 
 
 @app.command(
     "update",
-    cls=Command,
-    epilog="Example: unpuzzle courses update b6b28414-328b-5b14-930c-0a8320288e81 --price 59.99\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CATEGORY_UNKNOWN, PRICE_INVALID, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses update b6b28414-328b-5b14-930c-0a8320288e81 --price 59.99\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CATEGORY_UNKNOWN, PRICE_INVALID, COURSE_NOT_READY.",
 )
 def update_command(
     context: typer.Context,
@@ -348,8 +314,6 @@ def update_command(
     objectives: options.Objectives = None,
     target_audience: options.TargetAudience = None,
     tags: options.Tags = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a course.
 
@@ -377,15 +341,13 @@ def update_command(
                 tags=values.strings(tags),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete",
-    cls=Command,
-    epilog="Example: unpuzzle courses delete b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses delete b6b28414-328b-5b14-930c-0a8320288e81 --yes\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def delete_command(
     context: typer.Context,
@@ -393,8 +355,6 @@ def delete_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a course.
 
@@ -402,26 +362,20 @@ def delete_command(
     """
     values.confirmed("Delete a course", course_id, yes=yes)
     call(
-        context,
-        "courses.delete",
-        values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
+        context, "courses.delete", values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match)
     )
 
 
 @app.command(
     "publish",
-    cls=Command,
-    epilog="Example: unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_READY.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses publish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, COURSE_NOT_READY.",
 )
 def publish_command(
     context: typer.Context,
     course_id: options.CourseId,
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Publish a course.
 
@@ -432,23 +386,19 @@ def publish_command(
         context,
         "courses.publish",
         values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "unpublish",
-    cls=Command,
-    epilog="Example: unpuzzle courses unpublish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses unpublish b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def unpublish_command(
     context: typer.Context,
     course_id: options.CourseId,
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Take a course out of the catalogue.
 
@@ -458,23 +408,19 @@ def unpublish_command(
         context,
         "courses.unpublish",
         values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "archive",
-    cls=Command,
-    epilog="Example: unpuzzle courses archive b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses archive b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def archive_command(
     context: typer.Context,
     course_id: options.CourseId,
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Archive a course.
 
@@ -484,55 +430,41 @@ def archive_command(
         context,
         "courses.archive",
         values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "check-readiness",
-    cls=Command,
-    epilog="Example: unpuzzle courses check-readiness b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses check-readiness b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle courses check-readiness b6b28414-328b-5b14-930c-0a8320288e81 --json course_id,ready\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
-def check_readiness_command(
-    context: typer.Context, course_id: options.CourseId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def check_readiness_command(context: typer.Context, course_id: options.CourseId) -> None:
     """Check whether a course can be published.
 
     Lists everything that is still missing, as publishing would.
     """
-    call(context, "courses.check_readiness", values.given(course_id=course_id), as_json=as_json, fields=fields)
+    call(context, "courses.check_readiness", values.given(course_id=course_id))
 
 
 @app.command(
     "duplicate",
-    cls=Command,
-    epilog="Example: unpuzzle courses duplicate b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses duplicate b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def duplicate_command(
-    context: typer.Context,
-    course_id: options.CourseId,
-    idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, course_id: options.CourseId, idempotency_key: options.IdempotencyKey = None
 ) -> None:
     """Duplicate a course.
 
     Makes a draft with the same texts, sections and lessons, and none of the learners or reviews.
     """
-    call(
-        context,
-        "courses.duplicate",
-        values.given(course_id=course_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "courses.duplicate", values.given(course_id=course_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "create-category",
-    cls=Command,
-    epilog="Example: unpuzzle courses create-category --name Woodworking\n\nNeeds the role admin. May answer CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses create-category --name Woodworking\n\nNeeds the role admin. May answer CONFLICT.",
 )
 def create_category_command(
     context: typer.Context,
@@ -548,8 +480,6 @@ def create_category_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Create a category.
 
@@ -561,30 +491,26 @@ def create_category_command(
         values.given(
             idempotency_key=idempotency_key, name=name, slug=slug, description=values.text(description, nullable=True)
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-category",
-    cls=Command,
-    epilog="Example: unpuzzle courses get-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses get-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n$ unpuzzle courses get-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --json slug,name\n\nNeeds the role admin. May answer NOT_FOUND.",
 )
-def get_category_command(
-    context: typer.Context, category_id: options.CategoryId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_category_command(context: typer.Context, category_id: options.CategoryId) -> None:
     """Get a category.
 
     The category with the ETag that changing it safely needs.
     """
-    call(context, "courses.get_category", values.given(category_id=category_id), as_json=as_json, fields=fields)
+    call(context, "courses.get_category", values.given(category_id=category_id))
 
 
 @app.command(
     "update-category",
-    cls=Command,
-    epilog="Example: unpuzzle courses update-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --description 'Joints, tools, finishes and repair.'\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses update-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --description 'Joints, tools, finishes and repair.'\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def update_category_command(
     context: typer.Context,
@@ -602,8 +528,6 @@ def update_category_command(
             metavar="TEXT",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a category.
 
@@ -616,15 +540,13 @@ def update_category_command(
             **values.given(category_id=category_id, idempotency_key=idempotency_key, if_match=if_match),
             **values.changes(name=name, slug=slug, description=values.text(description, nullable=True)),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-category",
-    cls=Command,
-    epilog="Example: unpuzzle courses delete-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle courses delete-category 0a136f1b-ae97-5b33-aebc-4ebec7b6a90e --yes\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def delete_category_command(
     context: typer.Context,
@@ -632,8 +554,6 @@ def delete_category_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a category.
 
@@ -644,6 +564,4 @@ def delete_category_command(
         context,
         "courses.delete_category",
         values.given(category_id=category_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )

@@ -6,25 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    call,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, call, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "enroll",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS, COUPON_INVALID, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS, COUPON_INVALID, CONFLICT.",
 )
 def enroll_command(
     context: typer.Context,
@@ -34,8 +25,6 @@ def enroll_command(
     idempotency_key: options.IdempotencyKey = None,
     payment_method_id: options.PaymentMethodId = None,
     coupon_code: options.CouponCode = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Enrol in a course.
 
@@ -53,15 +42,13 @@ def enroll_command(
             payment_method_id=payment_method_id,
             coupon_code=coupon_code,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "unenroll",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments unenroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments unenroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def unenroll_command(
     context: typer.Context,
@@ -70,8 +57,6 @@ def unenroll_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Leave a course.
 
@@ -82,12 +67,14 @@ def unenroll_command(
         context,
         "enrollments.unenroll",
         values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("list", cls=Command, epilog="Example: unpuzzle enrollments list --status active\n\nNeeds a sign-in.")
+@app.command(
+    "list",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments list --status active\n$ unpuzzle enrollments list --json status --jq '.[].status'\n\nNeeds a sign-in.",
+)
 def list_command(
     context: typer.Context,
     status: options.Status = None,
@@ -100,8 +87,6 @@ def list_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your enrolments.
 
@@ -116,36 +101,32 @@ def list_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
         key="enrollment_id",
     )
 
 
 @app.command(
     "get",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments get 1d4c8e2f-6a3b-4f5c-8d7e-9f0a1b2c3d4e\n\nNeeds a sign-in. May answer ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments get 1d4c8e2f-6a3b-4f5c-8d7e-9f0a1b2c3d4e\n$ unpuzzle enrollments get 1d4c8e2f-6a3b-4f5c-8d7e-9f0a1b2c3d4e --json status\n\nNeeds a sign-in. May answer ENROLLMENT_NOT_FOUND.",
 )
 def get_command(
     context: typer.Context,
     enrollment_id: Annotated[
         str, typer.Argument(help="The id of the enrolment.", autocompletion=complete.ids("enrollments.list"))
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get an enrolment.
 
     One of the caller's enrolments.
     """
-    call(context, "enrollments.get", values.given(enrollment_id=enrollment_id), as_json=as_json, fields=fields)
+    call(context, "enrollments.get", values.given(enrollment_id=enrollment_id))
 
 
 @app.command(
     "list-students",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments list-students b6b28414-328b-5b14-930c-0a8320288e81 --status active\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments list-students b6b28414-328b-5b14-930c-0a8320288e81 --status active\n$ unpuzzle enrollments list-students b6b28414-328b-5b14-930c-0a8320288e81 --json status --jq '.[].status'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def list_students_command(
     context: typer.Context,
@@ -164,8 +145,6 @@ def list_students_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List who takes your course.
 
@@ -180,15 +159,13 @@ def list_students_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "announce",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments announce b6b28414-328b-5b14-930c-0a8320288e81 --title 'Live session on Friday' --message 'We meet on Friday at six, and look at your puzzles together.'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments announce b6b28414-328b-5b14-930c-0a8320288e81 --title 'Live session on Friday' --message 'We meet on Friday at six, and look at your puzzles together.'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND.",
 )
 def announce_command(
     context: typer.Context,
@@ -204,8 +181,6 @@ def announce_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Tell everybody in your course something.
 
@@ -215,15 +190,13 @@ def announce_command(
         context,
         "enrollments.announce",
         values.given(course_id=course_id, idempotency_key=idempotency_key, title=title, message=values.text(message)),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-bulk-job",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments get-bulk-job 4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments get-bulk-job 4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d\n$ unpuzzle enrollments get-bulk-job 4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d --json status\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def get_bulk_job_command(
     context: typer.Context,
@@ -248,30 +221,20 @@ def get_bulk_job_command(
             show_default=False,
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """See how far a bulk enrolment is.
 
     How many rows are done, and what came of each, in their order. Jobs are kept for 90 days.
     """
-    call(
-        context,
-        "enrollments.get_bulk_job",
-        values.given(job_id=job_id, outcome=outcome, with_results=with_results),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "enrollments.get_bulk_job", values.given(job_id=job_id, outcome=outcome, with_results=with_results))
 
 
 @app.command(
     "accept-invitation",
-    cls=Command,
-    epilog="Example: unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS, CONFLICT.",
 )
-def accept_invitation_command(
-    context: typer.Context, token_stdin: options.TokenStdin = False, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def accept_invitation_command(context: typer.Context, token_stdin: options.TokenStdin = False) -> None:
     """Accept an invitation to a course.
 
     Enrols the caller in the course that they were invited to by mail. The link is good once, within 30 days.
@@ -280,6 +243,4 @@ def accept_invitation_command(
         context,
         "enrollments.accept_invitation",
         values.given(token=values.secret("token", from_stdin=token_stdin, required=True)),
-        as_json=as_json,
-        fields=fields,
     )

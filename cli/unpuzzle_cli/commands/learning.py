@@ -6,28 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    Output,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    download,
-    walk,
-)
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import All, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "list-courses",
-    cls=Command,
-    epilog="Example: unpuzzle learning list-courses --status in_progress\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning list-courses --status in_progress\n$ unpuzzle learning list-courses --json status --jq '.[].status'\n\nNeeds a sign-in.",
 )
 def list_courses_command(
     context: typer.Context,
@@ -50,8 +38,6 @@ def list_courses_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the courses you take.
 
@@ -66,37 +52,33 @@ def list_courses_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
         key="course.slug",
     )
 
 
 @app.command(
     "get-progress",
-    cls=Command,
-    epilog="Example: unpuzzle learning get-progress introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning get-progress introduction-to-python-programming\n$ unpuzzle learning get-progress introduction-to-python-programming --json course_id,overall_progress\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def get_progress_command(
     context: typer.Context,
     course_id: Annotated[
         str, typer.Argument(help="The id of the course, or its slug.", autocompletion=complete.course_slugs)
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get your progress in a course.
 
     How far the caller is in each section and lesson, where they were last, and the time spent. Days and weeks
     begin in the time zone of the caller's preferences, weeks on Monday.
     """
-    call(context, "learning.get_progress", values.given(course_id=course_id), as_json=as_json, fields=fields)
+    call(context, "learning.get_progress", values.given(course_id=course_id))
 
 
 @app.command(
     "get-course",
-    cls=Command,
-    epilog="Example: unpuzzle learning get-course introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning get-course introduction-to-python-programming\n$ unpuzzle learning get-course introduction-to-python-programming --json slug,title\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def get_course_command(
     context: typer.Context,
@@ -111,21 +93,19 @@ def get_course_command(
             show_default=False,
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a course to learn.
 
     The whole course as a tree, with the text of its lessons, how far the caller is in each, and the lesson to
     go on with.
     """
-    call(context, "learning.get_course", values.given(course_id=course_id, texts=texts), as_json=as_json, fields=fields)
+    call(context, "learning.get_course", values.given(course_id=course_id, texts=texts))
 
 
 @app.command(
     "record-progress",
-    cls=Command,
-    epilog="Example: unpuzzle learning record-progress 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --position-seconds 42.5\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, RANGE_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning record-progress 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --position-seconds 42.5\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, RANGE_INVALID.",
 )
 def record_progress_command(
     context: typer.Context,
@@ -162,8 +142,6 @@ def record_progress_command(
             metavar="TIME",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Record progress in a lesson.
 
@@ -183,67 +161,47 @@ def record_progress_command(
                 recorded_at=recorded_at,
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "complete-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle learning complete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning complete-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def complete_lesson_command(
-    context: typer.Context,
-    lesson_id: options.LessonId,
-    idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, lesson_id: options.LessonId, idempotency_key: options.IdempotencyKey = None
 ) -> None:
     """Complete a lesson.
 
     Marks a lesson of any type as completed; the last one completes the course. Doing it again changes nothing.
     """
-    call(
-        context,
-        "learning.complete_lesson",
-        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "learning.complete_lesson", values.given(lesson_id=lesson_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "reopen-lesson",
-    cls=Command,
-    epilog="Example: unpuzzle learning reopen-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning reopen-lesson 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --yes\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def reopen_lesson_command(
     context: typer.Context,
     lesson_id: options.LessonId,
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Reopen a lesson.
 
     Takes the mark away. What was watched stays, and a course once completed stays completed.
     """
     values.confirmed("Reopen a lesson", lesson_id, yes=yes)
-    call(
-        context,
-        "learning.reopen_lesson",
-        values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "learning.reopen_lesson", values.given(lesson_id=lesson_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "update-review",
-    cls=Command,
-    epilog="Example: unpuzzle learning update-review introduction-to-python-programming --rating 4\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning update-review introduction-to-python-programming --rating 4\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, NOT_FOUND.",
 )
 def update_review_command(
     context: typer.Context,
@@ -256,8 +214,6 @@ def update_review_command(
         int | None, typer.Option("--rating", help="From 1, poor, to 5, excellent.", show_default=False, metavar="N")
     ] = None,
     comment: options.Comment = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change your review.
 
@@ -270,15 +226,13 @@ def update_review_command(
             **values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
             **values.changes(rating=rating, comment=values.text(comment, nullable=True)),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "create-review",
-    cls=Command,
-    epilog="Example: unpuzzle learning create-review introduction-to-python-programming --rating 5\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning create-review introduction-to-python-programming --rating 5\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
 )
 def create_review_command(
     context: typer.Context,
@@ -290,8 +244,6 @@ def create_review_command(
     ],
     idempotency_key: options.IdempotencyKey = None,
     comment: options.Comment = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Review a course.
 
@@ -306,15 +258,13 @@ def create_review_command(
             rating=rating,
             comment=values.text(comment, nullable=True),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-review",
-    cls=Command,
-    epilog="Example: unpuzzle learning delete-review introduction-to-python-programming\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning delete-review introduction-to-python-programming --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def delete_review_command(
     context: typer.Context,
@@ -324,8 +274,6 @@ def delete_review_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Withdraw your review.
 
@@ -336,32 +284,28 @@ def delete_review_command(
         context,
         "learning.delete_review",
         values.given(course_id=course_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-playback",
-    cls=Command,
-    epilog="Example: unpuzzle learning get-playback 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nOpen to everybody. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning get-playback 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nOpen to everybody. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
 )
-def get_playback_command(
-    context: typer.Context, lesson_id: options.LessonId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_playback_command(context: typer.Context, lesson_id: options.LessonId) -> None:
     """Get what a lesson plays.
 
     The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
     another one is to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or
     teaches the course; a preview plays for everybody.
     """
-    call(context, "learning.get_playback", values.given(lesson_id=lesson_id), as_json=as_json, fields=fields)
+    call(context, "learning.get_playback", values.given(lesson_id=lesson_id))
 
 
 @app.command(
     "list-attempts",
-    cls=Command,
-    epilog="Example: unpuzzle learning list-attempts 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning list-attempts 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n$ unpuzzle learning list-attempts 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f --json id,title --jq '.[].id'\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def list_attempts_command(
     context: typer.Context,
@@ -370,8 +314,6 @@ def list_attempts_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your attempts at a quiz.
 
@@ -385,66 +327,42 @@ def list_attempts_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "start-attempt",
-    cls=Command,
-    epilog="Example: unpuzzle learning start-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_LIMIT_REACHED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning start-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_LIMIT_REACHED.",
 )
 def start_attempt_command(
-    context: typer.Context,
-    quiz_id: options.QuizId,
-    idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, quiz_id: options.QuizId, idempotency_key: options.IdempotencyKey = None
 ) -> None:
     """Start an attempt at a quiz.
 
     Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
     200. What the instructor changes later does not change it.
     """
-    call(
-        context,
-        "learning.start_attempt",
-        values.given(quiz_id=quiz_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "learning.start_attempt", values.given(quiz_id=quiz_id, idempotency_key=idempotency_key))
 
 
 @app.command(
     "get-attempt",
-    cls=Command,
-    epilog="Example: unpuzzle learning get-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning get-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b\n$ unpuzzle learning get-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b --json id,title\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_attempt_command(
-    context: typer.Context,
-    quiz_id: options.QuizId,
-    attempt_id: options.AttemptId,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
+def get_attempt_command(context: typer.Context, quiz_id: options.QuizId, attempt_id: options.AttemptId) -> None:
     """Get an attempt.
 
     An attempt of the caller. Right answers and explanations are in it once it is submitted.
     """
-    call(
-        context,
-        "learning.get_attempt",
-        values.given(quiz_id=quiz_id, attempt_id=attempt_id),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "learning.get_attempt", values.given(quiz_id=quiz_id, attempt_id=attempt_id))
 
 
 @app.command(
     "submit-attempt",
-    cls=Command,
-    epilog='Example: unpuzzle learning submit-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b --answers \'{"question_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "option_ids": ["2c3d4e5f-6a7b-4c8d-9e0f-1a2b3c4d5e6f"]}\'\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_CLOSED, ANSWER_INVALID.',
+    cls=JsonCommand,
+    epilog='$ unpuzzle learning submit-attempt 6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f 9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b --answers \'{"question_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d", "option_ids": ["2c3d4e5f-6a7b-4c8d-9e0f-1a2b3c4d5e6f"]}\'\n\nNeeds a sign-in. May answer NOT_FOUND, ENROLLMENT_NOT_FOUND, ATTEMPT_CLOSED, ANSWER_INVALID.',
 )
 def submit_attempt_command(
     context: typer.Context,
@@ -460,8 +378,6 @@ def submit_attempt_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Submit the answers of an attempt.
 
@@ -480,13 +396,13 @@ def submit_attempt_command(
                 answers, fields=("question_id", "option_ids", "is_true", "text", "number"), strings=("question_id",)
             ),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
-    "list-certificates", cls=Command, epilog="Example: unpuzzle learning list-certificates\n\nNeeds a sign-in."
+    "list-certificates",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning list-certificates\n$ unpuzzle learning list-certificates --json status --jq '.[].status'\n\nNeeds a sign-in.",
 )
 def list_certificates_command(
     context: typer.Context,
@@ -494,45 +410,31 @@ def list_certificates_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your certificates.
 
     The certificates of the caller, the newest first, with those that were revoked.
     """
-    walk(
-        context,
-        "learning.list_certificates",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "learning.list_certificates", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "verify-certificate",
-    cls=Command,
-    epilog="Example: unpuzzle learning verify-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning verify-certificate 7K3D-9QXM-42WT\n$ unpuzzle learning verify-certificate 7K3D-9QXM-42WT --json status\n\nOpen to everybody. May answer NOT_FOUND.",
 )
-def verify_certificate_command(
-    context: typer.Context, code: options.Code, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def verify_certificate_command(context: typer.Context, code: options.Code) -> None:
     """Verify a certificate.
 
     What a certificate says, and whether it holds; for anybody who knows its code.
     """
-    call(context, "learning.verify_certificate", values.given(code=code), as_json=as_json, fields=fields)
+    call(context, "learning.verify_certificate", values.given(code=code))
 
 
 @app.command(
     "download-certificate",
     cls=Command,
-    epilog="Example: unpuzzle learning download-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+    epilog="$ unpuzzle learning download-certificate 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
 )
 def download_certificate_command(context: typer.Context, code: options.Code, output: Output = "") -> None:
     """Get a certificate to print.
@@ -546,7 +448,7 @@ def download_certificate_command(context: typer.Context, code: options.Code, out
 @app.command(
     "certificate-page",
     cls=Command,
-    epilog="Example: unpuzzle learning certificate-page 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
+    epilog="$ unpuzzle learning certificate-page 7K3D-9QXM-42WT\n\nOpen to everybody. May answer NOT_FOUND.",
 )
 def certificate_page_command(context: typer.Context, code: options.Code, output: Output = "") -> None:
     """See a certificate.
@@ -558,8 +460,8 @@ def certificate_page_command(context: typer.Context, code: options.Code, output:
 
 @app.command(
     "revoke-certificate",
-    cls=Command,
-    epilog="Example: unpuzzle learning revoke-certificate 7K3D-9QXM-42WT\n\nNeeds the role admin. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle learning revoke-certificate 7K3D-9QXM-42WT\n\nNeeds the role admin. May answer NOT_FOUND.",
 )
 def revoke_certificate_command(
     context: typer.Context,
@@ -569,8 +471,6 @@ def revoke_certificate_command(
         str | None,
         typer.Option("--reason", help="Why, for its learner; nobody else is told.", show_default=False, metavar="TEXT"),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Revoke a certificate.
 
@@ -578,9 +478,5 @@ def revoke_certificate_command(
     changes nothing.
     """
     call(
-        context,
-        "learning.revoke_certificate",
-        values.given(code=code, idempotency_key=idempotency_key, reason=reason),
-        as_json=as_json,
-        fields=fields,
+        context, "learning.revoke_certificate", values.given(code=code, idempotency_key=idempotency_key, reason=reason)
     )

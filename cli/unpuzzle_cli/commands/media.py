@@ -6,28 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    Output,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    download,
-    walk,
-)
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import All, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "initiate-upload",
-    cls=Command,
-    epilog="Example: unpuzzle media initiate-upload --filename lesson-01-intro.mp4 --file-size 157286400 --content-type video/mp4\n\nNeeds a sign-in. May answer QUOTA_EXCEEDED, MEDIA_SIZE_EXCEEDED, COURSE_NOT_FOUND, PERMISSION_DENIED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media initiate-upload --filename lesson-01-intro.mp4 --file-size 157286400 --content-type video/mp4\n\nNeeds a sign-in. May answer QUOTA_EXCEEDED, MEDIA_SIZE_EXCEEDED, COURSE_NOT_FOUND, PERMISSION_DENIED.",
 )
 def initiate_upload_command(
     context: typer.Context,
@@ -63,8 +51,6 @@ def initiate_upload_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Begin an upload.
 
@@ -82,15 +68,13 @@ def initiate_upload_command(
             content_type=content_type,
             metadata=values.mapping(metadata, strings=("title",)),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "upload-content",
-    cls=Command,
-    epilog="Example: unpuzzle media upload-content f47ac10b-58cc-4372-a567-0e02b2c3d479 --expires 1768870800 --signature 9f2c1e\n\nOpen to everybody. May answer NOT_FOUND, MEDIA_MISMATCH, MEDIA_UPLOAD_FAILED.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media upload-content f47ac10b-58cc-4372-a567-0e02b2c3d479 --expires 1768870800 --signature 9f2c1e --input @part.bin\n\nOpen to everybody. May answer NOT_FOUND, MEDIA_MISMATCH, MEDIA_UPLOAD_FAILED.",
 )
 def upload_content_command(
     context: typer.Context,
@@ -138,8 +122,6 @@ def upload_content_command(
             rich_help_panel="Request",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Send a chunk.
 
@@ -159,30 +141,26 @@ def upload_content_command(
             x_bz_content_sha1=x_bz_content_sha1,
             content=values.content(content),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-upload",
-    cls=Command,
-    epilog="Example: unpuzzle media get-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media get-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n$ unpuzzle media get-upload f47ac10b-58cc-4372-a567-0e02b2c3d479 --json status\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_upload_command(
-    context: typer.Context, upload_id: options.UploadId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_upload_command(context: typer.Context, upload_id: options.UploadId) -> None:
     """See how an upload stands.
 
     What has come of it, as storage knows it: whoever goes on after a break sends the rest.
     """
-    call(context, "media.get_upload", values.given(upload_id=upload_id), as_json=as_json, fields=fields)
+    call(context, "media.get_upload", values.given(upload_id=upload_id))
 
 
 @app.command(
     "abort-upload",
-    cls=Command,
-    epilog="Example: unpuzzle media abort-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media abort-upload f47ac10b-58cc-4372-a567-0e02b2c3d479 --yes\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
 def abort_upload_command(
     context: typer.Context,
@@ -190,8 +168,6 @@ def abort_upload_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Give up an upload.
 
@@ -202,31 +178,27 @@ def abort_upload_command(
         context,
         "media.abort_upload",
         values.given(upload_id=upload_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "renew-upload",
-    cls=Command,
-    epilog="Example: unpuzzle media renew-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media renew-upload f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
-def renew_upload_command(
-    context: typer.Context, upload_id: options.UploadId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def renew_upload_command(context: typer.Context, upload_id: options.UploadId) -> None:
     """Get fresh addresses for an upload.
 
     The upload expires later, and its addresses with it. What has come stays. Nothing is stored for a
     repetition, as the addresses are secrets.
     """
-    call(context, "media.renew_upload", values.given(upload_id=upload_id), as_json=as_json, fields=fields)
+    call(context, "media.renew_upload", values.given(upload_id=upload_id))
 
 
 @app.command(
     "complete-upload",
-    cls=Command,
-    epilog="Example: unpuzzle media complete-upload --upload-id f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, MEDIA_UPLOAD_FAILED, MEDIA_MISMATCH.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media complete-upload --upload-id f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, MEDIA_UPLOAD_FAILED, MEDIA_MISMATCH.",
 )
 def complete_upload_command(
     context: typer.Context,
@@ -256,8 +228,6 @@ def complete_upload_command(
             "--sha1", help="The SHA-1 of the whole file, to be held against it.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Complete an upload.
 
@@ -270,15 +240,13 @@ def complete_upload_command(
         context,
         "media.complete_upload",
         values.given(idempotency_key=idempotency_key, upload_id=upload_id, file_id=file_id, cdn_url=cdn_url, sha1=sha1),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-videos",
-    cls=Command,
-    epilog="Example: unpuzzle media list-videos --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media list-videos --course-id b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle media list-videos --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
 )
 def list_videos_command(
     context: typer.Context,
@@ -304,8 +272,6 @@ def list_videos_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your videos.
 
@@ -319,15 +285,13 @@ def list_videos_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list",
-    cls=Command,
-    epilog="Example: unpuzzle media list --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media list --course-id b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle media list --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
 )
 def list_command(
     context: typer.Context,
@@ -367,8 +331,6 @@ def list_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your files.
 
@@ -390,30 +352,26 @@ def list_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get",
-    cls=Command,
-    epilog="Example: unpuzzle media get f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media get f47ac10b-58cc-4372-a567-0e02b2c3d479\n$ unpuzzle media get f47ac10b-58cc-4372-a567-0e02b2c3d479 --json id,title\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_command(
-    context: typer.Context, media_id: options.MediaId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_command(context: typer.Context, media_id: options.MediaId) -> None:
     """Get a file's details.
 
     One of the caller's files. Its addresses hold for an hour at least, those of images for good.
     """
-    call(context, "media.get", values.given(media_id=media_id), as_json=as_json, fields=fields)
+    call(context, "media.get", values.given(media_id=media_id))
 
 
 @app.command(
     "update",
-    cls=Command,
-    epilog="Example: unpuzzle media update f47ac10b-58cc-4372-a567-0e02b2c3d479 --title 'Lesson 1: What hooks are'\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media update f47ac10b-58cc-4372-a567-0e02b2c3d479 --title 'Lesson 1: What hooks are'\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def update_command(
     context: typer.Context,
@@ -422,8 +380,6 @@ def update_command(
     if_match: options.IfMatch = None,
     title: Annotated[str | None, typer.Option("--title", help="Its title.", show_default=False, metavar="TEXT")] = None,
     description: options.Description = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a file's details.
 
@@ -436,15 +392,13 @@ def update_command(
             **values.given(media_id=media_id, idempotency_key=idempotency_key, if_match=if_match),
             **values.changes(title=title, description=values.text(description, nullable=True)),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete",
-    cls=Command,
-    epilog="Example: unpuzzle media delete f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle media delete f47ac10b-58cc-4372-a567-0e02b2c3d479 --yes\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
 def delete_command(
     context: typer.Context,
@@ -460,8 +414,6 @@ def delete_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a file.
 
@@ -472,15 +424,13 @@ def delete_command(
         context,
         "media.delete",
         values.given(media_id=media_id, force=force, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "download",
     cls=Command,
-    epilog="Example: unpuzzle media download f47ac10b-58cc-4372-a567-0e02b2c3d479 lesson-01-intro.mp4\n\nOpen to everybody. May answer NOT_FOUND, RANGE_NOT_SATISFIABLE.",
+    epilog="$ unpuzzle media download f47ac10b-58cc-4372-a567-0e02b2c3d479 lesson-01-intro.mp4\n\nOpen to everybody. May answer NOT_FOUND, RANGE_NOT_SATISFIABLE.",
 )
 def download_command(
     context: typer.Context,
@@ -540,4 +490,5 @@ def download_command(
             if_range=if_range,
         ),
         output=output,
+        by_ranges=True,
     )

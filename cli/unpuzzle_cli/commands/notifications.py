@@ -6,13 +6,17 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import All, AsJson, Fields, Limit, PageNumber, PageSize, Yes, call, follow, walk
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, Yes, call, follow, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("list", cls=Command, epilog="Example: unpuzzle notifications list --unread-only true\n\nNeeds a sign-in.")
+@app.command(
+    "list",
+    cls=JsonCommand,
+    epilog="$ unpuzzle notifications list --unread-only\n$ unpuzzle notifications list --json id,title --jq '.[].id'\n\nNeeds a sign-in.",
+)
 def list_command(
     context: typer.Context,
     unread_only: Annotated[
@@ -35,8 +39,6 @@ def list_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your notifications.
 
@@ -50,22 +52,16 @@ def list_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "mark-read",
-    cls=Command,
-    epilog="Example: unpuzzle notifications mark-read 7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle notifications mark-read 7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def mark_read_command(
-    context: typer.Context,
-    notification_id: options.NotificationId,
-    idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
+    context: typer.Context, notification_id: options.NotificationId, idempotency_key: options.IdempotencyKey = None
 ) -> None:
     """Mark a notification as read.
 
@@ -75,29 +71,19 @@ def mark_read_command(
         context,
         "notifications.mark_read",
         values.given(notification_id=notification_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
     )
 
 
-@app.command("mark-all-read", cls=Command, epilog="Example: unpuzzle notifications mark-all-read\n\nNeeds a sign-in.")
-def mark_all_read_command(
-    context: typer.Context, idempotency_key: options.IdempotencyKey = None, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+@app.command("mark-all-read", cls=JsonCommand, epilog="$ unpuzzle notifications mark-all-read\n\nNeeds a sign-in.")
+def mark_all_read_command(context: typer.Context, idempotency_key: options.IdempotencyKey = None) -> None:
     """Mark all notifications as read.
 
     Marks everything that is there now.
     """
-    call(
-        context,
-        "notifications.mark_all_read",
-        values.given(idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "notifications.mark_all_read", values.given(idempotency_key=idempotency_key))
 
 
-@app.command("stream", cls=Command, epilog="Example: unpuzzle notifications stream\n\nNeeds a sign-in.")
+@app.command("stream", cls=JsonCommand, epilog="$ unpuzzle notifications stream\n\nNeeds a sign-in.")
 def stream_command(
     context: typer.Context,
     last_event_id: Annotated[
@@ -110,8 +96,6 @@ def stream_command(
             rich_help_panel="Request",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Follow your notifications.
 
@@ -119,24 +103,26 @@ def stream_command(
     `Last-Event-ID`. Without one it begins with what happens from now on. A stream lasts a quarter of an hour at
     most: whoever comes back with the last `id` misses nothing, and gets nothing twice.
     """
-    follow(context, "notifications.stream", values.given(last_event_id=last_event_id), as_json=as_json, fields=fields)
+    follow(context, "notifications.stream", values.given(last_event_id=last_event_id))
 
 
 @app.command(
-    "get-preferences", cls=Command, epilog="Example: unpuzzle notifications get-preferences\n\nNeeds a sign-in."
+    "get-preferences",
+    cls=JsonCommand,
+    epilog="$ unpuzzle notifications get-preferences\n$ unpuzzle notifications get-preferences --json email_notifications,learning_reminders\n\nNeeds a sign-in.",
 )
-def get_preferences_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+def get_preferences_command(context: typer.Context) -> None:
     """Get what you want to be told.
 
     By type and channel. The two switches are those of the profile's preferences.
     """
-    call(context, "notifications.get_preferences", {}, as_json=as_json, fields=fields)
+    call(context, "notifications.get_preferences", {})
 
 
 @app.command(
     "update-preferences",
-    cls=Command,
-    epilog='Example: unpuzzle notifications update-preferences --types \'{"course": {"mail": true}}\'\n\nNeeds a sign-in.',
+    cls=JsonCommand,
+    epilog='$ unpuzzle notifications update-preferences --types \'{"course": {"mail": true}}\'\n\nNeeds a sign-in.',
 )
 def update_preferences_command(
     context: typer.Context,
@@ -167,8 +153,6 @@ def update_preferences_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change what you want to be told.
 
@@ -185,23 +169,19 @@ def update_preferences_command(
                 types=values.mapping(types, strings=()),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete",
-    cls=Command,
-    epilog="Example: unpuzzle notifications delete 7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle notifications delete 7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def delete_command(
     context: typer.Context,
     notification_id: options.NotificationId,
     idempotency_key: options.IdempotencyKey = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a notification.
 
@@ -209,9 +189,5 @@ def delete_command(
     """
     values.confirmed("Delete a notification", notification_id, yes=yes)
     call(
-        context,
-        "notifications.delete",
-        values.given(notification_id=notification_id, idempotency_key=idempotency_key),
-        as_json=as_json,
-        fields=fields,
+        context, "notifications.delete", values.given(notification_id=notification_id, idempotency_key=idempotency_key)
     )

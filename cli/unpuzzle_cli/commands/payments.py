@@ -6,38 +6,30 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    Output,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    download,
-    walk,
-)
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import All, Limit, Output, PageNumber, PageSize, Yes, call, download, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("get-config", cls=Command, epilog="Example: unpuzzle payments get-config\n\nOpen to everybody.")
-def get_config_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "get-config",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments get-config\n$ unpuzzle payments get-config --json publishable_key,api_base_url\n\nOpen to everybody.",
+)
+def get_config_command(context: typer.Context) -> None:
     """Get what a checkout page needs.
 
     The key and the address with which a page or an app speaks to Stripe. Where `is_embedded` is true the server
     plays Stripe itself: no money moves, and Stripe's test cards and payment methods (`pm_card_visa`) are taken.
     """
-    call(context, "payments.get_config", {}, as_json=as_json, fields=fields)
+    call(context, "payments.get_config", {})
 
 
 @app.command(
     "create-intent",
-    cls=Command,
-    epilog="Example: unpuzzle payments create-intent --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, AMOUNT_MISMATCH, COUPON_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments create-intent --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, AMOUNT_MISMATCH, COUPON_INVALID.",
 )
 def create_intent_command(
     context: typer.Context,
@@ -65,8 +57,6 @@ def create_intent_command(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Begin to buy a course.
 
@@ -87,46 +77,40 @@ def create_intent_command(
             coupon_code=coupon_code,
             metadata=values.mapping(metadata, strings=None),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-intent",
-    cls=Command,
-    epilog="Example: unpuzzle payments get-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments get-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n$ unpuzzle payments get-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35 --json status\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_intent_command(
-    context: typer.Context, payment_id: options.PaymentId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_intent_command(context: typer.Context, payment_id: options.PaymentId) -> None:
     """Get a payment of yours.
 
     How the payment stands now, at Stripe too. It can be named by its own id, `pay_…`, or by Stripe's, `pi_…`.
     """
-    call(context, "payments.get_intent", values.given(payment_id=payment_id), as_json=as_json, fields=fields)
+    call(context, "payments.get_intent", values.given(payment_id=payment_id))
 
 
 @app.command(
     "cancel-intent",
-    cls=Command,
-    epilog="Example: unpuzzle payments cancel-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments cancel-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT.",
 )
-def cancel_intent_command(
-    context: typer.Context, payment_id: options.PaymentId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def cancel_intent_command(context: typer.Context, payment_id: options.PaymentId) -> None:
     """Cancel a payment.
 
     Gives up a payment that has not succeeded; its coupon is free again. A second cancel answers the same. What
     succeeded can be refunded instead. An `Idempotency-Key` has no effect here.
     """
-    call(context, "payments.cancel_intent", values.given(payment_id=payment_id), as_json=as_json, fields=fields)
+    call(context, "payments.cancel_intent", values.given(payment_id=payment_id))
 
 
 @app.command(
     "confirm-intent",
-    cls=Command,
-    epilog="Example: unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def confirm_intent_command(
     context: typer.Context,
@@ -141,8 +125,6 @@ def confirm_intent_command(
             metavar="URL",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Pay.
 
@@ -155,15 +137,13 @@ def confirm_intent_command(
         context,
         "payments.confirm_intent",
         values.given(payment_id=payment_id, payment_method_id=payment_method_id, return_url=return_url),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-history",
-    cls=Command,
-    epilog="Example: unpuzzle payments list-history --start-date 2025-01-01\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments list-history --start-date 2025-01-01\n$ unpuzzle payments list-history --json status --jq '.[].status'\n\nNeeds a sign-in.",
 )
 def list_history_command(
     context: typer.Context,
@@ -202,8 +182,6 @@ def list_history_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your payments.
 
@@ -219,16 +197,14 @@ def list_history_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
         key="payment_id",
     )
 
 
 @app.command(
     "get-receipt",
-    cls=Command,
-    epilog="Example: unpuzzle payments get-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments get-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n$ unpuzzle payments get-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35 --json status\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def get_receipt_command(
     context: typer.Context,
@@ -239,20 +215,18 @@ def get_receipt_command(
             autocompletion=complete.ids("payments.list_history"),
         ),
     ],
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Get a receipt.
 
     What was paid to whom and for what, with refunds. Only what has been paid has a receipt.
     """
-    call(context, "payments.get_receipt", values.given(payment_id=payment_id), as_json=as_json, fields=fields)
+    call(context, "payments.get_receipt", values.given(payment_id=payment_id))
 
 
 @app.command(
     "download-receipt",
     cls=Command,
-    epilog="Example: unpuzzle payments download-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    epilog="$ unpuzzle payments download-receipt pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def download_receipt_command(
     context: typer.Context,
@@ -274,8 +248,8 @@ def download_receipt_command(
 
 @app.command(
     "refund",
-    cls=Command,
-    epilog="Example: unpuzzle payments refund pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, REFUND_TOO_LARGE, PRICE_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments refund pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, REFUND_TOO_LARGE, PRICE_INVALID.",
 )
 def refund_command(
     context: typer.Context,
@@ -300,8 +274,6 @@ def refund_command(
         Literal["requested_by_customer", "duplicate", "fraudulent"] | None,
         typer.Option("--reason", help="Why.", show_default=False),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Refund a payment.
 
@@ -314,23 +286,19 @@ def refund_command(
         values.given(
             payment_id=payment_id, idempotency_key=idempotency_key, amount=values.scalar(amount), reason=reason
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "validate-coupon",
-    cls=Command,
-    epilog="Example: unpuzzle payments validate-coupon --course-id b6b28414-328b-5b14-930c-0a8320288e81 --coupon-code SAVE20\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, COUPON_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments validate-coupon --course-id b6b28414-328b-5b14-930c-0a8320288e81 --coupon-code SAVE20\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, COUPON_INVALID.",
 )
 def validate_coupon_command(
     context: typer.Context,
     course_id: Annotated[str, typer.Option("--course-id", help="The course.", show_default=False, metavar="ID")],
     coupon_code: Annotated[str, typer.Option("--coupon-code", help="The coupon.", show_default=False, metavar="TEXT")],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Try a coupon.
 
@@ -340,13 +308,13 @@ def validate_coupon_command(
         context,
         "payments.validate_coupon",
         values.given(idempotency_key=idempotency_key, course_id=course_id, coupon_code=coupon_code),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
-    "list-coupons", cls=Command, epilog="Example: unpuzzle payments list-coupons\n\nNeeds the role instructor."
+    "list-coupons",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments list-coupons\n$ unpuzzle payments list-coupons --json id --jq '.[].id'\n\nNeeds the role instructor.",
 )
 def list_coupons_command(
     context: typer.Context,
@@ -354,30 +322,18 @@ def list_coupons_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your coupons.
 
     The coupons of the caller's own, the newest first; an admin sees all.
     """
-    walk(
-        context,
-        "payments.list_coupons",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "payments.list_coupons", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
 @app.command(
     "create-coupon",
-    cls=Command,
-    epilog="Example: unpuzzle payments create-coupon --code SAVE20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID, COUPON_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments create-coupon --code SAVE20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID, COUPON_INVALID.",
 )
 def create_coupon_command(
     context: typer.Context,
@@ -415,8 +371,6 @@ def create_coupon_command(
     max_redemptions: options.MaxRedemptions = None,
     max_redemptions_per_user: options.MaxRedemptionsPerUser = None,
     is_active: options.IsActive = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Make a coupon.
 
@@ -439,30 +393,26 @@ def create_coupon_command(
             max_redemptions_per_user=values.scalar(max_redemptions_per_user),
             is_active=is_active,
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get-coupon",
-    cls=Command,
-    epilog="Example: unpuzzle payments get-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments get-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40\n$ unpuzzle payments get-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40 --json id\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
-def get_coupon_command(
-    context: typer.Context, coupon_id: options.CouponId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_coupon_command(context: typer.Context, coupon_id: options.CouponId) -> None:
     """Get a coupon of yours.
 
     How it is, and how often it was used.
     """
-    call(context, "payments.get_coupon", values.given(coupon_id=coupon_id), as_json=as_json, fields=fields)
+    call(context, "payments.get_coupon", values.given(coupon_id=coupon_id))
 
 
 @app.command(
     "update-coupon",
-    cls=Command,
-    epilog="Example: unpuzzle payments update-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40 --max-redemptions 200\n\nNeeds the role instructor. May answer NOT_FOUND, RANGE_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments update-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40 --max-redemptions 200\n\nNeeds the role instructor. May answer NOT_FOUND, RANGE_INVALID.",
 )
 def update_coupon_command(
     context: typer.Context,
@@ -474,8 +424,6 @@ def update_coupon_command(
     max_redemptions: options.MaxRedemptions = None,
     max_redemptions_per_user: options.MaxRedemptionsPerUser = None,
     is_active: options.IsActive = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a coupon.
 
@@ -494,15 +442,13 @@ def update_coupon_command(
                 is_active=is_active,
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete-coupon",
-    cls=Command,
-    epilog="Example: unpuzzle payments delete-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle payments delete-coupon 3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40 --yes\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def delete_coupon_command(
     context: typer.Context,
@@ -510,8 +456,6 @@ def delete_coupon_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a coupon.
 
@@ -522,15 +466,13 @@ def delete_coupon_command(
         context,
         "payments.delete_coupon",
         values.given(coupon_id=coupon_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "receive-webhook",
-    cls=Command,
-    epilog='Example: unpuzzle payments receive-webhook --id evt_1 --type payment_intent.succeeded --data \'{"object": {"id": "pi_stripe_payment_id"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE.',
+    cls=JsonCommand,
+    epilog='$ unpuzzle payments receive-webhook --id evt_1 --type payment_intent.succeeded --data \'{"object": {"id": "pi_stripe_payment_id"}}\'\n\nNeeds the role service. May answer INVALID_SIGNATURE.',
 )
 def receive_webhook_command(
     context: typer.Context,
@@ -560,8 +502,6 @@ def receive_webhook_command(
             rich_help_panel="Request",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Receive an event of Stripe.
 
@@ -573,6 +513,4 @@ def receive_webhook_command(
         context,
         "payments.receive_webhook",
         values.given(stripe_signature=stripe_signature, id=id, type=type, data=values.mapping(data, strings=())),
-        as_json=as_json,
-        fields=fields,
     )

@@ -6,26 +6,16 @@ import typer
 
 from unpuzzle_cli import complete, values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    Yes,
-    call,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, Yes, call, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "list",
-    cls=Command,
-    epilog="Example: unpuzzle reflections list --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections list --course-id b6b28414-328b-5b14-930c-0a8320288e81\n$ unpuzzle reflections list --json id,type --jq '.[].id'\n\nNeeds a sign-in.",
 )
 def list_command(
     context: typer.Context,
@@ -69,8 +59,6 @@ def list_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your reflections.
 
@@ -93,15 +81,13 @@ def list_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "create",
-    cls=Command,
-    epilog="Example: unpuzzle reflections create --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --content 'This concept reminds me of closures that outlive their scope.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections create --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --content 'This concept reminds me of closures that outlive their scope.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def create_command(
     context: typer.Context,
@@ -133,8 +119,6 @@ def create_command(
     ] = None,
     visibility: options.Visibility = None,
     timestamp_seconds: options.TimestampSeconds = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Write a reflection.
 
@@ -153,30 +137,26 @@ def create_command(
             visibility=visibility,
             timestamp_seconds=values.scalar(timestamp_seconds),
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "get",
-    cls=Command,
-    epilog="Example: unpuzzle reflections get 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections get 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d\n$ unpuzzle reflections get 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --json id,type\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
-def get_command(
-    context: typer.Context, reflection_id: options.ReflectionId, as_json: AsJson = False, fields: Fields = ""
-) -> None:
+def get_command(context: typer.Context, reflection_id: options.ReflectionId) -> None:
     """Get a reflection.
 
     One of the caller's reflections.
     """
-    call(context, "reflections.get", values.given(reflection_id=reflection_id), as_json=as_json, fields=fields)
+    call(context, "reflections.get", values.given(reflection_id=reflection_id))
 
 
 @app.command(
     "update",
-    cls=Command,
-    epilog="Example: unpuzzle reflections update 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --content 'It is a closure, over the state of one render.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections update 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --content 'It is a closure, over the state of one render.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def update_command(
     context: typer.Context,
@@ -207,8 +187,6 @@ def update_command(
     ] = None,
     visibility: options.Visibility = None,
     timestamp_seconds: options.TimestampSeconds = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Change a reflection.
 
@@ -227,15 +205,13 @@ def update_command(
                 timestamp_seconds=values.scalar(timestamp_seconds),
             ),
         },
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "delete",
-    cls=Command,
-    epilog="Example: unpuzzle reflections delete 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections delete 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --yes\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def delete_command(
     context: typer.Context,
@@ -243,8 +219,6 @@ def delete_command(
     idempotency_key: options.IdempotencyKey = None,
     if_match: options.IfMatch = None,
     yes: Yes = False,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Delete a reflection.
 
@@ -255,15 +229,13 @@ def delete_command(
         context,
         "reflections.delete",
         values.given(reflection_id=reflection_id, idempotency_key=idempotency_key, if_match=if_match),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-shared",
-    cls=Command,
-    epilog="Example: unpuzzle reflections list-shared introduction-to-python-programming --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections list-shared introduction-to-python-programming --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d\n$ unpuzzle reflections list-shared introduction-to-python-programming --json id,type --jq '.[].id'\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND.",
 )
 def list_shared_command(
     context: typer.Context,
@@ -298,8 +270,6 @@ def list_shared_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List what learners share.
 
@@ -314,15 +284,13 @@ def list_shared_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "respond",
-    cls=Command,
-    epilog="Example: unpuzzle reflections respond 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --content 'Closures it is: look at what the second render still sees.'\n\nNeeds the role instructor. May answer NOT_FOUND.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle reflections respond 9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d --content 'Closures it is: look at what the second render still sees.'\n\nNeeds the role instructor. May answer NOT_FOUND.",
 )
 def respond_command(
     context: typer.Context,
@@ -337,8 +305,6 @@ def respond_command(
         ),
     ],
     idempotency_key: options.IdempotencyKey = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Respond to a reflection.
 
@@ -348,6 +314,4 @@ def respond_command(
         context,
         "reflections.respond",
         values.given(reflection_id=reflection_id, idempotency_key=idempotency_key, content=values.text(content)),
-        as_json=as_json,
-        fields=fields,
     )

@@ -6,63 +6,50 @@ import typer
 
 from unpuzzle_cli import values
 from unpuzzle_cli.commands import options
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import (
-    All,
-    AsJson,
-    Fields,
-    Limit,
-    PageNumber,
-    PageSize,
-    call,
-    walk,
-)
+from unpuzzle_cli.group import JsonCommand
+from unpuzzle_cli.runner import All, Limit, PageNumber, PageSize, call, walk
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("list-plans", cls=Command, epilog="Example: unpuzzle subscriptions list-plans\n\nOpen to everybody.")
+@app.command(
+    "list-plans",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions list-plans\n$ unpuzzle subscriptions list-plans --json name --jq '.[].name'\n\nOpen to everybody.",
+)
 def list_plans_command(
     context: typer.Context,
     limit: Limit = None,
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List the plans.
 
     Every plan with what it allows and what it costs, the smallest first. The free one costs nothing and is
     everybody's.
     """
-    walk(
-        context,
-        "subscriptions.list_plans",
-        {},
-        limit=limit,
-        everything=everything,
-        page=page,
-        page_size=page_size,
-        as_json=as_json,
-        fields=fields,
-    )
+    walk(context, "subscriptions.list_plans", {}, limit=limit, everything=everything, page=page, page_size=page_size)
 
 
-@app.command("get-current", cls=Command, epilog="Example: unpuzzle subscriptions get-current\n\nNeeds a sign-in.")
-def get_current_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "get-current",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions get-current\n$ unpuzzle subscriptions get-current --json status\n\nNeeds a sign-in.",
+)
+def get_current_command(context: typer.Context) -> None:
     """Get your subscription.
 
     The plan that you are on and where it comes from: a subscription, an admin, or neither. While its first
     payment waits for you, `client_secret` and `next_action_url` say how to go on.
     """
-    call(context, "subscriptions.get_current", {}, as_json=as_json, fields=fields)
+    call(context, "subscriptions.get_current", {})
 
 
 @app.command(
     "create",
-    cls=Command,
-    epilog="Example: unpuzzle subscriptions create --plan premium --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions create --plan premium --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def create_command(
     context: typer.Context,
@@ -91,8 +78,6 @@ def create_command(
             metavar="URL",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Subscribe to a plan.
 
@@ -108,23 +93,15 @@ def create_command(
         values.given(
             plan=plan, interval=interval, payment_method_id=payment_method_id, trial=trial, return_url=return_url
         ),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "change",
-    cls=Command,
-    epilog="Example: unpuzzle subscriptions change --plan enterprise\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions change --plan enterprise\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
-def change_command(
-    context: typer.Context,
-    plan: options.Plan,
-    interval: options.Interval = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
-) -> None:
+def change_command(context: typer.Context, plan: options.Plan, interval: options.Interval = None) -> None:
     """Change to another plan.
 
     A larger plan, or a year instead of a month, begins at once: what is left of the period is credited, and the
@@ -133,11 +110,11 @@ def change_command(
     plan takes it back. In a trial every change is at once and costs nothing. An `Idempotency-Key` has no effect
     here: asking twice is asking once.
     """
-    call(context, "subscriptions.change", values.given(plan=plan, interval=interval), as_json=as_json, fields=fields)
+    call(context, "subscriptions.change", values.given(plan=plan, interval=interval))
 
 
 @app.command(
-    "cancel", cls=Command, epilog="Example: unpuzzle subscriptions cancel\n\nNeeds a sign-in. May answer CONFLICT."
+    "cancel", cls=JsonCommand, epilog="$ unpuzzle subscriptions cancel\n\nNeeds a sign-in. May answer CONFLICT."
 )
 def cancel_command(
     context: typer.Context,
@@ -161,8 +138,6 @@ def cancel_command(
             "--comment", help="In your own words. `@file` or `-` for stdin.", show_default=False, metavar="TEXT"
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Cancel your subscription.
 
@@ -170,31 +145,25 @@ def cancel_command(
     first or a later one, ends at once. A second cancel answers the same; an `Idempotency-Key` has no effect
     here.
     """
-    call(
-        context,
-        "subscriptions.cancel",
-        values.given(feedback=feedback, comment=values.text(comment)),
-        as_json=as_json,
-        fields=fields,
-    )
+    call(context, "subscriptions.cancel", values.given(feedback=feedback, comment=values.text(comment)))
 
 
 @app.command(
-    "resume", cls=Command, epilog="Example: unpuzzle subscriptions resume\n\nNeeds a sign-in. May answer CONFLICT."
+    "resume", cls=JsonCommand, epilog="$ unpuzzle subscriptions resume\n\nNeeds a sign-in. May answer CONFLICT."
 )
-def resume_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+def resume_command(context: typer.Context) -> None:
     """Take a cancellation back.
 
     A subscription that was to end goes on. One that is not to end is answered as it is; one that has ended
     can't be resumed: subscribe anew. An `Idempotency-Key` has no effect here.
     """
-    call(context, "subscriptions.resume", {}, as_json=as_json, fields=fields)
+    call(context, "subscriptions.resume", {})
 
 
 @app.command(
     "update-payment-method",
-    cls=Command,
-    epilog="Example: unpuzzle subscriptions update-payment-method --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions update-payment-method --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def update_payment_method_command(
     context: typer.Context,
@@ -213,8 +182,6 @@ def update_payment_method_command(
             metavar="URL",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Pay with another method.
 
@@ -225,15 +192,13 @@ def update_payment_method_command(
         context,
         "subscriptions.update_payment_method",
         values.given(payment_method_id=payment_method_id, return_url=return_url),
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "list-invoices",
-    cls=Command,
-    epilog="Example: unpuzzle subscriptions list-invoices --status paid\n\nNeeds a sign-in.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions list-invoices --status paid\n$ unpuzzle subscriptions list-invoices --json status --jq '.[].status'\n\nNeeds a sign-in.",
 )
 def list_invoices_command(
     context: typer.Context,
@@ -245,8 +210,6 @@ def list_invoices_command(
     everything: All = False,
     page: PageNumber = None,
     page_size: PageSize = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """List your invoices.
 
@@ -260,15 +223,13 @@ def list_invoices_command(
         everything=everything,
         page=page,
         page_size=page_size,
-        as_json=as_json,
-        fields=fields,
     )
 
 
 @app.command(
     "grant",
-    cls=Command,
-    epilog="Example: unpuzzle subscriptions grant 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --plan enterprise\n\nNeeds the role admin. May answer NOT_FOUND, RANGE_INVALID.",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions grant 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --plan enterprise\n\nNeeds the role admin. May answer NOT_FOUND, RANGE_INVALID.",
 )
 def grant_command(
     context: typer.Context,
@@ -305,8 +266,6 @@ def grant_command(
             metavar="TIME",
         ),
     ] = None,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Give somebody a plan.
 
@@ -324,6 +283,4 @@ def grant_command(
             monthly_limit=values.scalar(monthly_limit),
             valid_until=values.nullable(valid_until),
         ),
-        as_json=as_json,
-        fields=fields,
     )

@@ -2,40 +2,50 @@
 
 import typer
 
-from unpuzzle_cli.group import Command
-from unpuzzle_cli.runner import AsJson, Fields, Output, call, download
+from unpuzzle_cli.group import Command, JsonCommand
+from unpuzzle_cli.runner import Output, call, download
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("health", cls=Command, epilog="Example: unpuzzle system health\n\nOpen to everybody.")
-def health_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "health",
+    cls=JsonCommand,
+    epilog="$ unpuzzle system health\n$ unpuzzle system health --json status\n\nOpen to everybody.",
+)
+def health_command(context: typer.Context) -> None:
     """Tell whether the server works.
 
     Answers 200 while the server and its database work, else 503. For load balancers; not limited.
     """
-    call(context, "system.health", {}, as_json=as_json, fields=fields)
+    call(context, "system.health", {})
 
 
-@app.command("info", cls=Command, epilog="Example: unpuzzle system info\n\nOpen to everybody.")
-def info_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "info", cls=JsonCommand, epilog="$ unpuzzle system info\n$ unpuzzle system info --json name\n\nOpen to everybody."
+)
+def info_command(context: typer.Context) -> None:
     """Describe this API.
 
     The name and version of the API, and where its documentation is.
     """
-    call(context, "system.info", {}, as_json=as_json, fields=fields)
+    call(context, "system.info", {})
 
 
-@app.command("openapi", cls=Command, epilog="Example: unpuzzle system openapi\n\nOpen to everybody.")
-def openapi_command(context: typer.Context, as_json: AsJson = False, fields: Fields = "") -> None:
+@app.command(
+    "openapi",
+    cls=JsonCommand,
+    epilog="$ unpuzzle system openapi\n$ unpuzzle system openapi --json openapi,info\n\nOpen to everybody.",
+)
+def openapi_command(context: typer.Context) -> None:
     """Get this contract as JSON.
 
     The OpenAPI document of this API, equal to the YAML file when parsed.
     """
-    call(context, "system.openapi", {}, as_json=as_json, fields=fields)
+    call(context, "system.openapi", {})
 
 
-@app.command("openapi-yaml", cls=Command, epilog="Example: unpuzzle system openapi-yaml\n\nOpen to everybody.")
+@app.command("openapi-yaml", cls=Command, epilog="$ unpuzzle system openapi-yaml\n\nOpen to everybody.")
 def openapi_yaml_command(context: typer.Context, output: Output = "") -> None:
     """Get this contract as YAML.
 

@@ -1,23 +1,17 @@
 """The command that uploads a file, and goes on where it broke off."""
 
 import shlex
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import FAILED, INTERRUPTED, CommandError
-from unpuzzle_cli.runner import AsJson, Fields
+from unpuzzle_cli import progress, show, values
+from unpuzzle_cli.errors import FAILED, STOPS, CommandError, stopped
 from unpuzzle_cli.session import Choice
 
 if TYPE_CHECKING:
     from unpuzzle_sdk.uploads import Progress
-
-Tell = Callable[["Progress"], None]
 
 
 def upload(
@@ -34,8 +28,6 @@ def upload(
     ] = "",
     resume: Annotated[str, typer.Option(metavar="ID", help="Go on with this upload, which broke off.", show_default=False)] = "",
     parallel: Annotated[int, typer.Option(metavar="N", help="How many parts go at a time.", min=1, max=16)] = 4,
-    as_json: AsJson = False,
-    fields: Fields = "",
 ) -> None:
     """Upload a video, a picture or another file.
 
@@ -55,7 +47,7 @@ def upload(
         done = _uploaded(client, file, given, parallel, section)
         if section:
             client.content.assign_media(section, media_ids=[done.media_id])
-    show.one(done.to_dict(), show.Shape(as_json, fields))
+    show.one(done.to_dict(), show.Shape.of(context))
 
 
 def _uploaded(client: Any, file: str, given: dict[str, Any], parallel: int, section: str) -> Any:
@@ -63,17 +55,17 @@ def _uploaded(client: Any, file: str, given: dict[str, Any], parallel: int, sect
 
     known: list[str] = []
     try:
-        with _progress(Path(file).name) as tell:
+        with progress.shown(Path(file).name, in_bytes=True) as tell:
 
             def told(step: "Progress") -> None:
                 known[:] = [step.upload_id]
-                tell(step)
+                tell(step.sent, step.total)
 
             return client.media.upload(file, parallel=parallel, on_progress=told, **given)
-    except KeyboardInterrupt:
+    except STOPS as stop:
         if not known:
             raise
-        raise CommandError("Stopped. What has come is kept for a day.", _again(file, known[0], section), INTERRUPTED) from None
+        raise stopped(stop, "Stopped. What has come is kept for a day.", _again(file, known[0], section)) from None
     except errors.UploadInterrupted as error:
         raise CommandError(str(error), _again(file, error.upload_id, section), FAILED) from None
 
@@ -81,18 +73,3 @@ def _uploaded(client: Any, file: str, given: dict[str, Any], parallel: int, sect
 def _again(file: str, upload_id: str, section: str) -> str:
     words = ["unpuzzle", "media", "upload", file, "--resume", upload_id, *(["--section", section] if section else [])]
     return f"Go on: {shlex.join(words)}"
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Tell]:
-    """A bar, the speed and the time left, for a person who looks on."""
-    if not (sys.stderr.isatty() and console.talks()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(console.plain(name), total=None)
-        yield lambda step: bar.update(task, completed=step.sent, total=step.total)

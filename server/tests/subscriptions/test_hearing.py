@@ -94,6 +94,26 @@ def test_the_events_of_the_document_are_followed(subscriber: Subscriber) -> None
     assert {"customer.subscription.created", "customer.subscription.updated", "invoice.paid", "invoice.payment_failed"} <= kinds
 
 
+def test_what_is_given_back_of_an_invoice_shows_whether_it_is_told_or_found(api: Api, subscriber: Subscriber) -> None:
+    subscriber.subscribe()
+    (invoice,) = subscriber.invoices()
+    subscriber.hear()
+    stripe = client(api.server)
+    (paid,) = stripe.invoice_payments.list({"invoice": invoice["invoice_id"]}).data
+    stripe.refunds.create({"payment_intent": paid.payment.payment_intent, "amount": 500})
+    subscriber.hear()
+    assert subscriber.invoices() == [invoice | {"refunded_amount": 5}]
+    stripe.refunds.create({"payment_intent": paid.payment.payment_intent})
+    for event in subscriber.waiting():
+        api.server.sql("DELETE FROM tasks WHERE args->>'event_id' = %s", event)
+    reconcile(api)
+    assert subscriber.invoices() == [invoice | {"refunded_amount": 19}]
+    told = subscriber.person.get("/api/v1/notifications/").json()["results"]
+    assert [item["message"] for item in told[:2]] == [
+        f"{amount} USD for your Premium subscription were given back" for amount in ("14.00", "5.00")
+    ]
+
+
 def test_whoever_deletes_their_account_pays_for_no_further_period(subscriber: Subscriber) -> None:
     made = subscriber.subscribe().json()
     assert subscriber.person.delete("/api/v1/auth/account/").status_code == 204

@@ -19,6 +19,7 @@ CHANGES = (
     "invoice.payment_failed",
 )  # fmt: skip
 """The events that say that a subscription stands otherwise."""
+REFUNDED = "charge.refunded"
 
 
 @dataclass(frozen=True)
@@ -206,14 +207,23 @@ async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | 
         await stripe.v1.subscriptions.cancel_async(snapshot.id, {"cancellation_details": details} if details else {}, _once())
 
 
-async def changed_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str, str]]:
-    """The events about subscriptions since then, with the subscription that each is of."""
-    for kind in CHANGES:
+async def invoice_of(stripe: Stripe, intent: str) -> tuple[str, str] | None:
+    """The invoice that an intent pays, and the subscription that it is of."""
+    params = {"payment": {"type": "payment_intent", "payment_intent": intent}, "expand": ["data.invoice"]}
+    with told():
+        paid = (await stripe.v1.invoice_payments.list_async(params)).data
+    subscription = subscription_of("invoice.", paid[0].invoice.to_dict()) if paid else None
+    return (str(paid[0].invoice.id), subscription) if subscription else None
+
+
+async def told_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str, str | None, str | None]]:
+    """The events since then, with the subscription that each is of, or the intent that was refunded."""
+    for kind in (*CHANGES, REFUNDED):
         with told():
             page = await stripe.v1.events.list_async({"type": kind, "created": {"gte": int(since.timestamp())}, "limit": 100})
             async for event in page.auto_paging_iter():
-                if subscription := subscription_of(kind, event.data.object.to_dict()):
-                    yield event.id, subscription
+                about = event.data.object.to_dict()
+                yield event.id, subscription_of(kind, about), about.get("payment_intent") if kind == REFUNDED else None
 
 
 def _snapshot(found: Any, invoices: list[Any], intent: Intent | None) -> Snapshot:

@@ -16,7 +16,7 @@ from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.kernel.settings import Settings
-from unpuzzle_server.payments.checkout import stripe_of
+from unpuzzle_server.payments.checkout import declined_problem, stripe_of
 from unpuzzle_server.payments.money import minor_units
 from unpuzzle_server.payments.stripe import AlreadyDone, Declined
 from unpuzzle_server.subscriptions import billing, queries
@@ -51,7 +51,7 @@ async def subscribe(ctx: Context, body: Body) -> Snapshot:
             snapshot = await refresh(ctx, row.id, card)
             snapshot = await _pay_due(ctx, row, snapshot, card.method, body.get("return_url"))
         except Declined as declined:
-            raise refused(declined) from None
+            raise declined_problem(declined) from None
         if snapshot.status not in ENDED:  # as one does that waited too long
             return snapshot
     raise busy()
@@ -144,7 +144,7 @@ async def change(ctx: Context, plan: str, interval: str | None) -> None:
         if changes and not at_once:
             await billing.change_later(stripe, snapshot, await _price_at_stripe(ctx, price), price.interval)
     except Declined as declined:
-        raise refused(declined) from None
+        raise declined_problem(declined) from None
     except AlreadyDone:
         raise busy() from None
     finally:
@@ -206,13 +206,7 @@ async def pay_with(ctx: Context, method: str, return_url: str | None) -> Snapsho
         snapshot = await refresh(ctx, row.id, card)
         return await _pay_due(ctx, row, snapshot, card.method, return_url)
     except Declined as declined:
-        raise refused(declined) from None
-
-
-def refused(declined: Declined) -> Problem:
-    code = "PAYMENT_INSUFFICIENT_FUNDS" if declined.decline_code == "insufficient_funds" else "PAYMENT_FAILED"
-    about = {"decline_code": declined.decline_code} if declined.decline_code else {}
-    return Problem(code, declined.message, about=about)
+        raise declined_problem(declined) from None
 
 
 async def live(ctx: Context) -> Row[Any]:

@@ -1,0 +1,53 @@
+"""`unpuzzle help`, of a command or a topic, and `unpuzzle version`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from unpuzzle_cli import __version__, console, topics
+from unpuzzle_cli.errors import UsageError
+
+Words = list[tuple[str, str]]
+
+
+def show_version() -> None:
+    """Show the version."""
+    console.say(f"unpuzzle {__version__}")
+
+
+def _completed(context: typer.Context, incomplete: str) -> Words:
+    """Topics and commands, or what stands below the commands so far."""
+    given = context.params.get("words") or []
+    known = [] if given else [(name, about) for name, (about, _) in topics.TOPICS.items()]
+    found = _found(context, given)
+    below = [(name, command.get_short_help_str()) for name, command in getattr(found[0], "commands", {}).items()] if found else []
+    return [word for word in [*below, *known] if word[0].startswith(incomplete)]
+
+
+def show_help(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND|TOPIC", help="What to tell about.", autocompletion=_completed)
+    ] = None,
+) -> None:
+    """Tell about a command or a topic."""
+    given = words or []
+    if len(given) == 1 and given[0] in topics.TOPICS:
+        console.say(topics.TOPICS[given[0]][1]().rstrip())
+        return
+    found = _found(context, given)
+    if found is None:
+        raise UsageError(f"There is no command or topic {' '.join(given)}.", f"Topics: {', '.join(topics.TOPICS)}")
+    console.show_help(found[1].get_help())
+
+
+def _found(context: Any, words: list[str]) -> tuple[Any, Any] | None:
+    """The command of these words, and its context."""
+    inside = context.find_root()
+    command = inside.command
+    for word in words:
+        if word not in getattr(command, "commands", {}):
+            return None
+        command = command.commands[word]
+        inside = command.make_context(word, [], parent=inside, resilient_parsing=True)
+    return command, inside

@@ -1,0 +1,124 @@
+"""Signing in and out, and who is signed in."""
+
+from typing import Annotated, Any
+
+import typer
+
+from unpuzzle_cli import console, show, values
+from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
+from unpuzzle_cli.session import Choice
+
+
+def sign_in(
+    context: typer.Context,
+    email: Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.", show_default=False)] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    with_key: Annotated[bool, typer.Option("--with-key", help="Read an API key from stdin, and use that.")] = False,
+    provider: Annotated[
+        str, typer.Option(help="Sign in with it in the browser: google, github, …", show_default=False)
+    ] = "",
+) -> None:
+    """Sign in with a password, a provider or an API key, and stay so.
+
+    The tokens are kept in the keyring, or where none works in a file that only you can read. They are refreshed by themselves.
+    """
+    choice = Choice.of(context)
+    if choice.token:
+        raise UsageError(
+            "UNPUZZLE_TOKEN or UNPUZZLE_API_KEY is set and would win over what you sign in to.",
+            "First: unset UNPUZZLE_TOKEN UNPUZZLE_API_KEY",
+        )
+    if with_key:
+        _keep_key(choice, values.secret("API key", from_stdin=True, required=True) or "")
+        return
+    if provider:
+        session = _by_browser(choice, provider)
+        _signed_in(context, choice, session)
+        return
+    address = email or console.ask("e-mail address", "--email you@example.com")
+    password = values.secret("password", from_stdin=password_stdin, required=True)
+    with choice.client() as client:
+        session = client.auth.sign_in(email=address, password=password or "")
+    _signed_in(context, choice, session)
+
+
+def _signed_in(context: typer.Context, choice: Choice, session: Any) -> None:
+    console.talk(f"Signed in to {choice.server} as {session.user.full_name} ({', '.join(session.user.roles)}).")
+    shape = show.Shape.of(context)
+    if shape.asked:
+        show.one(session.to_dict(), shape)
+
+
+def _by_browser(choice: Choice, provider: str) -> Any:
+    """The person signs in at the provider; their browser brings its code back to this machine, where the proof for it is."""
+    from unpuzzle_cli import browser
+    from unpuzzle_sdk import PKCE
+
+    pkce = PKCE.new()
+    with choice.client() as client, browser.waiting() as back:
+        start = client.auth.oauth_sign_in(provider=provider, redirect_url=back.url, code_challenge=pkce.challenge)
+        opened = browser.open_page(start.auth_url)
+        console.talk(f"{'Sign in in your browser' if opened else 'Open this page to sign in'}: {start.auth_url}")
+        said = back.answer(start.state)
+        code = browser.code_of(said)
+        return client.auth.oauth_callback(provider=provider, code=code, state=start.state, code_verifier=pkce.verifier)
+
+
+def _keep_key(choice: Choice, key: str) -> None:
+    """Once the server has taken it; a key may do too little to ask whose it is."""
+    from unpuzzle_sdk import Tokens, errors
+
+    with choice.client(api_key=key) as client:
+        try:
+            whose = client.auth.get_profile().email
+        except errors.PermissionDeniedError:
+            whose = "the owner of the key"
+    choice.credentials.save(Tokens(key))
+    console.talk(f"Signed in to {choice.server} as {whose}.")
+
+
+def sign_out(context: typer.Context) -> None:
+    """End the session, here and on the server."""
+    from unpuzzle_sdk import errors
+
+    choice = Choice.of(context)
+    _needs_a_session(choice)
+    try:
+        with choice.client() as client:
+            client.auth.sign_out()
+    except errors.AuthenticationError:
+        pass  # the server has ended it already
+    choice.credentials.clear()
+    console.talk(f"Signed out of {choice.server}.")
+
+
+def status(context: typer.Context) -> None:
+    """Tell who is signed in, where, and where the token is kept."""
+    choice = Choice.of(context)
+    _needs_a_session(choice)
+    with choice.client() as client:
+        user = client.auth.get_profile()
+    found = {
+        "server": choice.server,
+        "profile": choice.profile,
+        "email": user.email,
+        "name": user.full_name,
+        "roles": list(user.roles),
+        "token": "UNPUZZLE_TOKEN" if choice.token else choice.credentials.place,
+    }
+    show.one(found, show.Shape.of(context))
+
+
+def token(context: typer.Context) -> None:
+    """Print the access token, for other programs."""
+    choice = Choice.of(context)
+    _needs_a_session(choice)
+    with choice.client() as client:
+        client.auth.get_profile()  # a token that has ended is exchanged on the way
+    kept = choice.credentials.load()
+    console.say(choice.token or (kept.access_token if kept else ""))
+
+
+def _needs_a_session(choice: Choice) -> None:
+    if not choice.token and choice.credentials.load() is None:
+        raise CommandError(f"Nobody is signed in to {choice.server}.", "Sign in: unpuzzle auth login", SIGN_IN)
