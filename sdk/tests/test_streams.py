@@ -189,7 +189,7 @@ def test_what_can_not_pass_ends_a_stream(client: Unpuzzle, server: Server) -> No
 
 
 def test_silence_is_the_end_of_a_connection(client: Unpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unpuzzle_sdk._core.transport._SILENCE", 0.05)
+    monkeypatch.setattr("unpuzzle_sdk._core.transport._SILENCE", 0.3)
     server.script = [Reply(pieces=[said(1), HANG]), Reply(pieces=[said(2), HANG])]
     stream = iter(client.stream(WATCH, Arguments()))
     assert [next(stream).data for _ in range(2)] == ["1", "2"]
