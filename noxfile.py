@@ -146,6 +146,7 @@ def bench(session: nox.Session) -> None:
     install(session)
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "benchmarks/sdk.py", *(["--rounds", "1"] if "--quick" in session.posargs else []))
     session.run("python", "benchmarks/tutor.py")
     small = ["--megabytes", "100", "--rounds", "1"] if "--quick" in session.posargs else []
     session.run("python", "benchmarks/uploads.py", *small)

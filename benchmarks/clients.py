@@ -11,18 +11,28 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import anthropic
 import httpx
 import httpx2
 import openai
 import psutil
+import requests
+import stripe
 from figures import Rounds
-from peers.answers_server import FILE, SECTION, section_path
+from githubkit import GitHub
+from peers.answers_server import CUSTOMER, FILE, LICENSE, MODEL, PATHS, SECTION, section_path
 
 import unpuzzle_sdk
 
 INTERPRETERS = 3
 """How many a round starts for each figure, which is their median."""
-BELOW = {"ours": "httpx", "openai-python": "httpx2"}
+BELOW = {
+    "ours": "httpx",
+    "openai-python": "httpx2",
+    "anthropic": "httpx2 (anthropic)",
+    "stripe-python": "requests",
+    "githubkit": "httpx (githubkit)",
+}
 """The HTTP library that carries a client."""
 TURNS, CALLS_A_TURN = 20, 100
 TOKEN = "sk_test_token"
@@ -30,12 +40,16 @@ STEPS = {
     "import": {
         "ours": "import unpuzzle_sdk",
         "openai-python": "import openai",
+        "anthropic": "import anthropic",
         "stripe-python": "import stripe",
+        "githubkit": "import githubkit",
     },
     "first resource": {
         "ours": "from unpuzzle_sdk import Unpuzzle; Unpuzzle(token='{token}').courses",
         "openai-python": "from openai import OpenAI; OpenAI(api_key='{token}').models",
+        "anthropic": "from anthropic import Anthropic; Anthropic(api_key='{token}').models",
         "stripe-python": "from stripe import StripeClient; StripeClient('{token}').v1.customers",
+        "githubkit": "from githubkit import GitHub; client = GitHub('{token}'); client.rest.licenses",
     },
     "first answer": {
         "ours": (
@@ -43,6 +57,16 @@ STEPS = {
             "Unpuzzle(token='{token}', base_url='{url}').content.get_section('{course}', '{section}')"
         ),
         "openai-python": "from openai import OpenAI; OpenAI(api_key='{token}', base_url='{url}').files.retrieve('{file}')",
+        "anthropic": (
+            "from anthropic import Anthropic; Anthropic(api_key='{token}', base_url='{url}').models.retrieve('{model}')"
+        ),
+        "stripe-python": (
+            "from stripe import StripeClient; "
+            "StripeClient('{token}', base_addresses={{'api': '{url}'}}).v1.customers.retrieve('{customer}')"
+        ),
+        "githubkit": (
+            "from githubkit import GitHub; client = GitHub('{token}', base_url='{url}'); client.rest.licenses.get('{license}')"
+        ),
     },
 }
 TIMED = """
@@ -105,7 +129,8 @@ def one_round(found: Clients, url: str, calls: dict[str, Callable[[], Any]]) -> 
 
 
 def filled(code: str, url: str) -> str:
-    return code.format(token=TOKEN, url=url, course=SECTION["course_id"], section=SECTION["id"], file=FILE["id"])
+    ids = {"file": FILE["id"], "model": MODEL["id"], "customer": CUSTOMER["id"], "license": LICENSE["key"]}
+    return code.format(token=TOKEN, url=url, course=SECTION["course_id"], section=SECTION["id"], **ids)
 
 
 def fresh(code: str) -> tuple[float, int]:
@@ -120,23 +145,37 @@ def fresh(code: str) -> tuple[float, int]:
 def same_calls(url: str) -> dict[str, Callable[[], Any]]:
     """A small resource by its id, with a token: through each client, and the same over its HTTP library alone."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    bare, bare2 = httpx.Client(headers=headers), httpx2.Client(headers=headers)
+    bare, bare2, session = httpx.Client(headers=headers), httpx2.Client(headers=headers), requests.Session()
+    session.headers.update(headers)
     ours = unpuzzle_sdk.Unpuzzle(token=TOKEN, base_url=url)
-    theirs = openai.OpenAI(api_key=TOKEN, base_url=url)
-    section, file = url + section_path(), f"{url}/files/{FILE['id']}"
+    of_openai = openai.OpenAI(api_key=TOKEN, base_url=url)
+    of_anthropic = anthropic.Anthropic(api_key=TOKEN, base_url=url)
+    of_stripe = stripe.StripeClient(TOKEN, base_addresses={"api": url})
+    of_github = GitHub(TOKEN, base_url=url, http_cache=False, auto_retry=False)
+    of_github.__enter__()  # else it makes an HTTP client for each call
+    section, paths = url + section_path(), {peer: url + path for peer, path in PATHS.items()}
     return {
         "httpx": lambda: bare.get(section).json(),
         "ours": lambda: ours.content.get_section(SECTION["course_id"], SECTION["id"]),
-        "httpx2": lambda: bare2.get(file).json(),
-        "openai-python": lambda: theirs.files.retrieve(FILE["id"]),
+        "httpx2": lambda: bare2.get(paths["openai-python"]).json(),
+        "openai-python": lambda: of_openai.files.retrieve(FILE["id"]),
+        "httpx2 (anthropic)": lambda: bare2.get(paths["anthropic"]).json(),
+        "anthropic": lambda: of_anthropic.models.retrieve(MODEL["id"]),
+        "requests": lambda: session.get(paths["stripe-python"]).json(),
+        "stripe-python": lambda: of_stripe.v1.customers.retrieve(CUSTOMER["id"]),
+        "httpx (githubkit)": lambda: bare.get(paths["githubkit"]).json(),
+        "githubkit": lambda: of_github.rest.licenses.get(LICENSE["key"]).parsed_data,
     }
 
 
 def check(calls: dict[str, Callable[[], Any]]) -> None:
     """Fails unless every client reads the whole answer."""
-    section, file = unpuzzle_sdk.models.Section.from_dict(SECTION), openai.types.FileObject.model_validate(FILE)
-    answers = [calls["httpx"](), calls["ours"](), calls["httpx2"](), calls["openai-python"]()]
-    assert answers == [SECTION, section, FILE, file], answers
+    assert calls["httpx"]() == SECTION
+    assert calls["ours"]() == unpuzzle_sdk.models.Section.from_dict(SECTION)
+    assert calls["openai-python"]() == openai.types.FileObject.model_validate(FILE)
+    assert (calls["httpx2"](), calls["httpx2 (anthropic)"](), calls["requests"]()) == (FILE, MODEL, CUSTOMER)
+    assert (calls["anthropic"]().id, calls["stripe-python"]().email) == (MODEL["id"], CUSTOMER["email"])
+    assert (calls["httpx (githubkit)"](), calls["githubkit"]().spdx_id) == (LICENSE, LICENSE["spdx_id"])
 
 
 def by_turns(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:

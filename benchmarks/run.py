@@ -6,23 +6,18 @@ Fails when a goal is not met.
 """
 
 import argparse
-import compileall
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import catalogue
-import clients
 import servers
 import stack
 import start
 import traffic
+from preparing import compile_ours, of_clients, say
 from report import Findings, markdown, missed
 
-import unpuzzle_cli
-import unpuzzle_sdk
-import unpuzzle_server
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 
@@ -44,22 +39,6 @@ class Effort:
 
 
 FULL, QUICK = Effort(5, 3, 3), Effort(1, 1, 1)
-
-
-def say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
-
-
-def compile_ours() -> None:
-    """As pip compiles what it installs, the peers among it; else ours may compile at every start, or not, as chance has it."""
-    for package in (unpuzzle_server, unpuzzle_sdk, unpuzzle_cli):
-        if not compileall.compile_dir(package.__path__[0], quiet=1):
-            raise RuntimeError(f"{package.__name__} does not compile")
-
-
-def of_clients(rounds: int) -> clients.Clients:
-    with start.data_dir() as logs, servers.serving("answers", "peers.answers_server:create_app", {}, logs) as server:
-        return clients.measure(server.port, rounds, say)
 
 
 def over_a_socket(rounds: int, seconds: float) -> dict[str, dict[str, traffic.Figures]]:

@@ -12,19 +12,6 @@ REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "openapi" / "unpuzzle.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 Node = dict[str, Any]
-SECRETS = {
-    "password",
-    "current_password",
-    "new_password",
-    "token",
-    "key",
-    "access_token",
-    "refresh_token",
-    "code_verifier",
-    "client_secret",
-    "upload_url",
-    "playback_url",
-}
 
 
 class StrictLoader(yaml.CSafeLoader):
@@ -158,8 +145,9 @@ class Operation:
     def carries_secret(self) -> bool:
         """Whether its request or its answer holds what nobody may keep, so that it can't be stored for a replay."""
         bodies = [self.body_schema] if self.body else []
-        fields = {name for schema in [*bodies, *(a.schema for a in self.successes)] for name in self.contract.fields(schema)}
-        return bool(fields & SECRETS) or any(answer.sends("Set-Cookie") for answer in self.successes)
+        schemas = [*bodies, *(answer.schema for answer in self.successes)]
+        marked = any(field.get("x-unpuzzle-secret") for schema in schemas for field in self.contract.fields(schema).values())
+        return marked or any(answer.sends("Set-Cookie") for answer in self.successes)
 
 
 @dataclass(frozen=True)

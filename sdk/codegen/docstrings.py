@@ -63,8 +63,7 @@ class Contract:
 
     def answer(self, operation: Operation) -> tuple[str, str, Schema]:
         """Give the description of what a success answers, its media type and its schema."""
-        status = min(operation.raw["responses"])
-        answer = self.resolve(operation.raw["responses"][status])
+        answer = self.resolve(operation.raw["responses"][operation.success])
         for kind, content in answer.get("content", {}).items():
             return answer["description"], kind, content["schema"]
         return answer["description"], "", {}

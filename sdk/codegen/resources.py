@@ -3,18 +3,23 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_deprecations.py`, `_error_codes.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what the mock knows.
+`_deprecations.py`, `_error_codes.py`, `_secrets.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what
+the mock knows.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import marks
 import mocking
 import nullable
 from docstrings import Contract, Docstring
@@ -24,7 +29,6 @@ from openapi_python_client import Project, _get_project_for_url_or_path
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ListProperty, ModelProperty, Property
-from ruamel.yaml import YAML
 
 CODEGEN = Path(__file__).resolve().parent
 sys.path.insert(0, str(CODEGEN.parent))  # the hand-written core says which exception a status is
@@ -139,6 +143,12 @@ class Operation:
         return [field for field in fields if _text(field.name) != self.stream.get("flag")]
 
     @property
+    def secret_names(self) -> list[str]:
+        """The names of its arguments that are secret, as Python has them."""
+        arguments = [*self.endpoint.query_parameters, *self.body_fields]
+        return [str(prop.python_name) for prop in arguments if _text(prop.name) in self.raw["secret_arguments"]]
+
+    @property
     def not_modified(self) -> bool:
         """Whether the caller may ask for an answer only if the resource has changed."""
         return "If-None-Match" in {_text(header.name) for header in self.headers}
@@ -154,14 +164,19 @@ class Operation:
         return _text(prop.name)
 
     @property
+    def success(self) -> str:
+        """The status of its usual answer, which the contract names first."""
+        return str(next(iter(self.raw["responses"])))
+
+    @property
     def leads_on(self) -> bool:
         """Whether it answers with where to go on."""
-        return min(self.raw["responses"]) in ("302", "303")
+        return self.success in ("302", "303")
 
     @property
     def defers(self) -> bool:
         """Whether it may put off what it is for, with a 202 beside its success."""
-        return "202" in self.raw["responses"] and min(self.raw["responses"]) != "202"
+        return "202" in self.raw["responses"] and self.success != "202"
 
     @property
     def items(self) -> str:
@@ -214,7 +229,7 @@ def _text(value: Any) -> str:
     return value.get_untrusted_value() if hasattr(value, "get_untrusted_value") else str(value)
 
 
-def load_project(contract: Path = CONTRACT) -> Project:
+def load_project(contract: Path) -> Project:
     """Parse the contract as the generator did, with the same settings and templates."""
     config = Config.from_sources(
         config_file=ConfigFile.load_from_path(CODEGEN / "config.yaml"),
@@ -232,24 +247,19 @@ def load_project(contract: Path = CONTRACT) -> Project:
 
 
 def raw_operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations as they are written, by operationId, each with its parameters as `arguments`, by name."""
+    """The operations as they are written, by operationId, parameters by name as `arguments`, and what is secret."""
     operations = {}
     for item in document["paths"].values():
         for operation in (value for key, value in item.items() if key in METHODS):
             parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
-            resolved = [_resolve(document, parameter) for parameter in parameters]
-            arguments = {parameter["name"]: parameter for parameter in resolved}
-            operations[operation["operationId"]] = {**operation, "arguments": arguments}
+            resolved = [marks.resolve(document, parameter) for parameter in parameters]
+            more = {
+                "arguments": {parameter["name"]: parameter for parameter in resolved},
+                "secret_arguments": sorted(marks.of_requests(document, operation, resolved)),
+                "secret_fields": sorted(marks.of_answers(document, operation)),
+            }
+            operations[operation["operationId"]] = {**operation, **more}
     return operations
-
-
-def _resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in node:
-        return node
-    found: Any = document
-    for key in node["$ref"].removeprefix("#/").split("/"):
-        found = found[key]
-    return dict(found)
 
 
 def join(project: Project, document: dict[str, Any]) -> Iterator[Operation]:
@@ -313,14 +323,17 @@ def render(project: Project, template: str, target: str, **context: Any) -> None
 
 def main() -> None:
     """Render everything."""
-    document = YAML(typ="safe").load(CONTRACT.read_bytes())
-    project = load_project()
+    gc.disable()  # as in generate.py
+    contract = Path(os.environ["CONTRACT_JSON"])
+    document = json.loads(contract.read_bytes())
+    project = load_project(contract)
     operations = list(join(project, document))
     for operation in operations:
         check_names(operation)
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 
+    codes = error_codes(document)
     told = prose(operations, document)
     render(project, "resources_init.py.jinja", "resources/__init__.py")
     for operation in (operation for operation in operations if operation.stream):
@@ -334,7 +347,8 @@ def main() -> None:
     render(project, "deprecations.py.jinja", "_deprecations.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
-    render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))
+    render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
+    render(project, "secrets.py.jinja", "_secrets.py", operations=operations)
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
     known = mocking.contract_of(document)

@@ -27,6 +27,8 @@ class Received:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes
+    port: int = 0
+    """Of the client, so that it tells connections apart."""
 
     @property
     def json(self) -> Any:
@@ -96,7 +98,9 @@ class Server:
         parts = urlsplit(handler.path)
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        received = Received(handler.command, parts.path, parse_qs(parts.query), headers, body)
+        received = Received(
+            handler.command, parts.path, parse_qs(parts.query), headers, body, handler.client_address[1]
+        )
         with self._lock:
             self.received.append(received)
             reply = self.script.pop(0) if self.script else None

@@ -23,6 +23,7 @@ def ref(name: str) -> dict[str, str]:
 
 
 TEXT = {"type": "string"}
+SECRET = TEXT | {"x-unpuzzle-secret": True}
 MONEY = {"type": "number", "x-unpuzzle-money": True}
 SCHEMAS: dict[str, Any] = {
     "Money": schema("price", price=MONEY | {"nullable": True}, amount=MONEY, rating={"type": "number"}),
@@ -32,7 +33,7 @@ SCHEMAS: dict[str, Any] = {
     "Quiz": schema(
         "questions",
         questions={"type": "array", "items": {"oneOf": [ref("Choice"), ref("Essay")]}},
-        seal=schema(password=TEXT) | {"nullable": True},
+        seal=schema(pin=SECRET) | {"nullable": True},
     ),
 }
 
@@ -70,7 +71,7 @@ def test_unions_are_told_apart_by_their_tag(project: Any) -> None:
 
 def test_nullable_objects_get_plain_names_and_secrets_are_not_shown(project: Any) -> None:
     assert resources.nullable.new_names(project) == {"QuizSealType0": "QuizSeal"}
-    assert "password: str | Unset = field(default=UNSET, repr=False)" in model(project, "QuizSealType0")
+    assert "pin: str | Unset = field(default=UNSET, repr=False)" in model(project, "QuizSealType0")
 
 
 STREAMING = {

@@ -189,7 +189,7 @@ def test_what_can_not_pass_ends_a_stream(client: Unpuzzle, server: Server) -> No
 
 
 def test_silence_is_the_end_of_a_connection(client: Unpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unpuzzle_sdk._core.transport._SILENCE", 0.3)
+    monkeypatch.setattr("unpuzzle_sdk._core.wire._SILENCE", 0.05)
     server.script = [Reply(pieces=[said(1), HANG]), Reply(pieces=[said(2), HANG])]
     stream = iter(client.stream(WATCH, Arguments()))
     assert [next(stream).data for _ in range(2)] == ["1", "2"]
@@ -212,13 +212,13 @@ def test_a_thousand_streams_that_are_left_early_hold_no_connection(server: Serve
         assert none_open(server)
 
 
-def test_asynchronous_streams_that_are_left_early_hold_no_connection(server: Server) -> None:
+def test_a_thousand_asynchronous_streams_that_are_left_early_hold_no_connection(server: Server) -> None:
     server.respond = lambda _: Reply(pieces=[said(1), HANG])
 
     async def watch() -> None:
         async with httpx.AsyncClient(limits=LIMITS, timeout=5) as pool:
             client = AsyncUnpuzzle(base_url=server.url, http_client=pool)
-            for number in range(300):
+            for number in range(1000):
                 async for event in client.stream(WATCH, Arguments()):
                     assert event.data == "1"
                     break

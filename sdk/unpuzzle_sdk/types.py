@@ -2,19 +2,28 @@
 """Types for annotations in programs that use the SDK."""
 
 from ._core.auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
+from ._core.middleware import AsyncMiddleware, AsyncNext, Middleware, Next
+from ._core.operation import Request
 from ._core.pages import AsyncPage, AsyncPager, Page
+from ._core.response import Answer as Response
 from ._core.response import RateLimit, RawResponse
 from ._core.unset import UNSET, Unset
 
 __all__ = [
     "UNSET",
+    "AsyncMiddleware",
+    "AsyncNext",
     "AsyncPage",
     "AsyncPager",
     "FileTokenStore",
     "MemoryTokenStore",
+    "Middleware",
+    "Next",
     "Page",
     "RateLimit",
     "RawResponse",
+    "Request",
+    "Response",
     "TokenStore",
     "Tokens",
     "Unset",

@@ -22,6 +22,7 @@ EXTENSIONS = {
         "pagination",
         "role",
         "scopes",
+        "secret",
         "session",
         "statuses",
         "stream",

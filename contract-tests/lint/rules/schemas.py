@@ -10,6 +10,7 @@ from .registry import asked, components, contracts, rule, schemas
 NUMBERS = {"integer", "number"}
 JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 FORMATS = {"_at": "date-time", "_timestamp": "date-time", "_url": "uri", "_next": "uri", "_previous": "uri", "_id": "uuid"}
+SECRET = re.compile(r"(^|_)(password|secret|token|verifier|Authorization)$")
 # Made by Stripe, by Backblaze or by the caller.
 OPAQUE = {
     "file_id",
@@ -58,6 +59,15 @@ def names_tell_the_format(contract: Contract) -> Iterator[str]:
             has = field.get("format", "").removesuffix("-reference")
             if field.get("type") == "string" and wanted not in (None, has) and OPAQUE.isdisjoint({name, f"{where}.{name}"}):
                 yield f"{where}.{name} is no {wanted}"
+
+
+@rule(contracts)
+def secrets_are_marked(contract: Contract) -> Iterator[str]:
+    """What is called a secret is marked as one, so that no client shows or logs it."""
+    for where, schema in contract.schemas:
+        for name, field in schema.get("properties", {}).items():
+            if field.get("type") == "string" and SECRET.search(name) and "x-unpuzzle-secret" not in field:
+                yield f"{where}.{name} is not marked as secret"
 
 
 @rule(contracts)

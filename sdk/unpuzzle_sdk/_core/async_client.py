@@ -18,15 +18,18 @@ from .unset import UNSET
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
+    from .middleware import AsyncMiddleware
     from .streaming import AsyncStream, StreamOperation
-    from .transport import AsyncBaseTransport, AsyncHttpClient, AsyncTransport, Timeout
+    from .transport import AsyncTransport
+    from .wire import AsyncBaseTransport, AsyncHttpClient, Timeout
 
 T = TypeVar("T")
 M = TypeVar("M", bound=PageModel)
 
 
-class AsyncClient(BaseClient):
+class AsyncClient(BaseClient["AsyncMiddleware"]):
     """Calls operations in asyncio."""
 
     def __init__(
@@ -42,6 +45,7 @@ class AsyncClient(BaseClient):
         transport: AsyncBaseTransport | None = None,
         token_store: TokenStore | None = None,
         headers: Mapping[str, str] | None = None,
+        middleware: Sequence[AsyncMiddleware] = (),
     ) -> None:
         """Make a client. Nothing is sent before the first call.
 
@@ -56,8 +60,10 @@ class AsyncClient(BaseClient):
             transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
             headers: More headers for every request.
+            middleware: What to put around every attempt, the outermost first; see `types.AsyncMiddleware`.
         """
-        super().__init__(base_url, token, api_key, token_store, Options(timeout, max_retries, max_retry_time), headers)
+        options = Options(timeout, max_retries, max_retry_time, middleware=tuple(middleware))
+        super().__init__(base_url, token, api_key, token_store, options, headers)
         self._wire = _AsyncWire(self.base_url, http_client, transport)
 
     async def call(self, operation: Operation[T], arguments: Arguments) -> T:
@@ -181,11 +187,11 @@ class AsyncClient(BaseClient):
         import asyncio
 
         if isinstance(need, Send):
-            return await self._wire.transport.send(need.request, self._options.timeout, need.at_most)
+            return await self._send(need)
         if isinstance(need, Sleep):
             return await self._sleep(need.seconds)
         if isinstance(need, Block):
-            return await _in_thread(need.call)
+            return await _in_thread(need)
         return await asyncio.shield(self._shielded(need))
 
     async def _sleep(self, seconds: float) -> None:
@@ -193,6 +199,15 @@ class AsyncClient(BaseClient):
         import asyncio
 
         await asyncio.sleep(seconds)
+
+    async def _send(self, need: Send) -> Answer:
+        transport, timeout = self._wire.transport, self._options.timeout
+        if not self._options.middleware:
+            return await transport.send(need.request, timeout, need.at_most)
+        from .middleware import async_around, own_request
+
+        wire = async_around(self._options.middleware, lambda request: transport.send(request, timeout, need.at_most))
+        return await wire(own_request(need))
 
     def _shielded(self, need: Shield) -> asyncio.Task[Any]:
         import asyncio
@@ -208,16 +223,27 @@ class AsyncClient(BaseClient):
         return running[key]
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
+async def _in_thread(need: Block) -> Any:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     # In a thread of its own: those who wait for a lock could fill the shared pool, so that its holder never goes on.
     pool = ThreadPoolExecutor(1)
+    done = pool.submit(need.call)
     try:
-        return await asyncio.get_running_loop().run_in_executor(pool, call)
+        return await asyncio.wrap_future(done)
+    except asyncio.CancelledError:
+        # The end of a loop cancels everything. A lock that the thread gets thereafter would stay closed.
+        if need.undo and not done.cancel():
+            pool.submit(_undo, done, need.undo)
+        raise
     finally:
         pool.shutdown(wait=False)
+
+
+def _undo(done: Future[Any], undo: Callable[[], Any]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        undo()
 
 
 class _AsyncWire:

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import asdict, field, frozen
+
+from .forks import forgets_after_fork
 
 # How long before its end a token is exchanged, so that no request arrives with one that has just ended.
 _MARGIN = 30.0
@@ -130,6 +131,11 @@ class MemoryTokenStore:
     def __init__(self, tokens: Tokens | None = None) -> None:
         """Start with these tokens."""
         self._tokens = tokens
+        self._after_fork()
+        forgets_after_fork(self)
+
+    def _after_fork(self) -> None:
+        """Open the lock, in a child process: whoever held it is in the parent."""
         self._lock = threading.Lock()
 
     def load(self) -> Tokens | None:
@@ -199,6 +205,8 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Use this file; it need not exist, its directory must."""
+        from pathlib import Path
+
         self._path = Path(path)
 
     def load(self) -> Tokens | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
 from .auth import MemoryTokenStore, Tokens, TokenStore
@@ -16,10 +16,13 @@ from .session import Session, SessionOperations
 from .unset import UNSET, Unset
 
 if TYPE_CHECKING:
-    from .transport import Timeout
+    from .wire import Timeout
 
 
-class BaseClient:
+W = TypeVar("W")
+
+
+class BaseClient(Generic[W]):
     """Settings, session and address of a client."""
 
     _session_operations: ClassVar[SessionOperations]
@@ -52,6 +55,7 @@ class BaseClient:
         max_retries: int | Unset = UNSET,
         max_retry_time: float | Unset = UNSET,
         headers: Mapping[str, str] | Unset = UNSET,
+        middleware: Sequence[W] | Unset = UNSET,
     ) -> Self:
         """Give a view of this client with other options. It shares the connections and the session.
 
@@ -60,6 +64,7 @@ class BaseClient:
             max_retries: How often to try again.
             max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
             headers: More headers for every request.
+            middleware: More to put around every attempt, within what there is.
 
         Returns:
             The view; this client stays as it is.
@@ -70,8 +75,11 @@ class BaseClient:
             print(patient.system.health().status)
             ```
         """
+        return self._view(self._options.replace(timeout, max_retries, max_retry_time, headers, middleware))
+
+    def _view(self, options: Options) -> Self:
         view = copy.copy(self)
-        view._use(self._options.replace(timeout, max_retries, max_retry_time, headers))
+        view._use(options)
         return view
 
     def __repr__(self) -> str:
@@ -86,7 +94,7 @@ class BaseClient:
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError("path must start with / or with the base_url of the client")
         return Operation(
-            name=f"{method} {path}",
+            name="",
             method=method,
             path=path,
             answers={200: _json_or_nothing},
@@ -104,7 +112,7 @@ def ad_hoc_arguments(
 def elsewhere(method: str, url: str, headers: Mapping[str, str], content: bytes) -> tuple[str, Request]:
     """Give a request to another address than the API's: its origin, and the rest."""
     parts = urlsplit(url)
-    request = Request(method, parts.path, parts.query, headers, content, authenticated=False)
+    request = Request(method, parts.path, parts.query, dict(headers), content, authenticated=False)
     return f"{parts.scheme}://{parts.netloc}", request
 
 

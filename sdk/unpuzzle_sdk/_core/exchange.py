@@ -11,8 +11,7 @@ from attrs import evolve
 from .auth import Tokens
 from .deprecation import warn_of
 from .errors import APIConnectionError
-from .flow import Flow, Send, Sleep
-from .log import log_attempt
+from .flow import Flow, Send, Sender, Sleep
 from .operation import Arguments, Operation, Request, build_request
 from .options import Options
 from .response import Answer
@@ -33,27 +32,34 @@ class Exchange:
         if self._session.is_refresh(operation):
             arguments = evolve(arguments, body=(yield from self._session.explicit_refresh(arguments.body)))
         request = build_request(operation, arguments)
-        answer = yield from (self._authorized(request) if request.authenticated else self._send(request))
+        answer = yield from self._traced(self._authorized if request.authenticated else self._send)(request)
         if answer.status < 300:
             yield from self._session.follow(operation, answer)
         warn_of(operation, answer)
         return answer
 
+    def _traced(self, send: Sender) -> Sender:
+        trace = self._options.trace
+        return send if trace is None else lambda request: trace(request, send)
+
     def _authorized(self, request: Request) -> Flow[Answer]:
-        tokens: Tokens | None = yield from self._session.tokens(self._send)
+        tokens: Tokens | None = yield from self._session.tokens(self._traced(self._send))
         answer = yield from self._send(_authorize(request, tokens))
         if answer.status != 401 or tokens is None or tokens.refresh_token is None:
             return answer
         # The token may have been revoked or replaced meanwhile: try once more with a new one.
-        tokens = yield from self._session.refreshed(tokens, self._send)
+        tokens = yield from self._session.refreshed(tokens, self._traced(self._send))
         return (yield from self._send(_authorize(request, tokens)))
 
     def _send(self, request: Request) -> Flow[Answer]:
+        # Loads logging, which takes its time, as httpx does with the first request.
+        from .log import log_attempt
+
         request = request.with_headers({**self._options.headers, **request.headers})
         start = time.monotonic()
         at_most = None
         for attempt in count(1):
-            outcome = yield from _attempt(Send(request, at_most))
+            outcome = yield from _attempt(Send(request, at_most, attempt))
             elapsed = time.monotonic() - start
             log_attempt(request, outcome, attempt, elapsed)
             delay = retry_delay(request, outcome, self._options, attempt, elapsed)

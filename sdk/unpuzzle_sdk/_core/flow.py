@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import frozen
 
 from .operation import Request
+from .response import Answer
 
 T = TypeVar("T")
 
@@ -20,11 +21,12 @@ T = TypeVar("T")
 class Send:
     """Send a request once; the result is an `Answer`.
 
-    The wait is as long as the options say, but `at_most` so many seconds.
+    The wait is as long as the options say, but `at_most` so many seconds. `attempt` counts from 1.
     """
 
     request: Request
     at_most: float | None = None
+    attempt: int = 1
 
 
 @frozen
@@ -36,9 +38,13 @@ class Sleep:
 
 @frozen
 class Block:
-    """Call something that may block; the result is its result."""
+    """Call something that may block; the result is its result.
+
+    `undo` takes back what it has done if nobody waits for it any more.
+    """
 
     call: Callable[[], Any]
+    undo: Callable[[], Any] | None = None
 
 
 @frozen
@@ -54,3 +60,21 @@ class Shield:
 
 Need: TypeAlias = Send | Sleep | Block | Shield
 Flow: TypeAlias = Generator[Need, Any, T]
+Sender: TypeAlias = Callable[[Request], Flow[Answer]]
+
+
+def watched(flow: Flow[T], see: Callable[[Need], None]) -> Flow[T]:
+    """Run a flow as it is, and show what it needs."""
+    try:
+        need = next(flow)
+        while True:
+            see(need)
+            try:
+                result = yield need
+            except BaseException as error:
+                need = flow.throw(error)
+            else:
+                need = flow.send(result)
+    except StopIteration as end:
+        value: T = end.value
+        return value

@@ -1,4 +1,4 @@
-"""One log line for each attempt, with nothing in it that could be secret: no headers, no bodies, no queries.
+"""One log line for each attempt, and at the level "debug" what went over the wire, without its secrets.
 
 The logger is `unpuzzle_sdk`. UNPUZZLE_LOG=debug (or info) prints it to standard error.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from collections.abc import Mapping
 
 from .errors import APIConnectionError
 from .operation import Request
@@ -25,14 +27,59 @@ def log_attempt(request: Request, outcome: Answer | APIConnectionError, attempt:
     request_id = None if isinstance(outcome, APIConnectionError) else outcome.request_id
     logger.log(
         level,
-        "%s %s: %s after %.3f s (attempt %d, request %s)",
+        "%s %s: %s after %.3f s (attempt %d, request %s)%s",
         request.method,
         request.path,
         result,
         elapsed,
         attempt,
         request_id,
+        _details(request, outcome) if logger.isEnabledFor(logging.DEBUG) else "",
     )
+
+
+def _details(request: Request, outcome: Answer | APIConnectionError) -> str:
+    from . import redact
+
+    sent, received = redact.secret_names(request.operation)
+    target = f"{request.path}?{redact.query(request.query, sent)}" if request.query else request.path
+    lines = [f"> {request.method} {target}", *_message("> ", request.headers, request.content, sent)]
+    if isinstance(outcome, APIConnectionError):
+        return "\n".join(["", *lines])
+    lines += [f"< {outcome.status}", *_message("< ", outcome.headers, outcome.content, received)]
+    return "\n".join(["", *lines] if outcome.chunks is None else ["", *lines, "< <a stream>"])
+
+
+def _message(mark: str, headers: Mapping[str, str], content: bytes | None, names: frozenset[str]) -> list[str]:
+    from . import redact
+
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    body = redact.body(content, kind, names)
+    return [f"{mark}{line}" for line in [*redact.header_lines(headers), *([body] if body else [])]]
+
+
+def _hide_cookies(record: logging.LogRecord) -> bool:
+    record.msg = _COOKIE.sub("***", str(record.msg))
+    return True
+
+
+def _hide_queries(record: logging.LogRecord) -> bool:
+    from .redact import addresses
+
+    record.msg, record.args = addresses(record.getMessage()), None
+    return True
+
+
+# At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies.
+_COOKIE = re.compile(r"(?<=b'set-cookie', )b(['\"]).*?\1(?=\))", re.IGNORECASE)
+
+
+def hide_secrets_from_libraries() -> None:
+    """Keep secrets out of what the libraries below log."""
+    for name in ("httpcore.http11", "httpcore.http2"):
+        logging.getLogger(name).addFilter(_hide_cookies)
+    # httpx logs addresses, some of which are signed.
+    logging.getLogger("httpx").addFilter(_hide_queries)
 
 
 def _configure(level: str) -> None:

@@ -25,7 +25,7 @@ class Operation(Generic[T]):
     """One operation of the API.
 
     Attributes:
-        name: The operationId.
+        name: The operationId; empty for a request that is none of the contract.
         method: The HTTP method.
         path: The path, with names in braces.
         answers: How to parse the body of each status that is not an error.
@@ -57,7 +57,7 @@ class Operation(Generic[T]):
             parser = next(iter(self.answers.values()), None)
         if parser is None:
             raise InvalidResponseError(
-                f"The API answered {self.name} with the unexpected status {answer.status}",
+                f"The API answered {self.method} {self.path} with the unexpected status {answer.status}",
                 status_code=answer.status,
                 request_id=answer.request_id,
             )
@@ -83,15 +83,31 @@ class Arguments:
 
 @frozen
 class Request:
-    """A request as it is sent, the same for every attempt. Its `repr` shows nothing that may be secret."""
+    """A request as it is sent. Its `repr` shows nothing that may be secret.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, filled in and encoded.
+        query: The query, encoded.
+        headers: The headers.
+        content: The body.
+        authenticated: Whether it takes the access token.
+        streams: Whether the answer is read as it comes.
+        operation: The operationId; empty for a request that is none of the contract.
+        template: The path with names in braces; empty as above.
+        attempt: Which attempt this is, from 1.
+    """
 
     method: str
     path: str
     query: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    headers: dict[str, str] = field(factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)
     authenticated: bool = True
     streams: bool = False
+    operation: str = ""
+    template: str = ""
+    attempt: int = 1
 
     @property
     def target(self) -> str:
@@ -106,8 +122,18 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """Give a copy with more headers."""
         # Not `evolve`, which looks up the fields at every call.
-        merged = {**self.headers, **headers}
-        return Request(self.method, self.path, self.query, merged, self.content, self.authenticated, self.streams)
+        return Request(
+            self.method,
+            self.path,
+            self.query,
+            {**self.headers, **headers},
+            self.content,
+            self.authenticated,
+            self.streams,
+            self.operation,
+            self.template,
+            self.attempt,
+        )
 
 
 def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
@@ -121,13 +147,9 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     if content is not None:
         chosen.setdefault("Content-Type", "application/octet-stream")
     elif arguments.body is not UNSET:
-        data = codec.to_json(arguments.body)
-        if operation.form:
-            content = urlencode(data).encode()
-            chosen["Content-Type"] = "application/x-www-form-urlencoded"
-        elif data or not operation.optional_body:
-            content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-            chosen["Content-Type"] = "application/json"
+        content = _content(operation, arguments)
+        if content is not None:
+            chosen["Content-Type"] = "application/x-www-form-urlencoded" if operation.form else "application/json"
     return Request(
         method=operation.method,
         path=fill_path(operation.path, arguments.path),
@@ -136,7 +158,27 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
         content=content,
         authenticated=operation.authenticated,
         streams=operation.streams,
+        operation=operation.name,
+        template=operation.path if operation.name else "",
     )
+
+
+def _content(operation: Operation[Any], arguments: Arguments) -> bytes | None:
+    try:
+        return _encoded(operation, arguments.body)
+    except (TypeError, ValueError) as error:
+        # Without the frames in which the body is.
+        failure = error.with_traceback(None)
+    raise failure
+
+
+def _encoded(operation: Operation[Any], body: Any) -> bytes | None:
+    data = codec.to_json(body)
+    if operation.form:
+        return urlencode(data).encode()
+    if operation.optional_body and not data:
+        return None
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def fill_path(template: str, values: Mapping[str, str]) -> str:
@@ -154,6 +196,8 @@ def fill_path(template: str, values: Mapping[str, str]) -> str:
 
 def encode_query(values: Mapping[str, Any]) -> str:
     """Encode query parameters; None and `UNSET` are left out, sequences are repeated."""
+    if not values:
+        return ""
     pairs = [(name, _query_value(value)) for name, value in values.items() if value is not None and value is not UNSET]
     return urlencode(pairs, doseq=True)
 

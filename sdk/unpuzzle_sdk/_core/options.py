@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -14,7 +14,12 @@ from .._version import __version__
 from .unset import UNSET, Unset
 
 if TYPE_CHECKING:
-    from .transport import Timeout
+    from .flow import Flow, Sender
+    from .operation import Request
+    from .response import Answer
+    from .wire import Timeout
+
+    Trace = Callable[[Request, Sender], Flow[Answer]]
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 2
@@ -30,12 +35,16 @@ class Options:
         max_retries: How often to try again.
         max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
         headers: Headers for every request.
+        middleware: What is put around every attempt, the outermost first.
+        trace: What is put around every request with all its attempts.
     """
 
     timeout: Timeout = DEFAULT_TIMEOUT
     max_retries: int = DEFAULT_MAX_RETRIES
     max_retry_time: float = DEFAULT_MAX_RETRY_TIME
     headers: Mapping[str, str] = field(factory=dict, repr=False)
+    middleware: Sequence[Any] = ()
+    trace: Trace | None = None
 
     def replace(
         self,
@@ -43,13 +52,16 @@ class Options:
         max_retries: int | Unset = UNSET,
         max_retry_time: float | Unset = UNSET,
         headers: Mapping[str, str] | Unset = UNSET,
+        middleware: Sequence[Any] | Unset = UNSET,
     ) -> Options:
-        """Give a copy with some settings changed; headers are added."""
+        """Give a copy with some settings changed; headers and middleware are added."""
         return Options(
             timeout=self.timeout if isinstance(timeout, Unset) else timeout,
             max_retries=self.max_retries if isinstance(max_retries, Unset) else max_retries,
             max_retry_time=self.max_retry_time if isinstance(max_retry_time, Unset) else max_retry_time,
             headers=self.headers if isinstance(headers, Unset) else {**self.headers, **headers},
+            middleware=self.middleware if isinstance(middleware, Unset) else (*self.middleware, *middleware),
+            trace=self.trace,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,12 +9,11 @@ from attrs import frozen
 
 from .auth import Tokens, TokenStore
 from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
-from .flow import Block, Flow, Shield
-from .operation import Arguments, Operation, Request, build_request
+from .flow import Block, Flow, Sender, Shield
+from .operation import Arguments, Operation, build_request
 from .response import Answer
 
 T = TypeVar("T")
-Sender = Callable[[Request], Flow[Answer]]
 
 
 @frozen
@@ -108,11 +106,12 @@ class Session:
 
     def _locked(self, flow: Flow[T]) -> Flow[T]:
         lock = self._store.lock()
-        yield Block(lock.__enter__)
+        leave = partial(lock.__exit__, None, None, None)
+        yield Block(lock.__enter__, undo=leave)
         try:
             return (yield from flow)
         finally:
-            yield Block(partial(lock.__exit__, None, None, None))
+            yield Block(leave)
 
     def _change(self, tokens: Tokens | None) -> Flow[None]:
         yield Block(self._store.clear if tokens is None else partial(self._store.save, tokens))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from .auth import TokenStore
 from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Sleep
+from .forks import forgets_after_fork
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
 from .pages import Page, PageModel
@@ -17,14 +18,16 @@ from .response import Answer, RawResponse
 from .unset import UNSET
 
 if TYPE_CHECKING:
+    from .middleware import Middleware
     from .streaming import Stream, StreamOperation
-    from .transport import BaseTransport, HttpClient, Timeout, Transport
+    from .transport import Transport
+    from .wire import BaseTransport, HttpClient, Timeout
 
 T = TypeVar("T")
 M = TypeVar("M", bound=PageModel)
 
 
-class SyncClient(BaseClient):
+class SyncClient(BaseClient["Middleware"]):
     """Calls operations and waits for the answers."""
 
     def __init__(
@@ -40,6 +43,7 @@ class SyncClient(BaseClient):
         transport: BaseTransport | None = None,
         token_store: TokenStore | None = None,
         headers: Mapping[str, str] | None = None,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         """Make a client. Nothing is sent before the first call.
 
@@ -54,8 +58,10 @@ class SyncClient(BaseClient):
             transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
             headers: More headers for every request.
+            middleware: What to put around every attempt, the outermost first; see `types.Middleware`.
         """
-        super().__init__(base_url, token, api_key, token_store, Options(timeout, max_retries, max_retry_time), headers)
+        options = Options(timeout, max_retries, max_retry_time, middleware=tuple(middleware))
+        super().__init__(base_url, token, api_key, token_store, options, headers)
         self._wire = _Wire(self.base_url, http_client, transport)
 
     def call(self, operation: Operation[T], arguments: Arguments) -> T:
@@ -172,7 +178,7 @@ class SyncClient(BaseClient):
 
     def _do(self, need: Need) -> Any:
         if isinstance(need, Send):
-            return self._wire.transport.send(need.request, self._options.timeout, need.at_most)
+            return self._send(need)
         if isinstance(need, Sleep):
             return self._sleep(need.seconds)
         if isinstance(need, Block):
@@ -183,6 +189,15 @@ class SyncClient(BaseClient):
     def _sleep(self, seconds: float) -> None:
         # Whatever waits to try again does it here, so that a mock need not.
         time.sleep(seconds)
+
+    def _send(self, need: Send) -> Answer:
+        transport, timeout = self._wire.transport, self._options.timeout
+        if not self._options.middleware:
+            return transport.send(need.request, timeout, need.at_most)
+        from .middleware import around, own_request
+
+        wire = around(self._options.middleware, lambda request: transport.send(request, timeout, need.at_most))
+        return wire(own_request(need))
 
 
 class _Wire:
@@ -195,6 +210,11 @@ class _Wire:
         self._http_client = http_client
         self._base_transport = transport
         self._transport: Transport | None = None
+        self._after_fork()
+        forgets_after_fork(self)
+
+    def _after_fork(self) -> None:
+        """Open the lock, in a child process."""
         self._lock = threading.Lock()
 
     @property

@@ -1,179 +1,19 @@
-"""The wire: the only module that knows httpx."""
+"""The pools of connections that requests are sent over."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import re
-import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
-from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import httpx
 
-from .errors import APIConnectionError, APITimeoutError, InvalidRequestError, UnpuzzleError
+from .errors import UnpuzzleError
+from .forks import forgets_after_fork
 from .operation import Request
 from .response import Answer
-
-HttpClient: TypeAlias = httpx.Client
-AsyncHttpClient: TypeAlias = httpx.AsyncClient
-BaseTransport: TypeAlias = httpx.BaseTransport
-AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
-Timeout: TypeAlias = float | httpx.Timeout | None
-
-# The API sends something every 15 seconds; a stream that is silent for longer than this is dead.
-_SILENCE = 45.0
-# A server that does not accept within this time is not there; answers may take longer.
-_CONNECT_TIMEOUT = 5.0
-_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
-
-_PIECE = 128 * 1024
-
-_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# A host name or a header that can't be encoded is a UnicodeError.
-_MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
-_FAILURES = (httpx.RequestError, *_MALFORMED)
-
-
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    # Loading the certificates takes 20 ms: once for all clients.
-    return httpx.create_ssl_context()
-
-
-def _no_cookies() -> CookieJar:
-    # The session is in the tokens. Cookies beside them could outlive a sign-out, or meet another account's token.
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-
-
-def _timeout(timeout: Timeout, at_most: float | None) -> httpx.Timeout:
-    if not isinstance(timeout, httpx.Timeout):
-        timeout = httpx.Timeout(timeout, connect=None if timeout is None else min(timeout, _CONNECT_TIMEOUT))
-    if at_most is None:
-        return timeout
-    phases = timeout.as_dict().items()
-    return httpx.Timeout(**{phase: at_most if limit is None else min(limit, at_most) for phase, limit in phases})
-
-
-def _stream_timeout(timeout: Timeout, at_most: float | None) -> httpx.Timeout:
-    return httpx.Timeout(**{**_timeout(timeout, at_most).as_dict(), "read": _SILENCE})
-
-
-def _is_stream(response: httpx.Response) -> bool:
-    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
-
-
-def _hide_cookies(record: logging.LogRecord) -> bool:
-    record.msg = _COOKIE.sub("***", str(record.msg))
-    return True
-
-
-# At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies.
-_COOKIE = re.compile(r"(?<=b'set-cookie', )b(['\"]).*?\1(?=\))", re.IGNORECASE)
-for _name in ("httpcore.http11", "httpcore.http2"):
-    logging.getLogger(_name).addFilter(_hide_cookies)
-
-
-def _failure(request: Request, error: Exception) -> APIConnectionError:
-    """Make our exception of one of `_FAILURES`.
-
-    It is raised outside the handler, so that it keeps nothing of the other: what httpx raises leads to frames whose
-    locals are headers and bodies.
-    """
-    what, kind = f"{request.method} {request.path}", type(error).__name__
-    sent = not isinstance(error, (*_UNCONNECTED, *_MALFORMED))
-    if isinstance(error, _MALFORMED):
-        # Their texts repeat what is wrong, which may be a token.
-        return InvalidRequestError(f"{what}: not sent, as the address or a header is malformed ({kind})", sent=sent)
-    reason = f"{kind}: {error}".rstrip(": ")
-    if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(f"{what}: no answer in time ({reason})", sent=sent)
-    return APIConnectionError(f"{what}: {reason}", sent=sent)
-
-
-def _headers(request: Request) -> dict[str, str]:
-    if not _is_large(request.content):
-        return dict(request.headers)
-    return {**request.headers, "Content-Length": str(len(request.content or b""))}
-
-
-def _is_large(content: bytes | None) -> bool:
-    return content is not None and len(content) > _PIECE
-
-
-def _pieces(content: bytes | None) -> bytes | Iterator[bytes] | None:
-    """Give a large body in pieces: what sends it would copy the whole of it, more than once."""
-    return _cut(content) if content is not None and _is_large(content) else content
-
-
-def _cut(content: bytes) -> Iterator[bytes]:
-    for start in range(0, len(content), _PIECE):
-        yield content[start : start + _PIECE]
-
-
-def _async_pieces(content: bytes | None) -> bytes | AsyncIterator[bytes] | None:
-    return _async_cut(content) if content is not None and _is_large(content) else content
-
-
-async def _async_cut(content: bytes) -> AsyncIterator[bytes]:
-    for piece in _cut(content):
-        yield piece
-
-
-def _answer(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, dict(response.headers), response.content)
-
-
-class Chunks:
-    """The pieces of a stream. The connection is free again when they are closed."""
-
-    def __init__(self, request: Request, response: httpx.Response) -> None:
-        """Read this response."""
-        self._request = request
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Give the pieces as they come."""
-        try:
-            yield from self._response.iter_bytes()
-        except _FAILURES as error:
-            failure = _failure(self._request, error)
-        else:
-            return
-        raise failure
-
-    def close(self) -> None:
-        """End the response."""
-        self._response.close()
-
-
-class AsyncChunks:
-    """The pieces of a stream. The connection is free again when they are closed."""
-
-    def __init__(self, request: Request, response: httpx.Response) -> None:
-        """Read this response."""
-        self._request = request
-        self._response = response
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces as they come."""
-        try:
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
-        except _FAILURES as error:
-            failure = _failure(self._request, error)
-        else:
-            return
-        raise failure
-
-    async def close(self) -> None:
-        """End the response."""
-        await self._response.aclose()
+from .wire import FAILURES, AsyncChunks, AsyncPool, Chunks, Pool, Timeout, answer_of, built, failure_of, is_stream
 
 
 class Transport:
@@ -184,10 +24,15 @@ class Transport:
     ) -> None:
         """Use the pool of this httpx client, which stays the caller's to close; else an own one."""
         self._base_url = base_url
-        self._client = client
+        self._given = client
         self._transport = transport
-        self._owned = client is None
         self._closed = False
+        self._after_fork()
+        forgets_after_fork(self)
+
+    def _after_fork(self) -> None:
+        """Begin without connections: those of the parent process are the parent's."""
+        self._client = self._given
         self._lock = threading.Lock()
 
     def send(
@@ -195,42 +40,27 @@ class Transport:
     ) -> Answer:
         """Send a request once; to the API, unless another origin is given."""
         try:
-            if request.streams:
-                return self._open(request, _stream_timeout(timeout, at_most))
-            response = self._pool().request(
-                request.method,
-                (self._base_url if origin is None else origin) + request.target,
-                headers=_headers(request),
-                content=_pieces(request.content),
-                timeout=_timeout(timeout, at_most),
-                follow_redirects=False,
-            )
-        except _FAILURES as error:
-            failure = _failure(request, error)
-        else:
-            return _answer(response)
+            return self._sent(self._base_url if origin is None else origin, request, timeout, at_most)
+        except FAILURES as error:
+            failure = failure_of(request, error)
         raise failure
 
-    def _open(self, request: Request, timeout: httpx.Timeout) -> Answer:
+    def _sent(self, origin: str, request: Request, timeout: Timeout, at_most: float | None) -> Answer:
         pool = self._pool()
-        sent = pool.build_request(
-            request.method,
-            self._base_url + request.target,
-            headers=dict(request.headers),
-            content=request.content,
-            timeout=timeout,
-        )
-        response = pool.send(sent, stream=True, follow_redirects=False)
-        if _is_stream(response):
-            return Answer(response.status_code, dict(response.headers), b"", Chunks(request, response))
+        sent = built(pool, origin + request.target, request, timeout, at_most)
+        response = pool.send(sent, stream=request.streams, follow_redirects=False)
+        if not request.streams:
+            return answer_of(response)
+        if is_stream(response):
+            return answer_of(response, Chunks(request, response))
         with contextlib.closing(response):
             response.read()
-        return _answer(response)
+            return answer_of(response)
 
     def close(self) -> None:
         """Close the connections."""
         self._closed = True
-        if self._owned and self._client is not None:
+        if self._given is None and self._client is not None:
             self._client.close()
 
     def _pool(self) -> httpx.Client:
@@ -239,9 +69,7 @@ class Transport:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = httpx.Client(
-                        transport=self._transport, verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies()
-                    )
+                    self._client = Pool(self._transport)
         return self._client
 
 
@@ -263,37 +91,22 @@ class AsyncTransport:
     ) -> Answer:
         """Send a request once; to the API, unless another origin is given."""
         try:
-            if request.streams:
-                return await self._open(request, _stream_timeout(timeout, at_most))
-            response = await self._pool().request(
-                request.method,
-                (self._base_url if origin is None else origin) + request.target,
-                headers=_headers(request),
-                content=_async_pieces(request.content),
-                timeout=_timeout(timeout, at_most),
-                follow_redirects=False,
-            )
-        except _FAILURES as error:
-            failure = _failure(request, error)
-        else:
-            return _answer(response)
+            return await self._sent(self._base_url if origin is None else origin, request, timeout, at_most)
+        except FAILURES as error:
+            failure = failure_of(request, error)
         raise failure
 
-    async def _open(self, request: Request, timeout: httpx.Timeout) -> Answer:
+    async def _sent(self, origin: str, request: Request, timeout: Timeout, at_most: float | None) -> Answer:
         pool = self._pool()
-        sent = pool.build_request(
-            request.method,
-            self._base_url + request.target,
-            headers=dict(request.headers),
-            content=request.content,
-            timeout=timeout,
-        )
-        response = await pool.send(sent, stream=True, follow_redirects=False)
-        if _is_stream(response):
-            return Answer(response.status_code, dict(response.headers), b"", AsyncChunks(request, response))
+        sent = built(pool, origin + request.target, request, timeout, at_most)
+        response = await pool.send(sent, stream=request.streams, follow_redirects=False)
+        if not request.streams:
+            return answer_of(response)
+        if is_stream(response):
+            return answer_of(response, AsyncChunks(request, response))
         async with contextlib.aclosing(response):
             await response.aread()
-        return _answer(response)
+            return answer_of(response)
 
     async def close(self) -> None:
         """Close the connections of the running loop; those of other loops end with their loops."""
@@ -310,8 +123,6 @@ class AsyncTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = httpx.AsyncClient(
-                transport=self._transport, verify=_ssl_context(), limits=_LIMITS, cookies=_no_cookies()
-            )
+            pool = AsyncPool(self._transport)
             self._pools[loop] = pool
         return pool

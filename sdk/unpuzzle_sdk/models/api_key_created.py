@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .. import models
 from .._core import codec
@@ -36,7 +36,7 @@ class ApiKeyCreated(Model):
     created_at: datetime.datetime
     expires_at: datetime.datetime | None
     last_used_at: datetime.datetime | None
-    key: str
+    key: str = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""

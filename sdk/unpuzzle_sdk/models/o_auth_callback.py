@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .._core import codec
 from .._core.model import Model
@@ -26,9 +26,9 @@ class OAuthCallback(Model):
     """
 
     provider: str
-    code: str
-    state: str
-    code_verifier: str | None | Unset = UNSET
+    code: str = field(repr=False)
+    state: str = field(repr=False)
+    code_verifier: str | None | Unset = field(default=UNSET, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""

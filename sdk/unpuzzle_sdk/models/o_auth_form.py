@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .._core import codec
 from .._core.model import Model
@@ -24,8 +24,8 @@ class OAuthForm(Model):
         user: The name of the person as JSON, which Apple sends the first time only.
     """
 
-    state: str
-    code: str | Unset = UNSET
+    state: str = field(repr=False)
+    code: str | Unset = field(default=UNSET, repr=False)
     error: str | Unset = UNSET
     user: str | Unset = UNSET
 

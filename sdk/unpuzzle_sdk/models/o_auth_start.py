@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .._core import codec
 from .._core.model import Model
@@ -22,7 +22,7 @@ class OAuthStart(Model):
     """
 
     auth_url: str
-    state: str
+    state: str = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form: absent fields are left out, unknown ones are kept."""

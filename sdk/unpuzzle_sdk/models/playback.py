@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .. import models
 from .._core import codec
@@ -34,7 +34,7 @@ class Playback(Model):
     kind: models.MediaKind
     content_type: str
     duration_seconds: float | None
-    playback_url: str
+    playback_url: str = field(repr=False)
     expires_at: datetime.datetime
     has_transcript: bool
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .._core import codec
 from .._core.model import Model
@@ -22,7 +22,7 @@ class UploadHeaders(Model):
         x_bz_file_name: The name of the file, with %-escapes.
     """
 
-    authorization: str
+    authorization: str = field(repr=False)
     content_type: str
     x_bz_file_name: str
 

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attrs import define
+from attrs import define, field
 
 from .. import models
 from .._core import codec
@@ -32,7 +32,7 @@ class UploadTarget(Model):
     """
 
     upload_id: str
-    upload_url: str
+    upload_url: str = field(repr=False)
     upload_method: models.UploadTargetUploadMethod
     headers: models.UploadHeaders
     chunk_size: int

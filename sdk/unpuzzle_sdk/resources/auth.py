@@ -107,16 +107,18 @@ class Auth:
             print(auth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+                "full_name": full_name,
+                "metadata": metadata,
+            },
+        )
+        del password
         return self._client.call(
             auth_sign_up.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                    "full_name": full_name,
-                    "metadata": metadata,
-                },
-            ),
+            arguments,
         )
 
     def sign_in(
@@ -155,14 +157,16 @@ class Auth:
             print(auth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return self._client.call(
             auth_sign_in.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def refresh(
@@ -198,13 +202,15 @@ class Auth:
             print(tokens.access_token)
             ```
         """
+        arguments = Arguments(
+            body={
+                "refresh_token": refresh_token,
+            },
+        )
+        del refresh_token
         return self._client.call(
             auth_refresh.OPERATION,
-            Arguments(
-                body={
-                    "refresh_token": refresh_token,
-                },
-            ),
+            arguments,
         )
 
     def sign_out(
@@ -453,14 +459,16 @@ class Auth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+        del current_password, new_password
         return self._client.call(
             auth_change_password.OPERATION,
-            Arguments(
-                body={
-                    "current_password": current_password,
-                    "new_password": new_password,
-                },
-            ),
+            arguments,
         )
 
     def list_sessions(
@@ -1013,14 +1021,16 @@ class Auth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+        del token, password
         return self._client.call(
             auth_confirm_password_reset.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def verify_email(
@@ -1054,13 +1064,15 @@ class Auth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return self._client.call(
             auth_verify_email.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
     def resend_verification(
@@ -1133,14 +1145,16 @@ class Auth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return self._client.call(
             auth_change_email.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     def request_export(
@@ -1264,17 +1278,19 @@ class Auth:
             print(len(content))
             ```
         """
+        arguments = Arguments(
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+        )
+        del signature
         return self._client.call(
             auth_download_export.OPERATION,
-            Arguments(
-                path={
-                    "export_id": export_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-            ),
+            arguments,
         )
 
     def delete_account(
@@ -1493,17 +1509,19 @@ class Auth:
             print(client.auth.oauth_redirect(state="n3lT8xkQmZ0"))
             ```
         """
+        arguments = Arguments(
+            query={
+                "state": state,
+                "code": code,
+                "error": error,
+                "error_description": error_description,
+                "iss": iss,
+            },
+        )
+        del state, code
         return self._client.call(
             auth_oauth_redirect.OPERATION,
-            Arguments(
-                query={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "error_description": error_description,
-                    "iss": iss,
-                },
-            ),
+            arguments,
         )
 
     def oauth_callback(
@@ -1552,16 +1570,18 @@ class Auth:
             print(oauth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return self._client.call(
             auth_oauth_callback.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     def oauth_form_callback(
@@ -1600,16 +1620,18 @@ class Auth:
             print(client.auth.oauth_form_callback(state="n3lT8xkQmZ0", code="c0ffee"))
             ```
         """
+        arguments = Arguments(
+            body={
+                "state": state,
+                "code": code,
+                "error": error,
+                "user": user,
+            },
+        )
+        del state, code
         return self._client.call(
             auth_oauth_form_callback.OPERATION,
-            Arguments(
-                body={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "user": user,
-                },
-            ),
+            arguments,
         )
 
     def list_identities(
@@ -1701,16 +1723,18 @@ class Auth:
             print(identity.name)
             ```
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return self._client.call(
             auth_link_identity.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     def unlink_identity(
@@ -1893,16 +1917,18 @@ class AsyncAuth:
             print(auth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+                "full_name": full_name,
+                "metadata": metadata,
+            },
+        )
+        del password
         return await self._client.call(
             auth_sign_up.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                    "full_name": full_name,
-                    "metadata": metadata,
-                },
-            ),
+            arguments,
         )
 
     async def sign_in(
@@ -1943,14 +1969,16 @@ class AsyncAuth:
             print(auth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return await self._client.call(
             auth_sign_in.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def refresh(
@@ -1986,13 +2014,15 @@ class AsyncAuth:
             print(tokens.access_token)
             ```
         """
+        arguments = Arguments(
+            body={
+                "refresh_token": refresh_token,
+            },
+        )
+        del refresh_token
         return await self._client.call(
             auth_refresh.OPERATION,
-            Arguments(
-                body={
-                    "refresh_token": refresh_token,
-                },
-            ),
+            arguments,
         )
 
     async def sign_out(
@@ -2241,14 +2271,16 @@ class AsyncAuth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "current_password": current_password,
+                "new_password": new_password,
+            },
+        )
+        del current_password, new_password
         return await self._client.call(
             auth_change_password.OPERATION,
-            Arguments(
-                body={
-                    "current_password": current_password,
-                    "new_password": new_password,
-                },
-            ),
+            arguments,
         )
 
     def list_sessions(
@@ -2803,14 +2835,16 @@ class AsyncAuth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+                "password": password,
+            },
+        )
+        del token, password
         return await self._client.call(
             auth_confirm_password_reset.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def verify_email(
@@ -2844,13 +2878,15 @@ class AsyncAuth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return await self._client.call(
             auth_verify_email.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
     async def resend_verification(
@@ -2925,14 +2961,16 @@ class AsyncAuth:
             print(message.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "email": email,
+                "password": password,
+            },
+        )
+        del password
         return await self._client.call(
             auth_change_email.OPERATION,
-            Arguments(
-                body={
-                    "email": email,
-                    "password": password,
-                },
-            ),
+            arguments,
         )
 
     async def request_export(
@@ -3056,17 +3094,19 @@ class AsyncAuth:
             print(len(content))
             ```
         """
+        arguments = Arguments(
+            path={
+                "export_id": export_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+        )
+        del signature
         return await self._client.call(
             auth_download_export.OPERATION,
-            Arguments(
-                path={
-                    "export_id": export_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-            ),
+            arguments,
         )
 
     async def delete_account(
@@ -3285,17 +3325,19 @@ class AsyncAuth:
             print(await client.auth.oauth_redirect(state="n3lT8xkQmZ0"))
             ```
         """
+        arguments = Arguments(
+            query={
+                "state": state,
+                "code": code,
+                "error": error,
+                "error_description": error_description,
+                "iss": iss,
+            },
+        )
+        del state, code
         return await self._client.call(
             auth_oauth_redirect.OPERATION,
-            Arguments(
-                query={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "error_description": error_description,
-                    "iss": iss,
-                },
-            ),
+            arguments,
         )
 
     async def oauth_callback(
@@ -3344,16 +3386,18 @@ class AsyncAuth:
             print(oauth_session.user)
             ```
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return await self._client.call(
             auth_oauth_callback.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     async def oauth_form_callback(
@@ -3392,16 +3436,18 @@ class AsyncAuth:
             print(await client.auth.oauth_form_callback(state="n3lT8xkQmZ0", code="c0ffee"))
             ```
         """
+        arguments = Arguments(
+            body={
+                "state": state,
+                "code": code,
+                "error": error,
+                "user": user,
+            },
+        )
+        del state, code
         return await self._client.call(
             auth_oauth_form_callback.OPERATION,
-            Arguments(
-                body={
-                    "state": state,
-                    "code": code,
-                    "error": error,
-                    "user": user,
-                },
-            ),
+            arguments,
         )
 
     def list_identities(
@@ -3493,16 +3539,18 @@ class AsyncAuth:
             print(identity.name)
             ```
         """
+        arguments = Arguments(
+            body={
+                "provider": provider,
+                "code": code,
+                "state": state,
+                "code_verifier": code_verifier,
+            },
+        )
+        del code, state, code_verifier
         return await self._client.call(
             auth_link_identity.OPERATION,
-            Arguments(
-                body={
-                    "provider": provider,
-                    "code": code,
-                    "state": state,
-                    "code_verifier": code_verifier,
-                },
-            ),
+            arguments,
         )
 
     async def unlink_identity(

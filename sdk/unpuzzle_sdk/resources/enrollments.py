@@ -531,13 +531,15 @@ class Enrollments:
             print(enrollment_created.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return self._client.call(
             enrollments_accept_invitation.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
 
@@ -1048,13 +1050,15 @@ class AsyncEnrollments:
             print(enrollment_created.message)
             ```
         """
+        arguments = Arguments(
+            body={
+                "token": token,
+            },
+        )
+        del token
         return await self._client.call(
             enrollments_accept_invitation.OPERATION,
-            Arguments(
-                body={
-                    "token": token,
-                },
-            ),
+            arguments,
         )
 
 

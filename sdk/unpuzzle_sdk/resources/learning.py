@@ -654,7 +654,7 @@ class Learning:
                 each logical call. 1 to 255 characters.
 
         Returns:
-            The attempt that is open already. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
+            The attempt, with its questions. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
             `expires_at`, `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
@@ -1655,7 +1655,7 @@ class AsyncLearning:
                 each logical call. 1 to 255 characters.
 
         Returns:
-            The attempt that is open already. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
+            The attempt, with its questions. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
             `expires_at`, `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:

@@ -142,23 +142,25 @@ class Media(Uploads):
             print(upload_part.part_number)
             ```
         """
+        arguments = Arguments(
+            path={
+                "upload_id": upload_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "Content-Range": content_range,
+                "X-Part-Number": x_part_number,
+                "X-Bz-Content-Sha1": x_bz_content_sha_1,
+            },
+            content=content,
+        )
+        del signature
         return self._client.call(
             media_upload_content.OPERATION,
-            Arguments(
-                path={
-                    "upload_id": upload_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "Content-Range": content_range,
-                    "X-Part-Number": x_part_number,
-                    "X-Bz-Content-Sha1": x_bz_content_sha_1,
-                },
-                content=content,
-            ),
+            arguments,
         )
 
     def get_upload(
@@ -697,24 +699,26 @@ class Media(Uploads):
             print(len(content))
             ```
         """
+        arguments = Arguments(
+            path={
+                "media_id": media_id,
+                "filename": filename,
+            },
+            query={
+                "user": user,
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+                "Range": range,
+                "If-Range": if_range,
+            },
+        )
+        del signature
         return self._client.call(
             media_download.OPERATION,
-            Arguments(
-                path={
-                    "media_id": media_id,
-                    "filename": filename,
-                },
-                query={
-                    "user": user,
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "If-None-Match": if_none_match,
-                    "Range": range,
-                    "If-Range": if_range,
-                },
-            ),
+            arguments,
         )
 
 
@@ -832,23 +836,25 @@ class AsyncMedia(AsyncUploads):
             print(upload_part.part_number)
             ```
         """
+        arguments = Arguments(
+            path={
+                "upload_id": upload_id,
+            },
+            query={
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "Content-Range": content_range,
+                "X-Part-Number": x_part_number,
+                "X-Bz-Content-Sha1": x_bz_content_sha_1,
+            },
+            content=content,
+        )
+        del signature
         return await self._client.call(
             media_upload_content.OPERATION,
-            Arguments(
-                path={
-                    "upload_id": upload_id,
-                },
-                query={
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "Content-Range": content_range,
-                    "X-Part-Number": x_part_number,
-                    "X-Bz-Content-Sha1": x_bz_content_sha_1,
-                },
-                content=content,
-            ),
+            arguments,
         )
 
     async def get_upload(
@@ -1389,24 +1395,26 @@ class AsyncMedia(AsyncUploads):
             print(len(content))
             ```
         """
+        arguments = Arguments(
+            path={
+                "media_id": media_id,
+                "filename": filename,
+            },
+            query={
+                "user": user,
+                "expires": expires,
+                "signature": signature,
+            },
+            headers={
+                "If-None-Match": if_none_match,
+                "Range": range,
+                "If-Range": if_range,
+            },
+        )
+        del signature
         return await self._client.call(
             media_download.OPERATION,
-            Arguments(
-                path={
-                    "media_id": media_id,
-                    "filename": filename,
-                },
-                query={
-                    "user": user,
-                    "expires": expires,
-                    "signature": signature,
-                },
-                headers={
-                    "If-None-Match": if_none_match,
-                    "Range": range,
-                    "If-Range": if_range,
-                },
-            ),
+            arguments,
         )
 
 

@@ -1,0 +1,196 @@
+"""How requests and answers look to httpx, which this module and `transport` alone know."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any, TypeAlias
+
+import httpx
+
+from .errors import APIConnectionError, APITimeoutError, InvalidRequestError
+from .log import hide_secrets_from_libraries
+from .operation import Request
+from .response import Answer
+
+HttpClient: TypeAlias = httpx.Client
+AsyncHttpClient: TypeAlias = httpx.AsyncClient
+BaseTransport: TypeAlias = httpx.BaseTransport
+AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
+Timeout: TypeAlias = float | httpx.Timeout | None
+
+_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
+
+# The API sends something every 15 seconds; a stream that is silent for longer than this is dead.
+_SILENCE = 45.0
+# A server that does not accept within this time is not there; answers may take longer.
+_CONNECT_TIMEOUT = 5.0
+
+_PIECE = 128 * 1024
+
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A host name or a header that can't be encoded is a UnicodeError.
+_MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
+FAILURES = (httpx.RequestError, *_MALFORMED)
+
+hide_secrets_from_libraries()
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Give the one context of all clients: loading the certificates takes 20 ms."""
+    return httpx.create_ssl_context()
+
+
+class _NoCookies(httpx.Cookies):
+    """Keeps none.
+
+    The session is in the tokens. Cookies beside them could outlive a sign-out, or meet another account's token.
+    """
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them where they are."""
+
+
+class Pool(httpx.Client):
+    """The SDK's own pool. It has no settings to merge into requests, which takes httpx a fifth of its time."""
+
+    cookies = _NoCookies()  # type: ignore[override]
+
+    def __init__(self, transport: httpx.BaseTransport | None) -> None:
+        """Send over this transport, if there is one."""
+        super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
+        self.hop_headers = _hop_headers(self)
+
+
+class AsyncPool(httpx.AsyncClient):
+    """The SDK's own pool of an event loop, as above."""
+
+    cookies = _NoCookies()  # type: ignore[override]
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
+        """Send over this transport, if there is one."""
+        super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
+        self.hop_headers = _hop_headers(self)
+
+
+def built(
+    pool: httpx.Client | httpx.AsyncClient, url: str, request: Request, timeout: Timeout, at_most: float | None
+) -> httpx.Request:
+    """Build what a pool sends; a client that the caller has made adds its own headers, parameters and cookies."""
+    is_async = isinstance(pool, httpx.AsyncClient)
+    headers: dict[str, str] = dict(request.headers)
+    content: Any = request.content
+    if content is not None and len(content) > _PIECE:
+        # What sends it would copy the whole of it, more than once.
+        headers["Content-Length"] = str(len(content))
+        content = _async_pieces(content) if is_async else _pieces(content)
+    extensions = {"timeout": _limits(timeout, at_most, streams=request.streams)}
+    if isinstance(pool, (Pool, AsyncPool)):
+        headers = {**pool.hop_headers, **headers}
+        return httpx.Request(request.method, url, headers=headers, content=content, extensions=extensions)
+    return pool.build_request(request.method, url, headers=headers, content=content, extensions=extensions)
+
+
+def _hop_headers(pool: httpx.Client | httpx.AsyncClient) -> dict[str, str]:
+    # What httpx can decode, and that the connection stays; its other headers are about itself.
+    return {name: pool.headers[name] for name in ("accept-encoding", "connection")}
+
+
+def _limits(timeout: Timeout, at_most: float | None, *, streams: bool) -> dict[str, float | None]:
+    """Give how long each phase of an attempt may take."""
+    if isinstance(timeout, httpx.Timeout):
+        limits = timeout.as_dict()
+    else:
+        connect = None if timeout is None else min(timeout, _CONNECT_TIMEOUT)
+        limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
+    if at_most is not None:
+        limits = {phase: at_most if limit is None else min(limit, at_most) for phase, limit in limits.items()}
+    return {**limits, "read": _SILENCE} if streams else limits
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE]
+
+
+async def _async_pieces(content: bytes) -> AsyncIterator[bytes]:
+    for piece in _pieces(content):
+        yield piece
+
+
+def answer_of(response: httpx.Response, chunks: Any = None) -> Answer:
+    """Give what came, with the pieces to come if it is a stream."""
+    # Not `dict(response.headers)`, which goes through all of them for each.
+    headers = dict(response.headers.items())
+    return Answer(response.status_code, headers, b"" if chunks else response.content, chunks)
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Tell whether an answer comes event by event."""
+    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
+
+
+def failure_of(request: Request, error: Exception) -> APIConnectionError:
+    """Make our exception of one of `FAILURES`.
+
+    It is raised outside the handler, so that it keeps nothing of the other: what httpx raises leads to frames whose
+    locals are headers and bodies.
+    """
+    what, kind = f"{request.method} {request.path}", type(error).__name__
+    sent = not isinstance(error, (*_UNCONNECTED, *_MALFORMED))
+    if isinstance(error, _MALFORMED):
+        # Their texts repeat what is wrong, which may be a token.
+        return InvalidRequestError(f"{what}: not sent, as the address or a header is malformed ({kind})", sent=sent)
+    reason = f"{kind}: {error}".rstrip(": ")
+    if isinstance(error, httpx.TimeoutException):
+        return APITimeoutError(f"{what}: no answer in time ({reason})", sent=sent)
+    return APIConnectionError(f"{what}: {reason}", sent=sent)
+
+
+class Chunks:
+    """The pieces of a stream. The connection is free again when they are closed."""
+
+    def __init__(self, request: Request, response: httpx.Response) -> None:
+        """Read this response."""
+        self._request = request
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces as they come."""
+        try:
+            yield from self._response.iter_bytes()
+        except FAILURES as error:
+            failure = failure_of(self._request, error)
+        else:
+            return
+        raise failure
+
+    def close(self) -> None:
+        """End the response."""
+        self._response.close()
+
+
+class AsyncChunks:
+    """The pieces of a stream. The connection is free again when they are closed."""
+
+    def __init__(self, request: Request, response: httpx.Response) -> None:
+        """Read this response."""
+        self._request = request
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces as they come."""
+        try:
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+        except FAILURES as error:
+            failure = failure_of(self._request, error)
+        else:
+            return
+        raise failure
+
+    async def close(self) -> None:
+        """End the response."""
+        await self._response.aclose()
