@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from distributions import PARTS, ROOT, sdist_of, wheel_of
 
 SMOKE = ROOT / "release" / "smoke.py"
-TESTING = ["pytest", "hypothesis", "pyyaml"]
+TESTING = ["pytest", "pytest-timeout", "hypothesis", "pyyaml"]
 NOT_OF_USERS = ["test_codegen.py", "test_budgets.py"]
 """Tests of the generator, and of what it costs to run, which are no question of dependencies."""
 
@@ -97,7 +97,18 @@ def try_lowest(environment: Environment, wheel: Path, address: str) -> None:
     environment.install(*bounds, *TESTING)
     tests = ROOT / "sdk/tests"
     left_out = [f"--ignore={tests / name}" for name in NOT_OF_USERS]
-    apart: list[str | Path] = ["--rootdir", tests, "--confcutdir", tests, "-o", f"pythonpath={tests}", "-p", "no:cacheprovider"]
+    apart: list[str | Path] = [
+        "--rootdir",
+        tests,
+        "--confcutdir",
+        tests,
+        "-o",
+        f"pythonpath={tests}",
+        "-p",
+        "no:cacheprovider",
+        "--timeout",
+        "120",
+    ]
     environment.run("python", "-m", "pytest", "-q", "-c", ROOT / "sdk/pyproject.toml", *apart, *left_out, tests)
     print(f"the SDK with {', '.join(bounds)}: works, and its tests pass")
 

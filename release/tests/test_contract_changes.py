@@ -29,7 +29,7 @@ paths:
       responses:
         '200': {headers: {ETag: {}}, content: {application/json: {schema: {$ref: '#/components/schemas/Note'}}, text/plain: {}}}
         '201': {content: {application/json: {schema: {$ref: '#/components/schemas/Note'}}}}
-        '404': {content: {}}
+        '404': {content: {application/json: {schema: {$ref: '#/components/schemas/Error'}}}}
     get:
       operationId: notes.list
       security: []
@@ -43,6 +43,7 @@ components:
     NoteId: {name: note_id, in: path, required: true, schema: {type: string, maxLength: 36}}
   schemas:
     ErrorCode: {type: string, enum: [NOTE_NOT_FOUND], x-unpuzzle-statuses: {NOTE_NOT_FOUND: 404}}
+    Error: {type: object, properties: {code: {type: string}}}
     Base: {type: object, required: [id], properties: {id: {type: string}}}
     Note:
       allOf:
@@ -149,6 +150,7 @@ BREAKS: dict[str, tuple[str, Change]] = {
         "create",
         lambda _, schemas: note(schemas)["properties"]["price"].pop("x-unpuzzle-money"),
     ),
+    "notes.create: Error.code is gone": ("create", lambda _, schemas: schemas["Error"]["properties"].clear()),
     "notes.create: it needs the role admin, needed user": ("create", lambda op, _: op.update({"x-unpuzzle-role": "admin"})),
     "notes.create: cookie does not suffice any more": ("create", lambda op, _: op["security"].pop()),
     "notes.create: API keys need the scope all": ("create", lambda op, _: op["x-unpuzzle-scopes"].append("all")),
