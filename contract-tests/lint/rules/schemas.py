@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from .. import samples
-from ..contract import Contract, Node
+from unpuzzle_cli.conformance.contract import Contract, Node
 from .registry import asked, components, contracts, rule, schemas
 
 NUMBERS = {"integer", "number"}

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gate.laws.exchange import CONTRACT, Exchange, Reply
-from lint.contract import Node
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply
+from unpuzzle_cli.conformance.contract import Node
 
 WINDOW = {"page", "page_size"}
 ORDERING = {"sort", "order"}

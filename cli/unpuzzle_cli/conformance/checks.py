@@ -1,0 +1,119 @@
+"""The laws as checks of Schemathesis, and what every request of it is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, wraps
+from typing import Any, Protocol
+
+import requests
+import schemathesis
+import yaml
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import TestPhase
+
+from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.laws import LAWS
+from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request, nobody
+from unpuzzle_cli.conformance.laws.request_ids import request_ids as check_request_ids
+
+FRAMING = ("Content-Length", "Transfer-Encoding")
+"""Headers that say where a message ends: made up, they make none that is HTTP. Those are sent by contract-tests/wire."""
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a law runs into where an answer is not such as the contract declares."""
+
+
+class World(Protocol):
+    """Where requests find objects that are there."""
+
+    def ids_for(self, operation: Operation, authorization: str) -> dict[str, str]: ...
+
+    def body_for(self, operation: Operation, body: dict[str, Any], url: str, authorization: str) -> dict[str, Any]: ...
+
+
+@dataclass
+class Setting:
+    """What the laws are told about the run besides an exchange."""
+
+    stranger: Callable[[], str] = nobody
+    between: frozenset[str] = frozenset()
+
+
+SETTING = Setting()
+
+
+def set_for(stranger: Callable[[], str], between: frozenset[str] = frozenset()) -> None:
+    """Tells the laws of the run that begins."""
+    SETTING.stranger, SETTING.between = stranger, between
+
+
+@schemathesis.deserializer("application/yaml")
+def contract_in_yaml(context: Any, response: Any) -> Any:
+    return parsed(response.content)
+
+
+@cache
+def parsed(document: bytes) -> Any:
+    """The contract in YAML is long, and the same in each answer."""
+    return yaml.load(document, Loader=yaml.CSafeLoader)  # noqa: S506 - the C one is as safe
+
+
+def prepare(case: schemathesis.Case, request_id: str) -> None:
+    """An id on every request, and no header that breaks its framing."""
+    case.headers["X-Request-ID"] = request_id
+    for name in FRAMING:
+        case.headers.pop(name, None)
+
+
+def lead_to_what_is_there(case: schemathesis.Case, world: World) -> None:
+    """Valid ids become those of what is there; stateful tests have ids of their own."""
+    operation, authorization = OPERATIONS.get((case.method, case.path)), case.headers.get("Authorization")
+    if not operation or not authorization or not case.meta or case.meta.phase.name == TestPhase.STATEFUL:
+        return
+    if not case.meta.is_negative_at(ParameterLocation.PATH):
+        case.path_parameters.update(world.ids_for(operation, authorization))
+    if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+        case.body = world.body_for(operation, case.body, case.formatted_path, authorization)
+
+
+def request_of(response: Any) -> Request:
+    sent = response.request
+    content = sent.body.encode() if isinstance(sent.body, str) else sent.body or b""
+    texts = {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in sent.headers.items()}
+    headers = {name: text.strip(" \t") for name, text in texts.items()}  # spaces around a value are no part of it
+    return Request(sent.method, sent.url, headers, content)
+
+
+def reply_of(response: Any) -> Reply:
+    return Reply(response.status_code, {name: ", ".join(values) for name, values in response.headers.items()}, response.content)
+
+
+def hold(law: Callable[[Exchange], None], exchange: Exchange) -> None:
+    """Holds an exchange against a law; an answer that no law can make sense of breaks it too."""
+    try:
+        law(replace(exchange, stranger=SETTING.stranger, between=SETTING.between))
+    except MALFORMED as error:
+        raise AssertionError(f"the answer is not such that this can be told: {error!r}") from error
+    except requests.RequestException as error:
+        raise AssertionError(f"to ask again, as this needs, fails: {error}") from error
+
+
+def as_check(law: Callable[[Exchange], None]) -> Callable[..., None]:
+    """A law as a check of Schemathesis; requests with methods that the contract does not know are left to its own checks."""
+
+    @wraps(law)
+    def check(ctx: Any, response: Any, case: Any) -> None:
+        if operation := OPERATIONS.get((case.method, case.path)):
+            hold(law, Exchange(operation, request_of(response), reply_of(response)))
+
+    del check.__wrapped__  # Schemathesis looks at the signature, which is the check's
+    return check
+
+
+@schemathesis.check
+def request_ids(ctx: Any, response: Any, case: Any) -> None:
+    """Every answer carries the id of its request."""
+    check_request_ids(request_of(response), reply_of(response))
+
+
+for law in LAWS:
+    schemathesis.check(as_check(law))
