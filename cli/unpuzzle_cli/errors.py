@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED = 1, 2, 4, 5, 6, 130
+UNREACHABLE = 7
+"""Where 1 says something of a server that answers."""
 
 CODE_OF_STATUS = {401: SIGN_IN, 403: SIGN_IN, 404: NOT_FOUND, 429: LIMIT}
 NEXT_STEPS = {

@@ -1,13 +1,15 @@
 """The laws as checks of Schemathesis, and what every request of it is given."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, wraps
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, partial, wraps
+from itertools import count
 from typing import Any, Protocol
 
 import requests
 import schemathesis
 import yaml
+from schemathesis.core.media_types import YAML_MEDIA_TYPES
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
@@ -18,6 +20,8 @@ from unpuzzle_cli.conformance.laws.request_ids import request_ids as check_reque
 
 FRAMING = ("Content-Length", "Transfer-Encoding")
 """Headers that say where a message ends: made up, they make none that is HTTP. Those are sent by contract-tests/wire."""
+STRANGE = 4
+"""One request in so many keeps the ids that were generated, which are of nothing."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a law runs into where an answer is not such as the contract declares."""
 
@@ -29,24 +33,29 @@ class World(Protocol):
 
     def body_for(self, operation: Operation, body: dict[str, Any], url: str, authorization: str) -> dict[str, Any]: ...
 
+    def forget(self, ids: Iterable[str]) -> None: ...
+
 
 @dataclass
-class Setting:
-    """What the laws are told about the run besides an exchange."""
+class Run:
+    """What requests and laws need to know of the run that they are of."""
 
+    name: str
+    world: World
     stranger: Callable[[], str] = nobody
     between: frozenset[str] = frozenset()
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
 
-SETTING = Setting()
+_runs: list[Run] = []
 
 
-def set_for(stranger: Callable[[], str], between: frozenset[str] = frozenset()) -> None:
-    """Tells the laws of the run that begins."""
-    SETTING.stranger, SETTING.between = stranger, between
+def begin(run: Run) -> None:
+    """Hooks and checks are all of Schemathesis's process: they serve the run that began last."""
+    _runs[:] = [run]
 
 
-@schemathesis.deserializer("application/yaml")
+@schemathesis.deserializer(*YAML_MEDIA_TYPES)  # all of them, for the first that is alike is taken
 def contract_in_yaml(context: Any, response: Any) -> Any:
     return parsed(response.content)
 
@@ -57,17 +66,27 @@ def parsed(document: bytes) -> Any:
     return yaml.load(document, Loader=yaml.CSafeLoader)  # noqa: S506 - the C one is as safe
 
 
-def prepare(case: schemathesis.Case, request_id: str) -> None:
-    """An id on every request, and no header that breaks its framing."""
-    case.headers["X-Request-ID"] = request_id
+@schemathesis.hook
+def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    """An id on every request, no header that breaks its framing, and objects that are there."""
+    number = next(_runs[0].numbers)
+    case.headers["X-Request-ID"] = f"{_runs[0].name}-{number}"
     for name in FRAMING:
         case.headers.pop(name, None)
+    if number % STRANGE:
+        lead_to_what_is_there(case, _runs[0].world)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: schemathesis.Case, response: Any) -> None:
+    if response.status_code == 404 or (case.method == "DELETE" and response.status_code < 300):
+        _runs[0].world.forget(map(str, case.path_parameters.values()))
 
 
 def lead_to_what_is_there(case: schemathesis.Case, world: World) -> None:
     """Valid ids become those of what is there; stateful tests have ids of their own."""
-    operation, authorization = OPERATIONS.get((case.method, case.path)), case.headers.get("Authorization")
-    if not operation or not authorization or not case.meta or case.meta.phase.name == TestPhase.STATEFUL:
+    operation, authorization = OPERATIONS.get((case.method, case.path)), case.headers.get("Authorization", "")
+    if not operation or not case.meta or case.meta.phase.name == TestPhase.STATEFUL:
         return
     if not case.meta.is_negative_at(ParameterLocation.PATH):
         case.path_parameters.update(world.ids_for(operation, authorization))
@@ -90,7 +109,7 @@ def reply_of(response: Any) -> Reply:
 def hold(law: Callable[[Exchange], None], exchange: Exchange) -> None:
     """Holds an exchange against a law; an answer that no law can make sense of breaks it too."""
     try:
-        law(replace(exchange, stranger=SETTING.stranger, between=SETTING.between))
+        law(replace(exchange, stranger=_runs[0].stranger, between=_runs[0].between))
     except MALFORMED as error:
         raise AssertionError(f"the answer is not such that this can be told: {error!r}") from error
     except requests.RequestException as error:
