@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, lists, locations, ownership
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request
 from unpuzzle_cli.conformance.laws.request_ids import request_ids
-from unpuzzle_cli.conformance.contract import Operation
 
 HOST = "http://server"
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from . import samples
 from unpuzzle_cli.conformance.contract import FILE, Contract, Node, Operation, load
+
+from . import samples
 
 SAMPLES: dict[str, Node] = yaml.safe_load(Path(__file__).with_name("documented_samples.yaml").read_text())
 CONTRACT = Contract(load(FILE.read_text()))

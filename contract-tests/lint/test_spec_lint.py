@@ -9,6 +9,7 @@ import yaml
 from connexion.spec import create_spec_validator
 
 from unpuzzle_cli.conformance.contract import FILE, Contract, Node, load
+
 from .rules import RULES
 
 CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text())

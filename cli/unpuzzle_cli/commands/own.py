@@ -8,6 +8,7 @@ import typer
 
 from unpuzzle_cli import chat, config, console, runner, show, values
 from unpuzzle_cli.commands import api, bulk
+from unpuzzle_cli.commands.conformance import ConformanceCommand, conformance
 from unpuzzle_cli.commands.transcribed import upload_transcript
 from unpuzzle_cli.commands.uploading import upload
 from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
@@ -299,6 +300,7 @@ def add_to(tag: str, group: typer.Typer) -> None:
 def add_to_root(root: typer.Typer) -> None:
     """Adds the commands that stand beside the tags."""
     root.command("api", cls=Command, rich_help_panel=MORE_COMMANDS)(api.send)
+    root.command("conformance", cls=ConformanceCommand, rich_help_panel=MORE_COMMANDS)(conformance)
     about = "Settings, by profile: " + ", ".join(config.KEYS) + "."
     root.add_typer(config_app, name="config", help=about, rich_help_panel=MORE_COMMANDS)
     root.command("completion", cls=Command, rich_help_panel=MORE_COMMANDS)(completion)

@@ -20,6 +20,7 @@ from unpuzzle_cli.conformance.laws.request_ids import request_ids as check_reque
 
 FRAMING = ("Content-Length", "Transfer-Encoding")
 """Headers that say where a message ends: made up, they make none that is HTTP. Those are sent by contract-tests/wire."""
+AnyCase = schemathesis.Case[Any]
 STRANGE = 4
 """One request in so many keeps the ids that were generated, which are of nothing."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -63,11 +64,11 @@ def contract_in_yaml(context: Any, response: Any) -> Any:
 @cache
 def parsed(document: bytes) -> Any:
     """The contract in YAML is long, and the same in each answer."""
-    return yaml.load(document, Loader=yaml.CSafeLoader)  # noqa: S506 - the C one is as safe
+    return yaml.load(document, Loader=yaml.CSafeLoader)
 
 
 @schemathesis.hook
-def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: Any, case: AnyCase, kwargs: dict[str, Any]) -> None:
     """An id on every request, no header that breaks its framing, and objects that are there."""
     number = next(_runs[0].numbers)
     case.headers["X-Request-ID"] = f"{_runs[0].name}-{number}"
@@ -78,12 +79,12 @@ def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -
 
 
 @schemathesis.hook
-def after_call(context: Any, case: schemathesis.Case, response: Any) -> None:
+def after_call(context: Any, case: AnyCase, response: Any) -> None:
     if response.status_code == 404 or (case.method == "DELETE" and response.status_code < 300):
         _runs[0].world.forget(map(str, case.path_parameters.values()))
 
 
-def lead_to_what_is_there(case: schemathesis.Case, world: World) -> None:
+def lead_to_what_is_there(case: AnyCase, world: World) -> None:
     """Valid ids become those of what is there; stateful tests have ids of their own."""
     operation, authorization = OPERATIONS.get((case.method, case.path)), case.headers.get("Authorization", "")
     if not operation or not case.meta or case.meta.phase.name == TestPhase.STATEFUL:

@@ -56,8 +56,8 @@ class Found:
 def listings(operation: Operation, name: str) -> Iterator[Operation]:
     """The lists whose items a path parameter may name: the one above it, then those called so, then those that tell it."""
     above = operation.path.partition(f"{{{name}}}")[0]
-    tests = (lambda path: path == above, lambda path: path.endswith(f"/{plural(name.removesuffix('_id'))}/"))
-    kinds = [([test(listing.path) for test in tests] + [shows(listing, name)], listing) for listing in LISTS]
+    called = f"/{plural(name.removesuffix('_id'))}/"
+    kinds = [([each.path == above, each.path.endswith(called), shows(each, name)], each) for each in LISTS]
     found = [(kind.index(True), listing) for kind, listing in kinds if any(kind)]
     yield from (listing for _, listing in sorted(found, key=lambda pair: (pair[0], *strangeness(pair[1], operation))))
 

@@ -3,7 +3,7 @@
 import requests
 
 from unpuzzle_cli.conformance.callers import Cast, Selection, reader
-from unpuzzle_cli.conformance.people import ask
+from unpuzzle_cli.conformance.people import NoAccountError, ask
 from unpuzzle_cli.conformance.report import Report
 from unpuzzle_cli.conformance.settings import Options
 from unpuzzle_cli.conformance.suite import Show, Suite
@@ -27,6 +27,13 @@ def hold(options: Options, selection: Selection, token: str, headers: dict[str, 
 
 
 def write(cast: Cast, options: Options, selection: Selection, teller: Teller, show: Show) -> Report:
+    try:
+        return written(cast, options, selection, teller, show)
+    except NoAccountError as error:
+        raise CommandError(str(error), "See: unpuzzle conformance --help", SIGN_IN) from None
+
+
+def written(cast: Cast, options: Options, selection: Selection, teller: Teller, show: Show) -> Report:
     with cast.on_stage():
         teller.secrets |= {person.password for person in cast.people.values()}
         callers = cast.callers(selection)

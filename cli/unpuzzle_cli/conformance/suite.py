@@ -9,8 +9,8 @@ from typing import Any
 
 import schemathesis
 from schemathesis.engine import Status, StopReason, events, from_schema
-from schemathesis.filters import FilterSet
 from schemathesis.engine.recorder import CheckNode, Interaction, ScenarioRecorder
+from schemathesis.filters import FilterSet
 
 from unpuzzle_cli.conformance import checks
 from unpuzzle_cli.conformance.contract import Operation
@@ -27,8 +27,8 @@ STOPS = {
     StopReason.FAILURE_LIMIT: "It was to end with the first finding.",
     StopReason.SERVER_UNAVAILABLE: "The server stopped answering.",
 }
-Show = Callable[[str, str, int, int], None]
-"""Shows the phase, the operation, how many rounds are done and how many there are."""
+Show = Callable[[str, str, int, int, int], None]
+"""Shows the phase, the operation, how many rounds are done, how many there are, and how many requests were sent."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Suite:
         match event:
             case events.ScenarioFinished():
                 self._count(event.recorder, event.elapsed_time)
-                self._step(event.phase.value, event.recorder.label)
+                self._step(event.phase.value, named(event.recorder.label))
             case events.NonFatalError():
                 self._could_not(event)
             case events.FatalError():
@@ -124,8 +124,8 @@ class Suite:
         assert node.failure_info
         failure = node.failure_info.failure
         message = f"{failure.title}: {failure.message}" if failure.title != node.name else failure.message
-        request = met and Request(met.request.method, met.request.uri, headers_of(met.request.headers), met.request.body or b"")
-        self._failed(node.name, operation, message, request, checks.reply_of(met.response) if met and met.response else None)
+        reply = checks.reply_of(met.response) if met and met.response else None
+        self._failed(node.name, operation, message, request_of(met) if met else None, reply)
 
     def _could_not(self, event: events.NonFatalError) -> None:
         """No answer, or none that could be looked at. A request that may not be sent is a fault of the suite, and ends it."""
@@ -134,7 +134,7 @@ class Suite:
         operation = BY_LABEL.get(event.label)
         message = f"{event.info.title}: {event.info.message}"
         if operation is None or operation.id not in self.tally.outcomes:
-            self.report.notes.append(self.teller.without_secrets(message))
+            self.report.notes.append(self.teller.without_secrets(message.partition("\n")[0]))
         else:
             self._failed("answers", operation, message, None, None)
 
@@ -145,7 +145,7 @@ class Suite:
     def _step(self, phase: str, label: str) -> None:
         rounds = len(self.operations) * (1 + len(self.options.phases[:3]))
         self.done = min(self.done + (phase != "stateful"), rounds)
-        self.show(phase, label, self.done, rounds)
+        self.show(phase, label, self.done, rounds, self.wire.sent)
 
     @contextmanager
     def _timed(self, operation: str) -> Iterator[None]:
@@ -158,10 +158,16 @@ BY_LABEL = {f"{operation.method.upper()} {operation.path}": operation for operat
 BY_ID = {operation.id: operation for operation in CONTRACT.operations}
 
 
-def operation_of(case: schemathesis.Case) -> Operation:
+def named(label: str) -> str:
+    return BY_LABEL[label].id if label in BY_LABEL else label
+
+
+def operation_of(case: checks.AnyCase) -> Operation:
     """The operation that a case was made for, whatever method it is sent with."""
     return BY_ID[case.operation.definition.raw["operationId"]]
 
 
-def headers_of(headers: dict[str, list[str]]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value.decode("latin-1") for name, (value, *_) in headers.items()}
+def request_of(met: Interaction) -> Request:
+    texts = {name: value for name, (value, *_) in met.request.headers.items()}
+    headers = {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in texts.items()}
+    return Request(met.request.method, met.request.uri, headers, met.request.body or b"")

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
+from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, send
 from unpuzzle_cli.conformance.laws.ownership import is_about_public, readable_address
-from unpuzzle_cli.conformance.contract import Operation
 
 BODY = "$response.body#/"
 

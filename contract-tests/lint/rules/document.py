@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from unpuzzle_cli.conformance.contract import Contract, walk
+
 from .registry import contracts, rule
 
 EXTENSIONS = {

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from http import HTTPStatus
 
 from unpuzzle_cli.conformance.contract import Operation
+
 from .registry import operations, rule
 
 PUBLIC = {"public", "service"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from unpuzzle_cli.conformance.contract import Contract, Node, Operation
+
 from .registry import contracts, operations, parameters, rule
 
 SCALARS = {"string", "integer", "number", "boolean"}

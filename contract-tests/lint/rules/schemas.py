@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from .. import samples
 from unpuzzle_cli.conformance.contract import Contract, Node
+
+from .. import samples
 from .registry import asked, components, contracts, rule, schemas
 
 NUMBERS = {"integer", "number"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from unpuzzle_cli.conformance.contract import Answer, Operation
+
 from .registry import operations, rule, successes
 
 STREAM = "text/event-stream"

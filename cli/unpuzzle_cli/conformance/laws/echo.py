@@ -1,6 +1,6 @@
 """What was sent is what is there: a change answers the fields that it was given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from html.parser import HTMLParser
 from string import whitespace
@@ -8,24 +8,24 @@ from typing import Any
 
 import nh3
 
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange
 from unpuzzle_cli.conformance.contract import Node
-
-NORMALISED = {
-    "in safe HTML": lambda sent, answered: words(answered) == words(sent) and elements(answered) <= SAFE_HTML,
-    "in lower case": lambda sent, answered: answered == sent.lower(),
-    "each is kept once": lambda sent, answered: answered == [*dict.fromkeys(sent)],
-    "in UTC": lambda sent, answered: datetime.fromisoformat(answered) == datetime.fromisoformat(sent),
-    "less what a coupon takes off": lambda sent, answered: 0 <= answered <= sent,
-    "a place past the end is the end": lambda sent, answered: 1 <= answered <= sent,
-}
-"""Words in the contract's description of a field, and what they let the server make of it."""
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange
 
 SAFE_HTML = {
     "a", "b", "blockquote", "br", "code", "em", "figcaption", "figure", "h2", "h3", "h4", "hr", "i", "img", "li", "ol", "p",
     "pre", "s", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
 }  # fmt: skip
 """The elements that can't run, be mistaken for the page around them, or leak who reads it."""
+
+NORMALISED: dict[str, Callable[[Any, Any], bool]] = {
+    "in safe HTML": lambda sent, answered: words(answered) == words(sent) and elements(answered) <= SAFE_HTML,
+    "in lower case": lambda sent, answered: bool(answered == sent.lower()),
+    "each is kept once": lambda sent, answered: bool(answered == [*dict.fromkeys(sent)]),
+    "in UTC": lambda sent, answered: datetime.fromisoformat(answered) == datetime.fromisoformat(sent),
+    "less what a coupon takes off": lambda sent, answered: bool(0 <= answered <= sent),
+    "a place past the end is the end": lambda sent, answered: bool(1 <= answered <= sent),
+}
+"""Words in the contract's description of a field, and what they let the server make of it."""
 
 TRIMMED = {
     "full_name": "a name is shown beside others, and spaces around it would be taken for another person's",

@@ -75,8 +75,8 @@ SECONDS = 30
 
 def send(request: Request) -> Reply:
     """Over the wire. The client keeps no cookies: everybody is who the request says."""
-    sent = {"headers": dict(request.headers), "data": request.content or None, "timeout": SECONDS, "allow_redirects": False}
-    answer = SESSION.request(request.method, request.url, **sent)
+    headers, content = dict(request.headers), request.content or None
+    answer = SESSION.request(request.method, request.url, headers=headers, data=content, timeout=SECONDS, allow_redirects=False)
     SESSION.cookies.clear()
     return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request
 from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request
 
 REFUSED = (403, 404)
 
