@@ -20,6 +20,7 @@ EXTRA = ("schemathesis", "jinja2", "nh3", "requests", "yaml", "jsonschema_rs")
 FORMATS = ("junit", "json", "html")
 SENT, WRITTEN = "What is sent", "What is written"
 Names = list[str] | None
+Row = tuple[str, ...]
 
 
 class Profile(StrEnum):
@@ -131,7 +132,7 @@ def _header(line: str) -> tuple[str, str]:
 def _tell(report: "Report") -> None:
     """Checks and findings: tables for people, lines with tabs for programs."""
     seen, documented = report.coverage
-    checks = [(name, str(count.passed), str(count.failed)) for name, count in report.checks.items()]
+    checks: list[Row] = [(name, str(count.passed), str(count.failed)) for name, count in report.checks.items()]
     if console.for_people():
         _table(("check", "passed", "failed"), checks)
         for finding in report.findings:
@@ -148,7 +149,7 @@ def _tell(report: "Report") -> None:
     console.talk(f"{report.base_url} {verdict}: {len(report.findings)} findings, {told}.")
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(names: tuple[str, ...], rows: list[Row]) -> None:
     from unpuzzle_cli.tables import Column
 
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
