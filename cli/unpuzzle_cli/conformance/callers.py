@@ -9,14 +9,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urljoin
 
+import requests
+
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.found import Found
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Request, nobody, send
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, nobody, send
 from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
 from unpuzzle_cli.conformance.routes import ROUTES
 from unpuzzle_cli.conformance.settings import Caller
 from unpuzzle_cli.conformance.wire import Wire
-from unpuzzle_cli.conformance.world import World
+from unpuzzle_cli.conformance.world import World, tag_of
 
 PREPARED = {role: f"UNPUZZLE_CONFORMANCE_{role.upper()}" for role in ("learner", "instructor", "admin")}
 """Variables of the environment with `email:password` of accounts that are there."""
@@ -39,6 +41,11 @@ class Selection:
     def _takes(self, name: str) -> bool:
         wanted = (not self.tags or name.partition(".")[0] in self.tags) and (not self.include or matches(name, self.include))
         return wanted and not matches(name, self.exclude)
+
+
+def is_elsewhere(operation: Operation) -> bool:
+    """Whether an operation leaves its caller's account and sessions alone."""
+    return tag_of(operation) != "auth"
 
 
 def matches(name: str, globs: Iterable[str]) -> bool:
@@ -77,7 +84,21 @@ class Cast:
         for operation in selection:
             role = operation.role if operation.role in wanted else "user"
             wanted[role].append(operation)
-        return [self._caller(self.people[role], operations) for role, operations in wanted.items() if operations]
+        callers = {role: self._spared(self.people[role], operations) for role, operations in wanted.items()}
+        return [self._caller(self.people[role], operations) for role, operations in callers.items() if operations]
+
+    def _spared(self, person: Person, operations: list[Operation]) -> list[Operation]:
+        """An account that was there before is to be there after: what could delete it or sign it out is not sent as it."""
+        if person in self.made:
+            return operations
+        kept = [
+            operation
+            for operation in operations
+            if not operation.is_unsafe or operation.role != "user" or is_elsewhere(operation)
+        ]
+        if left := [operation.id for operation in operations if operation not in kept]:
+            self.notes.append(f"Not sent as {person.email}, whose account it could change: {', '.join(left)}.")
+        return kept
 
     def _caller(self, person: Person, operations: list[Operation]) -> Caller:
         return Caller(
@@ -124,19 +145,25 @@ class Cast:
         return person if not teaches or "instructor" in person.roles else None
 
     def _leave(self) -> None:
-        by_email = {person.email: person for person in self.people.values()}
+        """What was made goes before who made it. Sessions begin anew: to delete an account needs a young one."""
+        young = {person.email: Person(self.base_url, person.email, person.password) for person in self.people.values()}
         for email, location in reversed(self.wire.created):
-            if email in by_email:
-                self._delete(by_email[email], location)
+            if email in young:
+                self._delete(young[email], location)
         for person in self.made:
-            reply = person.ask("auth.delete_account", {"password": person.password})
-            if not reply.succeeded:
-                self.notes.append(f"The account {person.email} could not be deleted: {reply.status}.")
+            self._tried(f"The account {person.email}", lambda: young[person.email].ask("auth.delete_account"))
 
     def _delete(self, person: Person, location: str) -> None:
         """What can be deleted by itself; the rest goes with its account, or is kept as what was bought is."""
         url = urljoin(f"{self.base_url}/", location)
         if ROUTES.find("DELETE", url.removeprefix(self.base_url)):
-            reply = send(Request("DELETE", url, {"Authorization": person.authorization}))
+            self._tried(location, lambda: send(Request("DELETE", url, {"Authorization": person.authorization})))
+
+    def _tried(self, what: str, delete: Callable[[], Reply]) -> None:
+        try:
+            reply = delete()
+        except (NoAccountError, requests.RequestException) as error:
+            self.notes.append(f"{what} could not be deleted: {error}")
+        else:
             if not reply.succeeded and reply.status not in GONE:
-                self.notes.append(f"{location} could not be deleted: {reply.status}.")
+                self.notes.append(f"{what} could not be deleted: {reply.status}.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -136,11 +136,14 @@ class Suite:
         if operation is None or operation.id not in self.tally.outcomes:
             self.report.notes.append(self.teller.without_secrets(message.partition("\n")[0]))
         else:
-            self._failed("answers", operation, message, None, None)
+            self._failed("answers", operation, message, None, None, event.info.code_sample or "")
 
-    def _failed(self, check: str, operation: Operation, message: str, request: Request | None, reply: Reply | None) -> None:
+    def _failed(
+        self, check: str, operation: Operation, message: str, request: Request | None, reply: Reply | None, curl: str = ""
+    ) -> None:
         self.teller.secrets |= self.wire.credentials
-        self.tally.failed(self.teller.finding(check, operation, message, request, reply))
+        finding = self.teller.finding(check, operation, message, request, reply)
+        self.tally.failed(replace(finding, curl=finding.curl or self.teller.without_secrets(curl)))
 
     def _step(self, phase: str, label: str) -> None:
         rounds = len(self.operations) * (1 + len(self.options.phases[:3]))
