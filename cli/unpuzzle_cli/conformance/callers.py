@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -43,9 +44,9 @@ class Selection:
         return wanted and not matches(name, self.exclude)
 
 
-def is_elsewhere(operation: Operation) -> bool:
-    """Whether an operation leaves its caller's account and sessions alone."""
-    return tag_of(operation) != "auth"
+def is_about_oneself(operation: Operation) -> bool:
+    """Whether an operation may change its caller's account or sessions."""
+    return operation.is_unsafe and operation.role == "user" and tag_of(operation) == "auth"
 
 
 def matches(name: str, globs: Iterable[str]) -> bool:
@@ -91,11 +92,7 @@ class Cast:
         """An account that was there before is to be there after: what could delete it or sign it out is not sent as it."""
         if person in self.made:
             return operations
-        kept = [
-            operation
-            for operation in operations
-            if not operation.is_unsafe or operation.role != "user" or is_elsewhere(operation)
-        ]
+        kept = [operation for operation in operations if not is_about_oneself(operation)]
         if left := [operation.id for operation in operations if operation not in kept]:
             self.notes.append(f"Not sent as {person.email}, whose account it could change: {', '.join(left)}.")
         return kept
@@ -146,12 +143,13 @@ class Cast:
 
     def _leave(self) -> None:
         """What was made goes before who made it. Sessions begin anew: to delete an account needs a young one."""
-        young = {person.email: Person(self.base_url, person.email, person.password) for person in self.people.values()}
+        people = [*self.people.values(), *self.made]
+        young = {person.email: Person(self.base_url, person.email, person.password) for person in people}
         for email, location in reversed(self.wire.created):
             if email in young:
                 self._delete(young[email], location)
         for person in self.made:
-            self._tried(f"The account {person.email}", lambda: young[person.email].ask("auth.delete_account"))
+            self._tried(f"The account {person.email}", partial(young[person.email].ask, "auth.delete_account"))
 
     def _delete(self, person: Person, location: str) -> None:
         """What can be deleted by itself; the rest goes with its account, or is kept as what was bought is."""
