@@ -207,6 +207,7 @@ class TestReports:
             assert counted.get("tests") == str(len([*counted.iter("testcase")]))
             assert counted.get("failures") == str(len([*counted.iter("failure")]))
             assert float(counted.get("time", "-1")) >= 0
+        assert root.attrib.keys() == {"name", "time", "tests", "failures", "errors"}
         for suite in root:
             assert [child.tag for child in suite] == ["properties", *["testcase"] * len(suite.findall("testcase"))]
 

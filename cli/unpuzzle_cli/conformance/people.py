@@ -10,6 +10,7 @@ from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, sen
 
 HALF_AN_HOUR = 1800
 """A token lives one, and so is asked for again."""
+WRONG_TOKEN = "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmVkLWJ5LW5vYm9keQ"  # noqa: S105 - nobody's
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import schemathesis
+from schemathesis.core.failures import CustomFailure
 from schemathesis.engine import Status, StopReason, events, from_schema
 from schemathesis.engine.recorder import CheckNode, Interaction, ScenarioRecorder
 from schemathesis.filters import FilterSet
@@ -123,7 +124,7 @@ class Suite:
     def _found(self, operation: Operation, node: CheckNode, met: Interaction | None) -> None:
         assert node.failure_info
         failure = node.failure_info.failure
-        message = f"{failure.title}: {failure.message}" if failure.title != node.name else failure.message
+        message = failure.message if isinstance(failure, CustomFailure) else f"{failure.title}: {failure.message}".rstrip(": ")
         reply = checks.reply_of(met.response) if met and met.response else None
         self._failed(node.name, operation, message, request_of(met) if met else None, reply)
 

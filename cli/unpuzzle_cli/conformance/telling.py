@@ -11,15 +11,17 @@ from unpuzzle_cli.conformance.contract import SECRETS, Operation
 from unpuzzle_cli.conformance.laws import LAWS
 from unpuzzle_cli.conformance.laws.exchange import Reply, Request
 from unpuzzle_cli.conformance.laws.request_ids import request_ids
+from unpuzzle_cli.conformance.people import WRONG_TOKEN
+from unpuzzle_cli.conformance.probes import PROBES
 from unpuzzle_cli.conformance.report import Finding
 
 REMOVED = "[removed]"
 LONGEST = 2000
 SHORTEST_SECRET = 8
 """What is shorter is a word that may stand anywhere."""
-UNSAID = {"x-schemathesis-testcaseid", "user-agent", "accept", "accept-encoding", "connection", "content-length", "cookie"}
+UNSAID = {"x-schemathesis-testcaseid", "user-agent", "accept-encoding", "connection", "content-length", "cookie"}
 """Headers without which a request is the same, and cookies, which are secrets."""
-IN_JSON = re.compile(rf"""(["']?(?:{"|".join(sorted(SECRETS))})["']?\s*[:=]\s*)(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
+IN_JSON = re.compile(rf"""(?<!\w)(["']?(?:{"|".join(sorted(SECRETS))})["']?\s*[:=]\s*)(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
 IN_URLS = re.compile(r"([?&](?:token|signature|code|state|key)=)[^&\s\"']+")
 LIKE_TOKENS = re.compile(r"eyJ[\w-]{8,}\.[\w.-]+|(?i:bearer) (?!\$)[\w.~+/=-]{8,}|\bun[a-z]{1,3}_\w{8,}")
 
@@ -39,7 +41,7 @@ RULES = {
     "ignored_auth": "What needs a sign-in is refused without one, and with a wrong one.",
     "object_level_authorization": "Nobody gets what is another's.",
     "answers": "Every request is answered in time.",
-    **{law.__name__: str(law.__doc__) for law in [*LAWS, request_ids]},
+    **{rule.__name__: str(rule.__doc__) for rule in [*LAWS, request_ids, *PROBES.values()]},
 }
 
 
@@ -66,9 +68,11 @@ class Teller:
         words = ["curl", "--include", *(["--head"] if request.method == "HEAD" else ["--request", request.method])]
         quoted = [shlex.quote(word) for word in [*words, request.url]]
         for name, value in request.headers.items():
-            if name.lower() == "authorization":
+            if value == WRONG_TOKEN:
+                quoted += ["--header", "'Authorization: Bearer of-nobody'"]
+            elif name.lower() == "authorization":
                 quoted += ["--header", '"Authorization: Bearer $UNPUZZLE_TOKEN"']
-            elif name.lower() not in UNSAID:
+            elif name.lower() not in UNSAID and value != "*/*":
                 quoted += ["--header", shlex.quote(f"{name}: {value}")]
         if request.content:
             quoted += ["--data-raw", shlex.quote(body_of(request.content))]
