@@ -49,14 +49,18 @@ class Proxy:
     def running(self) -> Iterator["Proxy"]:
         with httpx.Client(base_url=self.target, timeout=30) as client:
             handler = type("Handler", (Handler,), {"proxy": self, "client": client})
-            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            self.url = f"http://127.0.0.1:{server.server_port}"
-            thread = Thread(target=server.serve_forever, args=(0.02,))
+            self._server = Listener(("127.0.0.1", 0), handler)
+            self.url = f"http://127.0.0.1:{self._server.server_port}"
+            thread = Thread(target=self._server.serve_forever, args=(0.02,))
             thread.start()
             yield self
-            server.shutdown()
+            self.leave()
             thread.join()
-            server.server_close()
+
+    def leave(self) -> None:
+        """Nobody is answered any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def forward(self, client: httpx.Client, method: str, url: str, headers: dict[str, str], content: bytes) -> Answer:
         self.methods.append(method)
@@ -69,6 +73,13 @@ class Proxy:
         kept = {name: value for name, value in found.headers.items() if name not in HOP}
         answer = Answer(path, headers.get("authorization", ""), found.status_code, kept, found.content)
         return self.spoils[path](answer) if path in self.spoils and answer.status == 200 and answer.content else answer
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A request that got no answer, as it was to be."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -87,6 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in found.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(found.content)))
+        self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(found.content)

@@ -36,6 +36,11 @@ def without_request_id(answer: Answer) -> Answer:
     return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "x-request-id"})
 
 
+def hang_up(answer: Answer) -> Answer:
+    raise ConnectionAbortedError
+
+
+CLEAN = {"system.info", "auth.get_profile", "subscriptions.list_plans", "courses.get"}
 SPOILS = {
     "system.info": lambda answer: replace(answer, status=418),
     "ai.get_limits": lambda answer: replace(answer, status=500),
@@ -112,7 +117,7 @@ def caller(server: Server) -> Iterator[Person]:
 def clean(server: Server, caller: Person, tmp_path_factory: pytest.TempPathFactory) -> tuple[Proxy, Ended]:
     """Our server as it is, only read, and what it was asked."""
     with Proxy(server.base_url).running() as proxy:
-        asked = ["--base-url", proxy.url, *SMALL, *including(*READ, "courses.get")]
+        asked = ["--base-url", proxy.url, *SMALL, *including(*CLEAN)]
         return proxy, ended(tmp_path_factory.mktemp("clean"), *asked, UNPUZZLE_TOKEN=token_of(caller))
 
 
@@ -130,7 +135,7 @@ class TestReadOnly:
         _, end = clean
         assert end.code == 0, end.out
         assert end.report["conforms"]
-        assert {outcome["id"] for outcome in end.report["operations"]} == {*READ, "courses.get"}
+        assert {outcome["id"] for outcome in end.report["operations"]} == CLEAN
 
     def test_no_unsafe_request_is_sent(self, clean: tuple[Proxy, Ended]) -> None:
         proxy, _ = clean
@@ -241,6 +246,20 @@ class TestFull:
         end = ended(tmp_path, "--base-url", server.base_url, "--profile", "full")
         assert end.code == errors.USAGE
         assert "--yes" in end.told
+
+
+class TestLoss:
+    def test_a_request_that_gets_no_answer_is_found(self, server: Server, tmp_path: Path) -> None:
+        with Proxy(server.base_url, {READ["system.info"]: hang_up}).running() as proxy:
+            end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info"))
+        assert end.code == errors.FAILED
+        assert ("system.info", "answers") in end.findings
+
+    def test_a_server_that_goes_away_is_told_apart(self, server: Server, tmp_path: Path) -> None:
+        with Proxy(server.base_url).running() as proxy:
+            proxy.spoils[READ["system.info"]] = lambda answer: proxy.leave() or answer
+            end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info"))
+        assert (end.code, end.report["stopped"]) == (errors.UNREACHABLE, "The server stopped answering.")
 
 
 class TestUsage:

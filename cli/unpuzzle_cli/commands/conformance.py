@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unpuzzle_cli import console, values
-from unpuzzle_cli.errors import FAILED, USAGE, CommandError, UsageError
+from unpuzzle_cli.errors import FAILED, INTERRUPTED, UNREACHABLE, USAGE, CommandError, UsageError
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.session import Choice
 
@@ -74,6 +74,7 @@ def conformance(
     from unpuzzle_cli.conformance import writing
     from unpuzzle_cli.conformance.callers import Selection
     from unpuzzle_cli.conformance.progress import shown
+    from unpuzzle_cli.conformance.report import Stop
     from unpuzzle_cli.conformance.running import hold
     from unpuzzle_cli.conformance.settings import BETWEEN, Options
 
@@ -90,7 +91,7 @@ def conformance(
     for path in writing.write(found, report_dir, formats):
         console.talk(f"Written: {path}")
     if not found.conforms:
-        raise typer.Exit(FAILED)
+        raise typer.Exit({Stop.LOST: UNREACHABLE, Stop.INTERRUPTED: INTERRUPTED}.get(found.stopped, FAILED))
 
 
 def _formats(names: str) -> list[str]:

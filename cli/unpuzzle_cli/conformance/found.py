@@ -49,8 +49,10 @@ class Found:
         path = listing.path.format(**{needed: quote(value, safe="") for needed, value in ids.items()})
         asked = {"Authorization": authorization} if authorization else {}
         page = send(Request("GET", urljoin(f"{self.base_url}/", path.lstrip("/")), asked)).fields
-        results = page.get(listing.node["x-unpuzzle-pagination"]["items"]) or [{}]
-        return str(results[0].get(name) or results[0].get("id") or "") if isinstance(results[0], dict) else ""
+        match page.get(listing.node["x-unpuzzle-pagination"]["items"]):
+            case [dict() as first, *_]:
+                return str(first.get(name) or first.get("id") or "")
+        return ""
 
 
 def listings(operation: Operation, name: str) -> Iterator[Operation]:

@@ -42,7 +42,7 @@ class Person:
 
     def _begun(self) -> dict[str, dict[str, list[str]]]:
         reply = ask(self.base_url, "auth.sign_in", {"email": self.email, "password": self.password})
-        if not reply.succeeded:
+        if not reply.succeeded or not reply.fields.keys() >= {"access_token", "user"}:
             raise NoAccountError(f"{self.email} can't sign in: {reply.status}")
         return reply.fields
 

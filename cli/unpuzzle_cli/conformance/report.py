@@ -2,12 +2,22 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from unpuzzle_cli.conformance.contract import Operation
 
 VERSION = 1
 """Of the report's shape: it grows when something is renamed or taken away."""
+
+
+class Stop(StrEnum):
+    """Why a run ended early."""
+
+    NOT = ""
+    FIRST_FINDING = "It was to end with the first finding."
+    INTERRUPTED = "It was interrupted."
+    LOST = "The server stopped answering."
 
 
 @dataclass
@@ -72,7 +82,7 @@ class Report:
     started: str
     seconds: float = 0
     requests: int = 0
-    stopped: str = ""
+    stopped: Stop = Stop.NOT
     """Why it ended early, if it did."""
     operations: list[Outcome] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -1,6 +1,11 @@
 """A whole run, from the first request to the report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
 import requests
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from unpuzzle_cli.conformance.callers import Cast, Selection, reader
 from unpuzzle_cli.conformance.people import NoAccountError, ask
@@ -16,7 +21,7 @@ def hold(options: Options, selection: Selection, token: str, headers: dict[str, 
     """Holds a server to the contract, as the profile says."""
     wire = Wire(options.base_url, may_write=not options.read_only, headers=headers)
     teller = Teller({token, *headers.values()} - {""})
-    with wire.connected():
+    with wire.connected(), notebook():
         reach(options.base_url, token)
         if options.read_only:
             caller = reader(selection, options.base_url, token)
@@ -24,6 +29,15 @@ def hold(options: Options, selection: Selection, token: str, headers: dict[str, 
                 raise UsageError("No operation that only reads is of that name.", "See their names: unpuzzle --help")
             return Suite(options, wire, [caller], teller, show).run()
         return write(Cast(options.base_url, wire), options, selection, teller, show)
+
+
+@contextmanager
+def notebook() -> Iterator[None]:
+    """Hypothesis keeps its tables somewhere else than where the command was called."""
+    with TemporaryDirectory(prefix="unpuzzle-conformance-") as folder:
+        set_hypothesis_home_dir(folder)
+        yield
+        set_hypothesis_home_dir(None)
 
 
 def write(cast: Cast, options: Options, selection: Selection, teller: Teller, show: Show) -> Report:

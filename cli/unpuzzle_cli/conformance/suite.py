@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+import requests
 import schemathesis
 from schemathesis.core.failures import CustomFailure
 from schemathesis.engine import Status, StopReason, events, from_schema
@@ -16,17 +17,18 @@ from schemathesis.filters import FilterSet
 from unpuzzle_cli.conformance import checks
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request, send
+from unpuzzle_cli.conformance.people import OPERATIONS, ask
 from unpuzzle_cli.conformance.probes import PROBES
-from unpuzzle_cli.conformance.report import Outcome, Report, Tally
+from unpuzzle_cli.conformance.report import Outcome, Report, Stop, Tally
 from unpuzzle_cli.conformance.settings import Caller, Options, config
 from unpuzzle_cli.conformance.telling import Teller
 from unpuzzle_cli.conformance.wire import UnsafeRequestError, Wire
 
 PROBING = "probes"
 STOPS = {
-    StopReason.INTERRUPTED: "It was interrupted.",
-    StopReason.FAILURE_LIMIT: "It was to end with the first finding.",
-    StopReason.SERVER_UNAVAILABLE: "The server stopped answering.",
+    StopReason.INTERRUPTED: Stop.INTERRUPTED,
+    StopReason.FAILURE_LIMIT: Stop.FIRST_FINDING,
+    StopReason.SERVER_UNAVAILABLE: Stop.LOST,
 }
 Show = Callable[[str, str, int, int, int], None]
 """Shows the phase, the operation, how many rounds are done, how many there are, and how many requests were sent."""
@@ -61,7 +63,7 @@ class Suite:
                 if not self.report.stopped:
                     self._run_as(caller)
         except KeyboardInterrupt:
-            self.report.stopped = STOPS[StopReason.INTERRUPTED]
+            self.report.stopped = Stop.INTERRUPTED
         self.tally.saw(self.wire.seen)
         self.report.seconds, self.report.requests = round(monotonic() - began, 1), self.wire.sent
         self.report.operations = sorted(self.tally.outcomes.values(), key=lambda outcome: outcome.id)
@@ -76,22 +78,31 @@ class Suite:
                 self._probe(operation, caller)
             self._step(PROBING, operation.id)
             if self.options.fail_fast and self.tally.found:
-                self.report.stopped = STOPS[StopReason.FAILURE_LIMIT]
+                self.report.stopped = Stop.FIRST_FINDING
+            if self.report.stopped:
                 return
         for event in from_schema(self._schema(caller)).execute():
             self._take(event)
 
     def _probe(self, operation: Operation, caller: Caller) -> None:
         """What Schemathesis does not send."""
-        for name, probe in PROBES.items():
-            for request, expect in probe(operation, caller, self.options.base_url):
-                reply = send(request)
-                try:
-                    checks.hold(expect, Exchange(operation, request, reply))
-                except AssertionError as error:
-                    self._failed(name, operation, str(error), request, reply)
-                else:
-                    self.tally.passed(operation.id, name)
+        try:
+            for name, probe in PROBES.items():
+                for request, expect in probe(operation, caller, self.options.base_url):
+                    self._held(name, operation, request, expect)
+        except requests.ConnectionError as error:
+            self._failed("answers", operation, str(error), None, None)
+            if not answers(self.options.base_url):
+                self.report.stopped = Stop.LOST
+
+    def _held(self, name: str, operation: Operation, request: Request, expect: Callable[[Exchange], None]) -> None:
+        reply = send(request)
+        try:
+            checks.hold(expect, Exchange(operation, request, reply))
+        except AssertionError as error:
+            self._failed(name, operation, str(error), request, reply)
+        else:
+            self.tally.passed(operation.id, name)
 
     def _schema(self, caller: Caller) -> Any:
         schema = schemathesis.openapi.from_dict(CONTRACT.document, config=config(self.options, caller))
@@ -109,7 +120,7 @@ class Suite:
             case events.FatalError():
                 raise event.exception
             case events.EngineFinished():
-                self.report.stopped = STOPS.get(event.stop_reason, "")
+                self.report.stopped = STOPS.get(event.stop_reason, Stop.NOT)
 
     def _count(self, recorder: ScenarioRecorder, seconds: float) -> None:
         for case_id, nodes in recorder.checks.items():
@@ -159,7 +170,15 @@ class Suite:
 
 
 BY_LABEL = {f"{operation.method.upper()} {operation.path}": operation for operation in CONTRACT.operations}
-BY_ID = {operation.id: operation for operation in CONTRACT.operations}
+
+
+def answers(base_url: str) -> bool:
+    """Whether there is a server at all."""
+    try:
+        ask(base_url, "system.health")
+    except requests.ConnectionError:
+        return False
+    return True
 
 
 def named(label: str) -> str:
@@ -168,7 +187,7 @@ def named(label: str) -> str:
 
 def operation_of(case: checks.AnyCase) -> Operation:
     """The operation that a case was made for, whatever method it is sent with."""
-    return BY_ID[case.operation.definition.raw["operationId"]]
+    return OPERATIONS[case.operation.definition.raw["operationId"]]
 
 
 def request_of(met: Interaction) -> Request:

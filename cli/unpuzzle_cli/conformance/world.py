@@ -43,7 +43,8 @@ class World:
         """The ids of the list at or above an address, the last first."""
         address = readable_address(operation, url)
         reply = send(Request("GET", urljoin(self.base_url, address), {"Authorization": authorization})) if address else Reply(404)
-        return [item["id"] for item in reversed(reply.fields.get("results", []))]
+        listed = reply.fields.get("results", [])
+        return [item["id"] for item in reversed(listed) if "id" in item]
 
     def forget(self, ids: Iterable[str]) -> None:
         """Something is gone: what has one of its ids is made anew when it is needed."""
