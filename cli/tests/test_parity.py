@@ -13,7 +13,7 @@ from loopback import load_contract
 CLI = Path(__file__).parents[1]
 CONTRACT = load_contract()
 METHODS = ("get", "put", "post", "patch", "delete")
-BY_HAND = {"__init__.py", "api.py", "bulk.py", "own.py", "transcribed.py", "uploading.py"}
+BY_HAND = {"__init__.py", "api.py", "conformance.py", "bulk.py", "own.py", "transcribed.py", "uploading.py"}
 SPENT_ON_CLIENTS = {"X-API-Version", "If-None-Match"}
 
 
