@@ -154,9 +154,8 @@ def _tell(report: "Report") -> None:
             console.say("\t".join(("finding", *map(_on_one_line, _cells(finding)))))
     for note in [*report.notes, *filter(None, [report.stopped])]:
         console.talk(f"Note: {note}")
-    verdict = "conforms" if report.conforms else "does not conform"
     told = f"{report.requests} requests in {report.seconds} s, {seen} of {documented} documented answers seen"
-    console.talk(f"{report.base_url} {verdict}: {len(report.findings)} findings, {told}.")
+    console.talk(f"{report.base_url} {report.verdict}: {len(report.findings)} findings, {told}.")
 
 
 def _table(names: tuple[str, ...], rows: list[Row]) -> None:
