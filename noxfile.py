@@ -12,7 +12,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
-PARTS = ["./server", "./sdk", "./cli"]
+PARTS = ["./server", "./sdk", "./cli[conformance]"]
 
 
 def install(session: nox.Session, *groups: str, parts: list[str] = PARTS) -> None:
@@ -52,6 +52,13 @@ def fuzz(session: nox.Session) -> None:
     install(session, "test")
     sources = os.pathsep.join(str(ROOT / part) for part in ("contract-tests", "server/tests"))
     session.run("python", "contract-tests/gate/fuzz.py", *session.posargs, env={"PYTHONPATH": sources})
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Hold any server to the contract: `nox -s conformance -- --base-url URL --profile full --yes`."""
+    session.install("--quiet", "--disable-pip-version-check", "-e", "./sdk", "-e", "./cli[conformance]")
+    session.run("unpuzzle", "conformance", *session.posargs)
 
 
 @nox.session

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 130, 143
+FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 7, 130, 143
 EXIT_CODES = {
     0: "It worked, or whoever reads the pipe has had enough.",
     FAILED: "It failed, or you said no.",
@@ -15,6 +15,7 @@ EXIT_CODES = {
     SIGN_IN: "A sign-in is needed, or another role.",
     NOT_FOUND: "It is not there.",
     LIMIT: "Too many requests, or more than a plan allows.",
+    UNREACHABLE: "`unpuzzle conformance` found no server that answers.",
     INTERRUPTED: "Ctrl-C.",
     TERMINATED: "SIGTERM.",
 }

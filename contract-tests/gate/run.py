@@ -11,12 +11,13 @@ from server_fixtures import open_folder
 
 from classroom import without_limit
 from harness import PASSWORD, Api, Server, running_server
+from unpuzzle_cli import conformance
+from unpuzzle_cli.conformance.contract import FILE as CONTRACT
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.notifications import live
 from unpuzzle_server.seed import loader
 
-HERE = Path(__file__).parent
-CONTRACT = HERE.parents[1] / "openapi" / "unpuzzle.yaml"
+SETTINGS = Path(conformance.__file__).with_name("schemathesis.toml")
 CALLERS = ("admin", "instructor", "user")
 SIGN_UPS = {"admin": Api.sign_up_admin, "instructor": Api.sign_up_instructor, "user": Api.sign_up}
 
@@ -48,7 +49,9 @@ def run_of(server: Server, caller: str, *arguments: str) -> Run:
     with Api(server) as api:
         person = SIGN_UPS[caller](api)
         without_limit(person)
-        emails = {"GATE_EMAIL": person.email, "GATE_STRANGER_EMAIL": api.sign_up_instructor().email}
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run", str(CONTRACT)]
-    gate = {**emails, "GATE_PASSWORD": PASSWORD, "GATE_URL": server.base_url, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return Run([*command, "--url", server.base_url, *arguments], {**os.environ, **gate})
+        stranger = api.sign_up_instructor().email
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", str(CONTRACT)]
+    gate = {"GATE_URL": server.base_url, "GATE_PASSWORD": PASSWORD, "GATE_STRANGER_EMAIL": stranger}
+    suite = {"SUITE_HOOKS": "gate.hooks", "SUITE_EMAIL": person.email, "SUITE_PASSWORD": PASSWORD}
+    environment = {**os.environ, **gate, **suite, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return Run([*command, "--url", server.base_url, *arguments], environment)

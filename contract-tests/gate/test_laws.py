@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gate.laws import LAWS, closed_world, echo, lists, locations, ownership
-from gate.laws.exchange import CONTRACT, Exchange, Reply, Request
-from gate.laws.request_ids import request_ids
-from lint.contract import Operation
+from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, lists, locations, ownership
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request
+from unpuzzle_cli.conformance.laws.request_ids import request_ids
 
 HOST = "http://server"
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
@@ -32,7 +32,7 @@ def exchange(name: str, reply: Reply, sent: Any = None, query: str = "", send: S
     operation: Operation = OPERATIONS[name]
     content = b"" if sent is None else json.dumps(sent).encode()
     url = f"{HOST}{operation.path.format(**{name: IDS[name] for name in operation.path_parameters})}{query}"
-    return Exchange(operation, Request(operation.method.upper(), url, {}, content), reply, send)
+    return Exchange(operation, Request(operation.method.upper(), url, {}, content), reply, send, lambda: "stranger")
 
 
 def fails(law: Callable[..., None], *arguments: Any, because: str) -> None:
@@ -221,10 +221,6 @@ class Careless(World):
 
 
 class TestOwnership:
-    @pytest.fixture(autouse=True)
-    def stranger(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(ownership.__globals__, "stranger", lambda _: "stranger")
-
     @pytest.mark.parametrize("name", ["content.get_section", "content.update_section"])
     @pytest.mark.parametrize("refusal", [403, 404])
     def test_a_refusal_that_changes_nothing_passes(self, name: str, refusal: int) -> None:

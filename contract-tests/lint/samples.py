@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from .contract import Contract, Node, json_schema
+from unpuzzle_cli.conformance.contract import Contract, Node, json_schema
 
 
 def problems(contract: Contract, schema: Node, sample: Any) -> Iterator[str]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from unpuzzle_cli.conformance.contract import FILE, Contract, Node, Operation, load
+
 from . import samples
-from .contract import FILE, Contract, Node, Operation, load
 
 SAMPLES: dict[str, Node] = yaml.safe_load(Path(__file__).with_name("documented_samples.yaml").read_text())
 CONTRACT = Contract(load(FILE.read_text()))

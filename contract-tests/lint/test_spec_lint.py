@@ -8,7 +8,8 @@ import pytest
 import yaml
 from connexion.spec import create_spec_validator
 
-from .contract import FILE, Contract, Node, load
+from unpuzzle_cli.conformance.contract import FILE, Contract, Node, load
+
 from .rules import RULES
 
 CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text())

@@ -4,6 +4,7 @@ import typer
 
 from unpuzzle_cli import config
 from unpuzzle_cli.commands import aliasing, api, helping, settings, shells
+from unpuzzle_cli.commands.conformance import ConformanceCommand, conformance
 from unpuzzle_cli.group import Command, FilteredCommand, Own
 
 MORE_COMMANDS = "More commands"
@@ -19,6 +20,14 @@ BESIDE = {
         FilteredCommand,
     ),
     "completion": Own(shells.completion, ["unpuzzle completion bash"], Command),
+    "conformance": Own(
+        conformance,
+        [
+            "unpuzzle conformance --base-url https://staging.example.com",
+            "unpuzzle conformance --base-url http://127.0.0.1:8000 --profile full --yes --report-dir report",
+        ],
+        ConformanceCommand,
+    ),
     "help": Own(helping.show_help, ["unpuzzle help courses list", "unpuzzle help formatting"], Command),
     "version": Own(helping.show_version, ["unpuzzle version"], Command),
 }

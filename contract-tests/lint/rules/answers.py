@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from ..contract import REPOSITORY, Answer
+from unpuzzle_cli.conformance.contract import REPOSITORY, Answer
+
 from .registry import answers, rule, successes
 
 RATE_LIMIT = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After")

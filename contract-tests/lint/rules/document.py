@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from ..contract import Contract, walk
+from unpuzzle_cli.conformance.contract import Contract, walk
+
 from .registry import contracts, rule
 
 EXTENSIONS = {

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from http import HTTPStatus
 
-from ..contract import Operation
+from unpuzzle_cli.conformance.contract import Operation
+
 from .registry import operations, rule
 
 PUBLIC = {"public", "service"}

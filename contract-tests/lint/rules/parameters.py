@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..contract import Contract, Node, Operation
+from unpuzzle_cli.conformance.contract import Contract, Node, Operation
+
 from .registry import contracts, operations, parameters, rule
 
 SCALARS = {"string", "integer", "number", "boolean"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..contract import Contract
+from unpuzzle_cli.conformance.contract import Contract
 
 Places = Callable[[Contract], Iterable[tuple[str, Any]]]
 Check = Callable[[Any], Iterable[str]]

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from unpuzzle_cli.conformance.contract import Contract, Node
+
 from .. import samples
-from ..contract import Contract, Node
 from .registry import asked, components, contracts, rule, schemas
 
 NUMBERS = {"integer", "number"}

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..contract import Answer, Operation
+from unpuzzle_cli.conformance.contract import Answer, Operation
+
 from .registry import operations, rule, successes
 
 STREAM = "text/event-stream"

@@ -1,6 +1,6 @@
 """Every answer carries the id of its request."""
 
-from gate.laws.exchange import Reply, Request
+from unpuzzle_cli.conformance.laws.exchange import Reply, Request
 
 HEADER = "x-request-id"
 

@@ -1,18 +1,12 @@
 """Nobody reads or changes what is another's."""
 
-import json
-import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from gate.laws.exchange import OPERATIONS, Exchange, Reply, Request, send
-from lint.contract import Operation
+from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request
 
-SIGN_IN = "/api/v1/auth/signin/"
-HALF_AN_HOUR = 1800
 REFUSED = (403, 404)
 
 
@@ -26,7 +20,7 @@ def ownership(exchange: Exchange) -> None:
     before = exchange.read(own) if own else Reply(204)
     assert before.succeeded, f"{own} answers {before.status} to its owner"
     for attempt in attempts(exchange):
-        reply = exchange.send(attempt.by(stranger(urljoin(attempt.url, "/"))))
+        reply = exchange.send(attempt.by(exchange.stranger()))
         assert reply.status in REFUSED, f"another user gets {reply.status} from {attempt.method} {attempt.url}"
     after = exchange.read(own) if own else before
     assert before.fields == after.fields, f"another user's attempts changed {own} from {before} to {after}"
@@ -58,16 +52,3 @@ def readable_address(operation: Operation, url: str) -> str | None:
         if ("GET", f"/{'/'.join(templates[:length])}/") in OPERATIONS and "}" in "".join(templates[:length]):
             return f"/{'/'.join(actual[:length])}/"
     return None
-
-
-def stranger(base_url: str) -> str:
-    """The credentials of somebody who has the roles and owns nothing."""
-    return _signed_in(base_url, int(time.time() // HALF_AN_HOUR))
-
-
-@lru_cache(maxsize=1)
-def _signed_in(base_url: str, half_hour: int) -> str:
-    """Signs in again each half hour: a token lives one."""
-    account = {"email": os.environ["GATE_STRANGER_EMAIL"], "password": os.environ["GATE_PASSWORD"]}
-    reply = send(Request("POST", urljoin(base_url, SIGN_IN), {"Content-Type": "application/json"}, json.dumps(account).encode()))
-    return f"Bearer {reply.fields['access_token']}"

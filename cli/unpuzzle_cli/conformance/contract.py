@@ -1,4 +1,4 @@
-"""The contract as the lint sees it: operations, answers and schemas, each with a name to find it by."""
+"""The contract as its lint and its laws see it: operations, answers and schemas, each with a name to find it by."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,8 +8,11 @@ from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
-FILE = REPOSITORY / "openapi" / "unpuzzle.yaml"
+REPOSITORY = Path(__file__).parents[3]
+"""Where this was checked out; an installed wheel has no repository around it."""
+PACKAGED = Path(__file__).parent / "unpuzzle.yaml"
+FILE = PACKAGED if PACKAGED.is_file() else REPOSITORY / "openapi" / "unpuzzle.yaml"
+"""The contract, inside the wheel or in the checkout."""
 METHODS = ("get", "put", "post", "patch", "delete")
 Node = dict[str, Any]
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-import httpx
+import requests
 
-from lint.contract import FILE, Contract, Node, Operation, load
+from unpuzzle_cli.conformance.contract import FILE, Contract, Node, Operation, load
 
 CONTRACT = Contract(load(FILE.read_text()))
 OPERATIONS = {(operation.method.upper(), operation.path): operation for operation in CONTRACT.operations}
@@ -69,14 +69,20 @@ def json_object(content: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-CLIENT = httpx.Client(timeout=30)
+SESSION = requests.Session()
+SECONDS = 30
 
 
 def send(request: Request) -> Reply:
     """Over the wire. The client keeps no cookies: everybody is who the request says."""
-    answer = CLIENT.request(request.method, request.url, headers=dict(request.headers), content=request.content or None)
-    CLIENT.cookies.clear()
-    return Reply(answer.status_code, dict(answer.headers), answer.content)
+    headers, content = dict(request.headers), request.content or None
+    answer = SESSION.request(request.method, request.url, headers=headers, data=content, timeout=SECONDS, allow_redirects=False)
+    SESSION.cookies.clear()
+    return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
+
+
+def nobody() -> str:
+    raise LookupError("nobody but the caller is known")
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,10 @@ class Exchange:
     request: Request
     reply: Reply
     send: Callable[[Request], Reply] = send
+    stranger: Callable[[], str] = nobody
+    """The credentials of somebody who has the caller's roles and owns nothing."""
+    between: frozenset[str] = frozenset()
+    """Headers, in lower case, that a proxy between may have added."""
 
     @property
     def declared(self) -> Node | None:

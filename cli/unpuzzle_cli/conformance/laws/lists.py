@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gate.laws.exchange import CONTRACT, Exchange, Reply
-from lint.contract import Node
+from unpuzzle_cli.conformance.contract import Node
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply
 
 WINDOW = {"page", "page_size"}
 ORDERING = {"sort", "order"}
@@ -71,7 +71,8 @@ def shown(item: dict[str, Any], name: str, wanted: str) -> list[str]:
     if name in item:
         value = item[name]["slug"] if isinstance(item[name], dict) else item[name]
         return [str(value).lower() if isinstance(value, bool) else str(value)]
-    return item.get(f"{name}s", [wanted])
+    several: list[str] = item.get(f"{name}s", [wanted])
+    return several
 
 
 def check_order(exchange: Exchange) -> None:

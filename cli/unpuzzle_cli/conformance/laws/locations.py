@@ -1,6 +1,6 @@
 """What was created can be read where the answer says."""
 
-from gate.laws.exchange import Exchange
+from unpuzzle_cli.conformance.laws.exchange import Exchange
 
 
 def locations(exchange: Exchange) -> None:

@@ -1,15 +1,15 @@
 """Objects for requests to meet: the contract's examples of what is public, and what the caller makes through the contract."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urljoin
 
-from gate.laws.exchange import CONTRACT, Reply, Request, send
-from gate.laws.ownership import is_about_public, readable_address
-from lint.contract import Operation
+from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, send
+from unpuzzle_cli.conformance.laws.ownership import is_about_public, readable_address
 
 BODY = "$response.body#/"
 
@@ -22,6 +22,8 @@ class World:
 
     def ids_for(self, operation: Operation, authorization: str) -> dict[str, str]:
         """Path parameters that lead to an object; none where nothing is made, or the caller may not make it."""
+        if not authorization:
+            return {}
         if is_about_public(operation):
             return {item["name"]: item["example"] for item in operation.parameters if item["in"] == "path"}
         maker = maker_of(frozenset(operation.path_parameters), tag_of(operation))
@@ -30,6 +32,8 @@ class World:
 
     def body_for(self, operation: Operation, body: dict[str, Any], url: str, authorization: str) -> dict[str, Any]:
         """The body with ids of things that are there: those of the contract's example, and those of the list at hand."""
+        if not authorization:
+            return body
         example = CONTRACT.resolve(operation.body_schema).get("example", {})
         known = {name: example[name] for name in body if name.endswith("_id") and body[name] and name in example}
         listed = {name: self._listed(operation, url, authorization) for name in body if name.endswith("_ids")}
@@ -39,7 +43,8 @@ class World:
         """The ids of the list at or above an address, the last first."""
         address = readable_address(operation, url)
         reply = send(Request("GET", urljoin(self.base_url, address), {"Authorization": authorization})) if address else Reply(404)
-        return [item["id"] for item in reversed(reply.fields.get("results", []))]
+        listed = reply.fields.get("results", [])
+        return [item["id"] for item in reversed(listed) if "id" in item]
 
     def forget(self, ids: Iterable[str]) -> None:
         """Something is gone: what has one of its ids is made anew when it is needed."""
@@ -50,12 +55,23 @@ class World:
         ids = self.ids_for(maker, authorization) if maker.path_parameters else {}
         if ids.keys() != maker.path_parameters:
             return {}
-        body = json.dumps(CONTRACT.resolve(maker.body_schema).get("example", {})).encode()
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
-        reply = send(Request("POST", urljoin(self.base_url, maker.path.format(**ids)), headers, body))
-        if reply.succeeded:
+        url = urljoin(self.base_url, maker.path.format(**ids))
+        for body in examples(maker):
+            reply = send(Request("POST", url, headers, json.dumps(body).encode()))
+            if not reply.succeeded:
+                continue
             self.made[maker.id] = {name: at(reply.fields, pointer) for name, pointer in given_ids(maker).items()}
+            break
         return self.made.get(maker.id, {})
+
+
+def examples(maker: Operation) -> Iterator[dict[str, Any]]:
+    """The contract's example; and without what it may leave out of what is there already, which another server has not."""
+    example: dict[str, Any] = CONTRACT.resolve(maker.body_schema).get("example", {})
+    yield example
+    required = CONTRACT.required(maker.body_schema) if maker.body else set()
+    yield {name: value for name, value in example.items() if name in required or not name.endswith("_id")}
 
 
 def tag_of(operation: Operation) -> str:

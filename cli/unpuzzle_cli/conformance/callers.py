@@ -1,0 +1,168 @@
+"""Who sends what: one caller with a token reads, or accounts of each role that are made, used and deleted."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.found import Found
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, nobody, send
+from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
+from unpuzzle_cli.conformance.routes import ROUTES
+from unpuzzle_cli.conformance.settings import Caller
+from unpuzzle_cli.conformance.wire import Wire
+from unpuzzle_cli.conformance.world import World, tag_of
+
+PREPARED = {role: f"UNPUZZLE_CONFORMANCE_{role.upper()}" for role in ("learner", "instructor", "admin")}
+"""Variables of the environment with `email:password` of accounts that are there."""
+STRANGER = "stranger"
+"""Who teaches, and owns nothing."""
+GONE = (404, 410)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which operations are wanted: globs of their names, and tags."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Operation]:
+        return (operation for operation in CONTRACT.operations if self._takes(operation.id))
+
+    def _takes(self, name: str) -> bool:
+        wanted = (not self.tags or name.partition(".")[0] in self.tags) and (not self.include or matches(name, self.include))
+        return wanted and not matches(name, self.exclude)
+
+
+def is_about_oneself(operation: Operation) -> bool:
+    """Whether an operation may change its caller's account or sessions."""
+    return operation.is_unsafe and operation.role == "user" and tag_of(operation) == "auth"
+
+
+def matches(name: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def reader(selection: Selection, base_url: str, token: str) -> Caller:
+    """Reads what there is: all that GET reads, but where a provider sends people back to, which uses up what they bring."""
+    read = [operation for operation in selection if operation.method == "get" and not operation.node.get("x-unpuzzle-open")]
+    return Caller(read, Found(base_url), token=token, authorization=lambda: f"Bearer {token}" if token else "")
+
+
+@dataclass
+class Cast:
+    """The accounts of a run that writes, and what they leave."""
+
+    base_url: str
+    wire: Wire
+    notes: list[str] = field(default_factory=list)
+    people: dict[str, Person] = field(default_factory=dict)
+    """By whom operations are for."""
+    made: list[Person] = field(default_factory=list)
+
+    @contextmanager
+    def on_stage(self) -> Iterator[None]:
+        """From the sign-ups until everything is gone again."""
+        try:
+            self._enter()
+            yield
+        finally:
+            self._leave()
+
+    def callers(self, selection: Selection) -> list[Caller]:
+        """Each operation is sent by whom it is for. Where nobody is, by somebody whom it refuses."""
+        wanted: dict[str, list[Operation]] = {role: [] for role in self.people if role != STRANGER}
+        for operation in selection:
+            role = operation.role if operation.role in wanted else "user"
+            wanted[role].append(operation)
+        callers = {role: self._spared(self.people[role], operations) for role, operations in wanted.items()}
+        return [self._caller(self.people[role], operations) for role, operations in callers.items() if operations]
+
+    def _spared(self, person: Person, operations: list[Operation]) -> list[Operation]:
+        """An account that was there before is to be there after: what could delete it or sign it out is not sent as it."""
+        if person in self.made:
+            return operations
+        kept = [operation for operation in operations if not is_about_oneself(operation)]
+        if left := [operation.id for operation in operations if operation not in kept]:
+            self.notes.append(f"Not sent as {person.email}, whose account it could change: {', '.join(left)}.")
+        return kept
+
+    def _caller(self, person: Person, operations: list[Operation]) -> Caller:
+        return Caller(
+            operations,
+            World(self.base_url),
+            email=person.email,
+            password=person.password,
+            authorization=lambda: person.authorization,
+            stranger=self._stranger(),
+            spares=person is self.people.get("admin"),
+        )
+
+    def _stranger(self) -> Callable[[], str]:
+        other = self.people.get(STRANGER)
+        return (lambda: other.authorization) if other else nobody
+
+    def _enter(self) -> None:
+        for role in ("instructor", STRANGER):
+            if person := self._prepared(role) or self._signed_up(teaches=True):
+                self.people[role] = person
+        if admin := self._prepared("admin"):
+            self.people["admin"] = admin
+        learner = self._prepared("learner") or self._signed_up(teaches=False)
+        if learner is None:
+            raise NoAccountError(f"Nobody can sign up here. Prepare accounts, and name them in {', '.join(PREPARED.values())}.")
+        self.people["user"] = learner
+        for role in ("instructor", "admin"):
+            if role not in self.people:
+                self.notes.append(f"There is no {role}: operations for one were seen to refuse, and no more.")
+
+    def _prepared(self, role: str) -> Person | None:
+        email, _, password = os.environ.get(PREPARED.get(role, ""), "").partition(":")
+        return Person(self.base_url, email, password) if password else None
+
+    def _signed_up(self, *, teaches: bool) -> Person | None:
+        """Somebody new; nobody where that needs more than an address and a password."""
+        person = Person(self.base_url, f"conformance-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(18))
+        example: dict[str, Any] = CONTRACT.resolve(OPERATIONS["auth.sign_up"].body_schema)["example"]
+        reply = ask(self.base_url, "auth.sign_up", {**example, "email": person.email, "password": person.password})
+        if not reply.succeeded:
+            return None
+        self.made.append(person)
+        if teaches:
+            person.ask("auth.apply_as_instructor", {})
+        return person if not teaches or "instructor" in person.roles else None
+
+    def _leave(self) -> None:
+        """What was made goes before who made it. Sessions begin anew: to delete an account needs a young one."""
+        people = [*self.people.values(), *self.made]
+        young = {person.email: Person(self.base_url, person.email, person.password) for person in people}
+        for email, location in reversed(self.wire.created):
+            if email in young:
+                self._delete(young[email], location)
+        for person in self.made:
+            self._tried(f"The account {person.email}", partial(young[person.email].ask, "auth.delete_account"))
+
+    def _delete(self, person: Person, location: str) -> None:
+        """What can be deleted by itself; the rest goes with its account, or is kept as what was bought is."""
+        url = urljoin(f"{self.base_url}/", location)
+        if ROUTES.find("DELETE", url.removeprefix(self.base_url)):
+            self._tried(location, lambda: send(Request("DELETE", url, {"Authorization": person.authorization})))
+
+    def _tried(self, what: str, delete: Callable[[], Reply]) -> None:
+        try:
+            reply = delete()
+        except (NoAccountError, requests.RequestException) as error:
+            self.notes.append(f"{what} could not be deleted: {error}")
+        else:
+            if not reply.succeeded and reply.status not in GONE:
+                self.notes.append(f"{what} could not be deleted: {reply.status}.")
