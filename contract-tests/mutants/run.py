@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 
 from server_fixtures import open_folder
@@ -57,11 +58,11 @@ def prepared_database() -> Iterator[Environment]:
         yield {"TEST_POSTGRES": str(home)}
 
 
-def hunt(mutant: Mutant, tree: Tree, environment: Environment) -> Result:
+def hunt(mutant: Mutant, tree: Tree, environment: Environment, stages: int | None) -> Result:
     """The fault is planted, looked for stage by stage until it is found, and taken out."""
     start, found = time.monotonic(), None
     with tree.with_fault(mutant):
-        for stage in stages_of(mutant):
+        for stage in islice(stages_of(mutant), stages):
             outcome = run(tree, stage, {} if mutant.file.startswith(SCHEMA) else environment)
             if found := outcome.found_by:
                 break
@@ -83,18 +84,20 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def hunt_all(mutants: Sequence[Mutant], jobs: int, known: dict[str, Result], environment: Environment) -> dict[str, Result]:
+def hunt_all(
+    mutants: Sequence[Mutant], asked: argparse.Namespace, known: dict[str, Result], environment: Environment
+) -> dict[str, Result]:
     """Each job has a tree of its own. What was found is kept after each, so that a run that is stopped can go on."""
     results, start = dict(known), time.monotonic()
-    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
         trees: queue.SimpleQueue[Tree] = queue.SimpleQueue()
-        for _ in range(jobs):
+        for _ in range(asked.jobs):
             trees.put(stack.enter_context(scratch_tree()))
 
         def one(mutant: Mutant) -> Result:
             tree = trees.get()
             try:
-                return hunt(mutant, tree, environment)
+                return hunt(mutant, tree, environment, asked.stages)
             finally:
                 trees.put(tree)
 
@@ -138,6 +141,7 @@ def asked_for(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="how many faults at a time")
     parser.add_argument("--seed", type=int, help="in an order of chance, the same for the same number")
     parser.add_argument("--resume", action="store_true", help="keep what an earlier run has found")
+    parser.add_argument("--stages", type=int, metavar="N", help="give a fault up after so many, the cheapest first")
     parser.add_argument("--unchecked", action="store_true", help="do not run the tests without a fault first")
     return parser.parse_args(arguments)
 
@@ -164,7 +168,7 @@ def main(arguments: Sequence[str] = ()) -> int:
             with scratch_tree() as tree:
                 if not is_green(tree, environment):
                     return 1
-        results = hunt_all([mutant for mutant in mutants if mutant.name not in known], asked.jobs, known, environment)
+        results = hunt_all([mutant for mutant in mutants if mutant.name not in known], asked, known, environment)
     return summary([results[mutant.name] for mutant in mutants])
 
 

@@ -20,6 +20,8 @@ DRIFT = (
     "contract-tests/parity/test_parity.py::test_the_sdk_and_the_commands_are_what_the_contract_makes",
 )
 """They would find whatever is not generated anew: no merit of theirs."""
+UNUSED = ("cacheprovider", "schemathesis", "hypothesispytest", "xdist", "xdist.looponfail", "anyio")
+"""Plugins of pytest that take longer to load than a fault takes to be found."""
 FAILED = re.compile(r"^(?:FAILED|ERROR) (?:contract-tests/)?(\S+)", re.MULTILINE)
 BROKEN = re.compile(r"^\s*- (.+?)\s*$", re.MULTILINE)
 """How Schemathesis says which check has found something."""
@@ -79,8 +81,9 @@ def run(tree: Tree, stage: Stage, environment: Environment) -> Outcome:
     selected = ["-k", stage.chosen] if stage.chosen else []
     dropped = [word for test in DRIFT for word in ("--deselect", test)]
     tests = [test for test in stage.tests if (tree.folder / test.partition("::")[0]).exists()]
-    quietly = ["-q", "-x", "-rfE", "--no-header", "-p", "no:cacheprovider", "--tb=short"]
-    command = [sys.executable, "-m", "pytest", *quietly, *selected, *dropped, *tests]
+    quietly = ["-q", "-x", "-rfE", "--no-header", "--tb=short"]
+    plain = [word for plugin in UNUSED for word in ("-p", f"no:{plugin}")]
+    command = [sys.executable, "-m", "pytest", *quietly, *plain, *selected, *dropped, *tests]
     variables = {**environment, **({"GATE_OPERATIONS": stage.operations} if stage.operations else {})}
     process = subprocess.Popen(
         command,

@@ -29,7 +29,8 @@ class Tree:
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         paths = os.pathsep.join(str(self.folder / part) for part in PACKAGES.values())
-        return {**os.environ, **more, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+        compiled = {"PYTHONPYCACHEPREFIX": str(self.folder / "build" / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
+        return {**os.environ, **compiled, **more, "PYTHONPATH": paths}
 
     def python(self, *arguments: str) -> None:
         command = [sys.executable, *arguments]
