@@ -1,49 +1,29 @@
 """Whoever goes through a list with the SDK sees each of its items once, and no more than were asked for."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from clients.shelf import COUNT, SIZE, Shelf, parameters
 
 from harness import CONTRACT
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
-from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import named
 
 LISTS = [CONTRACT.operations[name] for name, raw in CONTRACT.raw.items() if "x-unpuzzle-pagination" in raw]
 EVERY_LIST = pytest.mark.parametrize("operation", LISTS, ids=named)
-COUNT, SIZE = 5, 2
-"""Of three pages the last has one item."""
-
-
-class Shelf:
-    """An API whose every list has five items: the one of the contract's example, five times."""
-
-    def __init__(self, operation: Operation) -> None:
-        self.example = spec.resolve(operation.responses[operation.success])["example"]
-        self.queries: list[dict[str, str]] = []
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.queries.append(dict(request.url.params))
-        page, size = int(request.url.params.get("page", 1)), int(request.url.params["page_size"])
-        left = max(0, min(size, COUNT - (page - 1) * size))
-        pages = -(-COUNT // size)
-        numbers = {"count": COUNT, "page": page, "page_size": size, "total_pages": pages}
-        links = {"next": "http://api/next" if page < pages else None, "previous": None}
-        body = {**self.example, **numbers, **links, "results": self.example["results"][:1] * left}
-        return httpx.Response(200, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
 
 def arguments(operation: Operation) -> dict[str, Any]:
     """With every path parameter, and one filter where there is one."""
-    raw = [*spec.document()["paths"][operation.path].get("parameters", []), *CONTRACT.raw[operation.id].get("parameters", [])]
-    known = {item["name"]: item for item in spec.resolve(raw)}
-    path = {name: known[name]["example"] for name in known if known[name]["in"] == "path"}
-    filters = [name for name in known if known[name]["in"] == "query" and name not in ("page", "page_size", "sort", "order")]
+    known = parameters(operation)
+    path = {name: item["example"] for name, item in known.items() if item["in"] == "path"}
+    filters = [
+        name for name, item in known.items() if item["in"] == "query" and name not in ("page", "page_size", "sort", "order")
+    ]
     return {**path, **{name: known[name]["example"] for name in filters[:1]}, "page_size": SIZE}
 
 

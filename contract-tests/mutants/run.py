@@ -81,7 +81,7 @@ def is_green(tree: Tree, environment: Environment) -> bool:
 
 
 def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 def hunt_all(

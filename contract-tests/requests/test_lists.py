@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from gate.laws.exchange import OPERATIONS as DECLARED
+from gate.laws.exchange import Exchange, Reply, Request
+from gate.laws.lists import lists, shown
 from harness import CONTRACT, Api, Person, Server
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
@@ -47,6 +49,8 @@ def worlds(server: Server) -> Iterator[dict[bool, World]]:
 def listed(world: World, operation: Operation, caller: Person | None = None, **params: Any) -> dict[str, Any]:
     answer = world.send(operation, caller, params={"page_size": 100, **params})
     assert answer.status_code == 200
+    asked = Request("GET", str(answer.request.url), dict(answer.request.headers))
+    lists(Exchange(DECLARED["GET", operation.path], asked, Reply(200, dict(answer.headers), answer.content)))
     page: dict[str, Any] = answer.json()
     return page
 
@@ -66,8 +70,9 @@ def test_a_filter_finds_nothing_where_there_is_nothing(worlds: dict[bool, World]
     world, schema = of(worlds, operation), schema_of(operation, name)
     kinds = schema.get("enum") or {"boolean": ["false", "true"]}.get(schema["type"], [])
     if kinds and f"{operation.id}-{name}" not in WIDENING:
-        counts = [listed(world, operation, **{name: kind})["count"] for kind in kinds]
-        whole = listed(world, operation)["count"]
+        found = {kind: listed(world, operation, **{name: kind}) for kind in kinds}
+        assert [(kind, item) for kind in kinds for item in found[kind]["results"] if kind not in shown(item, name, kind)] == []
+        counts, whole = [page["count"] for page in found.values()], listed(world, operation)["count"]
         assert all(count <= whole for count in counts)
         assert whole == 0 or min(counts) < whole, f"each {name} finds all {whole}"
     elif schema["type"] == "integer":
@@ -81,9 +86,26 @@ def test_a_filter_finds_nothing_where_there_is_nothing(worlds: dict[bool, World]
 @pytest.mark.parametrize("operation", [item for item in LISTS if "newest first" in PAGED[item.id]["description"]], ids=named)
 def test_what_is_newest_comes_first_where_the_contract_says_so(worlds: dict[bool, World], operation: Operation) -> None:
     results = listed(of(worlds, operation), operation)["results"]
-    name = next(name for name in reversed(NEWEST) if results and results[0].get(name) or name == NEWEST[0])
+    name = next(name for name in reversed(NEWEST) if (results and results[0].get(name)) or name == NEWEST[0])
     times = [item[name] for item in results]
     assert times == sorted(times, reverse=True)
+
+
+SORTED = [
+    (operation, sort, order)
+    for operation in LISTS
+    if operation.has("sort")
+    for sort in schema_of(operation, "sort")["enum"]
+    for order in ("", "asc", "desc")
+]
+
+
+@pytest.mark.parametrize(("operation", "sort", "order"), SORTED, ids=["-".join((item.id, *how)) for item, *how in SORTED])
+def test_a_list_is_in_the_order_that_was_asked_for(
+    worlds: dict[bool, World], operation: Operation, sort: str, order: str
+) -> None:
+    """As the law of lists says, which each list here is held against; none goes upwards by itself but titles and prices."""
+    listed(of(worlds, operation), operation, sort=sort, **({"order": order} if order else {}))
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
@@ -107,9 +129,7 @@ def without_links(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "operation", [item for item in LISTS if item.role in ("user", "instructor") and item.id not in FOR_EVERYBODY], ids=named
 )
-def test_what_is_ones_own_is_in_nobody_elses_list(
-    worlds: dict[bool, World], stranger: Person, operation: Operation
-) -> None:
+def test_what_is_ones_own_is_in_nobody_elses_list(worlds: dict[bool, World], stranger: Person, operation: Operation) -> None:
     for world in worlds.values():
         if in_path(operation):
             return  # the access matrix knows who gets there

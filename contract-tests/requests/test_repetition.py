@@ -20,7 +20,7 @@ DELETING = [operation for operation in OPERATIONS if operation.method == "DELETE
 PUTTING = [operation for operation in OPERATIONS if operation.method == "PUT" and operation.responses[operation.success]]
 OF_NOTHING_LASTING = {"learning.reopen_lesson"}
 """Deletions of what is not an object: a lesson that is open is open."""
-SETTING = ("learning.complete_lesson", "courses.publish", "courses.unpublish", "courses.archive", "notifications.mark_all_read")
+SETTING = ("learning.complete_lesson", "courses.publish", "courses.unpublish", "courses.archive", "content.assign_media")
 """Besides PUT: operations that say how something is to be, so that they can be sent again."""
 PASSING = {"updated_at", "time_spent_seconds", "marked_count", "upload_url", "cdn_url", "thumbnail_url", "expires_at"}
 """What may be another with each answer."""
@@ -75,9 +75,7 @@ def test_what_was_deleted_is_gone(api: Api, operation: Operation) -> None:
         assert world.send(reading, path=request["path"]).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "operation", [*PUTTING, *(CONTRACT.operations[name] for name in SETTING)], ids=named
-)
+@pytest.mark.parametrize("operation", [*PUTTING, *(CONTRACT.operations[name] for name in SETTING)], ids=named)
 def test_what_was_set_is_set(api: Api, operation: Operation) -> None:
     """Sent again it changes nothing."""
     world = World.for_operation(api, operation)

@@ -21,9 +21,7 @@ UPDATING = [
     if operation.method in ("PATCH", "PUT") and operation.has("If-Match") and operation.id != "content.put_transcript"
 ]
 """A transcript is put as a whole."""
-ALONE = settings(
-    derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+ALONE = settings(derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 FOLLOWING = {
     "updated_at", "message", "version", "order", "currency", "price", "duration_minutes", "duration_seconds", "questions_count",
     "total_points", "passing_score", "suspended_at", "status", "slug", "category",
@@ -55,9 +53,13 @@ def changes(operation: Operation, now: dict[str, Any]) -> Iterator[tuple[str, di
         if name.endswith(("_id", "_ids")) or name in ("questions", "roles"):
             continue  # ids have to be of something, and whoever has a role is a student too
         if isinstance(inside, dict) and isinstance(now.get(name), dict):
-            yield name, {name: another(schema, now[name], lambda value: bool(value))}
+            yield name, {name: another(schema, now[name], bool)}
+        elif spec.resolve(schema).get("format") == "date-time":
+            yield name, {name: "2031-05-05T00:30:00+02:00"}
         else:
             yield name, {name: another(schema, now.get(name), lambda value: value is not None)}
+        if spec.resolve(schema).get("nullable"):
+            yield name, {name: None}
 
 
 def another(schema: Any, now: Any, is_wanted: Any) -> Any:
