@@ -1,13 +1,14 @@
 """Each law lets a good answer pass and finds what it is there for: one that is broken on purpose fails."""
 
 import json
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, lists, locations, ownership
+from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, limits, lists, locations, ownership, sums
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request
 from unpuzzle_cli.conformance.laws.request_ids import request_ids
 
@@ -244,6 +245,61 @@ class TestOwnership:
     def test_what_is_not_one_persons_is_not_looked_at(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(IDS, "category_id", "k1")
         ownership(exchange(name, json_reply(OPERATIONS_SUCCESS[name], {})))
+
+
+class TestSums:
+    """Each of these answers is wrong in one number; corrected it passes."""
+
+    WRONG: ClassVar[list[tuple[dict[str, Any], dict[str, Any], str]]] = [
+        ({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 2}, {"total_tokens": 5}, "total_tokens is 2, not 5"),
+        ({"gross": 10.5, "refunded": 0.5, "net": 10.5}, {"net": 10}, "net is 10.5, not 10"),
+        ({"list_price": 50, "amount": 50, "discount": {"discount_amount": 9.5}}, {"amount": 40.5}, "amount is 50, not 40.5"),
+        ({"duration_seconds": 61, "duration_minutes": 1}, {"duration_minutes": 2}, "duration_minutes is 1, not 2"),
+        ({"completed_lessons": 1, "total_lessons": 8, "progress": 12}, {"progress": 13}, "progress is 12, not 13"),
+        ({"watched": [{"start": 0.5, "end": 2.4}], "watch_time_seconds": 2}, {"watch_time_seconds": 1}, "is 2, not 1"),
+        ({"file_size": 10, "chunk_size": 4, "total_chunks": 2}, {"total_chunks": 3}, "total_chunks is 2, not 3"),
+        ({"is_read": True, "read_at": None}, {"is_read": False}, "is_read is True"),
+        ({"created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}, {"created_at": "2026-01-01T00:00:00Z"},
+         "updated_at comes after"),
+        ({"limits": {"daily_limit": 5, "monthly_limit": None},
+          "usage": {"daily_used": 2, "daily_remaining": 5, "monthly_used": 2, "monthly_remaining": None}},
+         {"limits": {"daily_limit": 7, "monthly_limit": None}}, "daily_remaining is 5, not 3"),
+        ({"period": "week", "start_date": "2026-01-01", "end_date": "2026-01-08",
+          "daily_activity": [{"date": f"2026-01-0{day}"} for day in range(1, 9)]},
+         {"period": "all_time"}, "days of a week is 8, not 7"),
+        ({"totals": [{"currency": "USD", "net": 2}], "by_month": [{"currency": "USD", "net": 1}],
+          "by_course": [{"currency": "USD", "net": 2}]}, {"by_month": [{"currency": "USD", "net": 2}]}, "the sum by_month"),
+    ]  # fmt: skip
+
+    @pytest.mark.parametrize(("answer", "right", "because"), WRONG)
+    def test_what_does_not_add_up_is_found(self, answer: dict[str, Any], right: dict[str, Any], because: str) -> None:
+        fails(sums, exchange("courses.create", json_reply(201, {"inside": [answer]})), because=because)
+        sums(exchange("courses.create", json_reply(201, {"inside": [{**answer, **right}]})))
+
+    def test_the_contract_itself_is_no_answer_about_anything(self) -> None:
+        sums(exchange("courses.create", json_reply(201, {"openapi": "3.0.3", "created_at": {}, "updated_at": {}})))
+
+
+class TestLimits:
+    @staticmethod
+    def reply(**wrong: int) -> Reply:
+        numbers = {"limit": 100, "remaining": 99, "reset": int(time.time()) + 3600, "reset_after": 3600, **wrong}
+        return json_reply(200, {}, **{f"x_ratelimit_{name}": str(number) for name, number in numbers.items()})
+
+    def test_what_is_true_passes(self) -> None:
+        limits(exchange("courses.create", self.reply()))
+        limits(exchange("courses.create", json_reply(200, {})))
+
+    @pytest.mark.parametrize(
+        ("wrong", "because"),
+        [
+            ({"remaining": 100}, "100 requests of 100 remain"),
+            ({"remaining": -1}, "-1 requests"),
+            ({"reset": 3600}, "the limit is reset at 3600, which is not in 3600 s"),
+        ],
+    )
+    def test_what_can_not_be_is_found(self, wrong: dict[str, int], because: str) -> None:
+        fails(limits, exchange("courses.create", self.reply(**wrong)), because=because)
 
 
 class TestRequestIds:

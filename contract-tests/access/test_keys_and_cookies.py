@@ -1,0 +1,105 @@
+"""What else proves who somebody is: an API key may do what its scopes say, a cookie needs a token beside it, a link is signed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import CONTRACT, Api, Person, Server, answer, code_of
+from unpuzzle_server.kernel import spec
+from unpuzzle_server.kernel.exchange import ACCESS_COOKIE
+from unpuzzle_server.kernel.security import SAFE_METHODS
+from unpuzzle_server.kernel.spec import Operation
+from world import SIGNED, World, in_path, named
+
+OPERATIONS = list(CONTRACT.operations.values())
+SIGNED_IN = [item for item in OPERATIONS if item.role != "public" and CONTRACT.raw[item.id]["security"]]
+SCOPED = [item for item in SIGNED_IN if item.scopes]
+UNSAFE = [item for item in SIGNED_IN if item.method not in SAFE_METHODS]
+OF_OTHERS = [
+    item for item in SIGNED_IN if in_path(item) and item.role == "instructor" and item.id.partition(".")[0] != "payments"
+]
+SCOPES: list[str] = spec.resolve({"$ref": "#/components/schemas/Scope"})["enum"]
+
+
+@pytest.fixture(scope="module")
+def api(server: Server) -> Iterator[Api]:
+    with Api(server) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def world(api: Api) -> World:
+    return World(api, published=True)
+
+
+@pytest.fixture(scope="module")
+def keys(world: World) -> Any:
+    """The owner with a key for some scopes alone."""
+    made: dict[tuple[str, ...], Person] = {}
+
+    def with_key(scopes: list[str]) -> Person:
+        named_so = tuple(sorted(scopes))
+        if named_so not in made:
+            key = world.owner.post("/api/v1/auth/api-keys/", json={"name": "a key", "scopes": scopes}).json()["key"]
+            made[named_so] = Person(world.api, world.owner.id, world.owner.email, {"access_token": key})
+        return made[named_so]
+
+    return with_key
+
+
+@pytest.mark.parametrize("operation", SIGNED_IN, ids=named)
+def test_a_key_of_every_other_scope_may_not(world: World, keys: Any, operation: Operation) -> None:
+    others = [scope for scope in SCOPES if scope not in operation.scopes]
+    refused = world.send(operation, keys(others))
+    assert (refused.status_code, code_of(refused)) == (403, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("operation", [item for item in SCOPED if item.method == "GET"], ids=named)
+def test_a_key_of_just_its_scopes_may(world: World, keys: Any, operation: Operation) -> None:
+    assert world.send(operation, keys(sorted(operation.scopes))).status_code == operation.success
+
+
+@pytest.mark.parametrize("operation", UNSAFE, ids=named)
+def test_a_cookie_alone_changes_nothing(world: World, operation: Operation) -> None:
+    """A foreign page can have it sent, and can't know the token."""
+    path = operation.path.format(**world.ids(operation))
+    cookie = {"Cookie": f"{ACCESS_COOKIE}={world.owner.tokens['access_token']}"}
+    for headers in (cookie, {**cookie, "X-CSRF-Token": "0" * 64}):
+        refused = answer(world.api.client, operation.method, path, headers=headers)
+        assert (refused.status_code, code_of(refused)) == (403, "CSRF_FAILED")
+
+
+def test_the_key_of_somebody_suspended_is_no_good(api: Api) -> None:
+    person = api.sign_up()
+    key = person.post("/api/v1/auth/api-keys/", json={"name": "a key", "scopes": ["notifications:read"]}).json()["key"]
+    api.server.sql("UPDATE users SET suspended_at = now() WHERE id = %s", person.id)
+    refused = api.get("/api/v1/notifications/", headers={"Authorization": f"Bearer {key}"})
+    assert (refused.status_code, code_of(refused)) == (403, "ACCOUNT_SUSPENDED")
+
+
+def test_a_key_ends_when_it_says(api: Api) -> None:
+    made = api.sign_up().post("/api/v1/auth/api-keys/", json={"name": "k", "scopes": ["ai:read"], "expires_in_days": 7}).json()
+    assert made["expires_at"][:10] > made["created_at"][:10]
+
+
+@pytest.mark.parametrize("operation", [CONTRACT.operations[name] for name in sorted(SIGNED)], ids=named)
+def test_a_link_whose_signature_is_another_leads_nowhere(world: World, operation: Operation) -> None:
+    right = world.query(operation)
+    ids = world.ids(operation)
+    altered = right["signature"][:-2] + ("00" if right["signature"][-2:] != "00" else "11")
+    refused = world.send(operation, world.api, path=operation.path.format(**ids), params={**right, "signature": altered})
+    assert refused.status_code in (401, 403, 404)
+
+
+@pytest.mark.parametrize("operation", OF_OTHERS, ids=named)
+def test_what_is_published_is_still_its_owners(world: World, api: Api, stranger: Person, operation: Operation) -> None:
+    """Everybody sees a published course; nobody else sees or changes what its instructor does."""
+    hidden = {code for code in operation.errors if spec.statuses()[code] == 404}
+    refused = world.send(operation, stranger)
+    assert (refused.status_code, code_of(refused)) in {(404, code) for code in hidden}
+
+
+@pytest.fixture(scope="module")
+def stranger(api: Api) -> Person:
+    return api.sign_up_instructor()
