@@ -153,6 +153,12 @@ class TestReadOnly:
                 send(Request(method, "http://127.0.0.1:1/api/v1/"))
         assert wire.sent == 0
 
+    @pytest.mark.parametrize("elsewhere", ["http://127.0.0.1:1", "https://example.invalid"])
+    def test_the_wire_carries_no_token_to_another_server(self, server: Server, elsewhere: str) -> None:
+        with Proxy(server.base_url).running() as proxy, Wire(proxy.url, may_write=False).connected():
+            assert send(Request("GET", f"{elsewhere}/api/v1/", {"Authorization": "Bearer one"})).status == 401
+            assert proxy.methods == ["GET"]
+
     def test_what_the_wire_lets_pass_ends_with_the_run(self) -> None:
         usual = requests.adapters.HTTPAdapter.send
         with Wire("http://127.0.0.1:1", may_write=False).connected():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unpuzzle_cli import console, values
+from unpuzzle_cli import console
 from unpuzzle_cli.errors import FAILED, INTERRUPTED, UNREACHABLE, USAGE, CommandError, UsageError
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.session import Choice
@@ -44,16 +44,22 @@ class ConformanceCommand(Command):
 
 def conformance(
     context: typer.Context,
-    profile: Annotated[Profile, typer.Option(help="read-only sends no unsafe request; full makes accounts and what it needs.")]
-    = Profile.read_only,
+    profile: Annotated[
+        Profile, typer.Option(help="read-only sends no unsafe request; full makes accounts and what it needs.")
+    ] = Profile.read_only,
     include: Annotated[Names, typer.Option(metavar="GLOB", help="Only operations like courses.*", rich_help_panel=SENT)] = None,
     exclude: Annotated[Names, typer.Option(metavar="GLOB", help="No operations like auth.*", rich_help_panel=SENT)] = None,
     tag: Annotated[Names, typer.Option("--tag", metavar="TAG", help="Only operations of a tag.", rich_help_panel=SENT)] = None,
-    max_examples: Annotated[int, typer.Option(metavar="N", help="Made-up requests of each operation.", min=1, rich_help_panel=SENT)]
-    = 10,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same seed sends the same requests.", min=0, rich_help_panel=SENT)] = 7,
+    max_examples: Annotated[
+        int, typer.Option(metavar="N", help="Made-up requests of each operation.", min=1, rich_help_panel=SENT)
+    ] = 10,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The same seed sends the same requests.", min=0, rich_help_panel=SENT)
+    ] = 7,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End with the first finding.", rich_help_panel=SENT)] = False,
-    header: Annotated[Names, typer.Option("--header", "-H", metavar="NAME:VALUE", help="Sent along.", rich_help_panel=SENT)] = None,
+    header: Annotated[
+        Names, typer.Option("--header", "-H", metavar="NAME:VALUE", help="Sent along.", rich_help_panel=SENT)
+    ] = None,
     allow_header: Annotated[
         Names, typer.Option(metavar="NAME", help="A header that a proxy adds to answers.", rich_help_panel=SENT)
     ] = None,
@@ -61,8 +67,9 @@ def conformance(
     report: Annotated[
         str, typer.Option(metavar="FORMATS", help="junit, json, html, or some of them.", rich_help_panel=WRITTEN)
     ] = "junit,json,html",
-    report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.", rich_help_panel=WRITTEN)]
-    = Path("conformance-report"),
+    report_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.", rich_help_panel=WRITTEN)] = Path(
+        "conformance-report"
+    ),
 ) -> None:
     """Hold a server to the contract.
 
@@ -103,7 +110,9 @@ def _formats(names: str) -> list[str]:
 
 def _needs_the_extra() -> None:
     if any(find_spec(name) is None for name in EXTRA):
-        raise CommandError("What holds servers to the contract is not installed.", "pip install 'unpuzzle-cli[conformance]'", USAGE)
+        raise CommandError(
+            "What holds servers to the contract is not installed.", "pip install 'unpuzzle-cli[conformance]'", USAGE
+        )
 
 
 def _confirmed(server: str, yes: bool) -> None:
@@ -145,16 +154,17 @@ def _tell(report: "Report") -> None:
             console.say("\t".join(("finding", *map(_on_one_line, _cells(finding)))))
     for note in [*report.notes, *filter(None, [report.stopped])]:
         console.talk(f"Note: {note}")
-    verdict = "conforms" if report.conforms else "does not conform"
     told = f"{report.requests} requests in {report.seconds} s, {seen} of {documented} documented answers seen"
-    console.talk(f"{report.base_url} {verdict}: {len(report.findings)} findings, {told}.")
+    console.talk(f"{report.base_url} {report.verdict}: {len(report.findings)} findings, {told}.")
 
 
 def _table(names: tuple[str, ...], rows: list[Row]) -> None:
     from unpuzzle_cli.tables import Column
 
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    console.say_table([Column(name, [*cells], numeric=number > 0) for number, (name, cells) in enumerate(zip(names, columns, strict=True))])
+    console.say_table(
+        [Column(name, [*cells], numeric=number > 0) for number, (name, cells) in enumerate(zip(names, columns, strict=True))]
+    )
 
 
 def _told(finding: "Finding") -> list[str]:

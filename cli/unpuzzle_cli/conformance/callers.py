@@ -105,6 +105,7 @@ class Cast:
             password=person.password,
             authorization=lambda: person.authorization,
             stranger=self._stranger(),
+            spares=person is self.people.get("admin"),
         )
 
     def _stranger(self) -> Callable[[], str]:

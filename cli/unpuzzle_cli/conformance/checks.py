@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial, wraps
 from itertools import count
 from typing import Any, Protocol
+from uuid import UUID
 
 import requests
 import schemathesis
@@ -21,6 +22,7 @@ from unpuzzle_cli.conformance.laws.request_ids import request_ids as check_reque
 FRAMING = ("Content-Length", "Transfer-Encoding")
 """Headers that say where a message ends: made up, they make none that is HTTP. Those are sent by contract-tests/wire."""
 AnyCase = schemathesis.Case[Any]
+READS = ("GET", "HEAD", "OPTIONS")
 STRANGE = 4
 """One request in so many keeps the ids that were generated, which are of nothing."""
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -45,6 +47,8 @@ class Run:
     world: World
     stranger: Callable[[], str] = nobody
     between: frozenset[str] = frozenset()
+    spares: bool = False
+    """Whether the caller could change what is others': nothing is written to the contract's own ids then."""
     numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
 
@@ -76,6 +80,8 @@ def before_call(context: Any, case: AnyCase, kwargs: dict[str, Any]) -> None:
         case.headers.pop(name, None)
     if number % STRANGE:
         lead_to_what_is_there(case, _runs[0].world)
+    if _runs[0].spares and case.method not in READS:
+        lead_away_from_examples(case, number)
 
 
 @schemathesis.hook
@@ -93,6 +99,14 @@ def lead_to_what_is_there(case: AnyCase, world: World) -> None:
         case.path_parameters.update(world.ids_for(operation, authorization))
     if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
         case.body = world.body_for(operation, case.body, case.formatted_path, authorization)
+
+
+def lead_away_from_examples(case: AnyCase, number: int) -> None:
+    """The ids of the contract's examples become such as nothing has."""
+    operation = OPERATIONS.get((case.method, case.path))
+    for item in operation.parameters if operation else ():
+        if item["in"] == "path" and case.path_parameters.get(item["name"]) == item.get("example"):
+            case.path_parameters[item["name"]] = str(UUID(int=number))
 
 
 def request_of(response: Any) -> Request:

@@ -94,6 +94,12 @@ class Report:
         return not self.findings and not self.stopped
 
     @property
+    def verdict(self) -> str:
+        if self.findings:
+            return "does not conform"
+        return "was not held to the end" if self.stopped else "conforms"
+
+    @property
     def checks(self) -> dict[str, Count]:
         """Those of all operations together."""
         totals: dict[str, Count] = {}

@@ -53,6 +53,8 @@ class Caller:
     password: str = field(default="", repr=False)
     authorization: Callable[[], str] = str
     stranger: Callable[[], str] = nobody
+    spares: bool = False
+    """Whether it may change what is others', and is kept from it."""
 
 
 def config(options: Options, caller: Caller) -> SchemathesisConfig:

@@ -72,7 +72,7 @@ class Suite:
 
     def _run_as(self, caller: Caller) -> None:
         self.wire.caller = caller.email
-        checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between))
+        checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between, caller.spares))
         for operation in caller.operations:
             with self._timed(operation.id):
                 self._probe(operation, caller)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -57,9 +58,10 @@ class Wire:
             HTTPAdapter.send = usual  # type: ignore[method-assign]
 
     def _pass(self, request: requests.PreparedRequest, send: Callable[[], requests.Response]) -> requests.Response:
-        method, url = str(request.method), str(request.url)
+        method, url = str(request.method), self._here(str(request.url))
         if method not in SAFE and not self.may_write:
             raise UnsafeRequestError(f"{method} {url}")
+        request.url = url
         request.headers.update(self.headers)
         self._remember(request)
         response = self._answer(send)
@@ -69,6 +71,11 @@ class Wire:
         if response.status_code == 201 and (location := response.headers.get("Location")):
             self.created.append((self.caller, location))
         return response
+
+    def _here(self, url: str) -> str:
+        """On this server, whatever a next page or a Location calls it: no token goes to another."""
+        asked, own = urlsplit(url), urlsplit(self.base_url)
+        return url if asked[:2] == own[:2] else asked._replace(scheme=own.scheme, netloc=own.netloc).geturl()
 
     def _answer(self, send: Callable[[], requests.Response]) -> requests.Response:
         """Sent again when a limit is over, if the server says that it soon will be."""
