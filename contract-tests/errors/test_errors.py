@@ -142,6 +142,12 @@ def a_draft(world: World) -> Any:
     return world.caller.post(f"/api/v1/courses/{world.owner.course()['id']}/enroll/", json={})
 
 
+@provokes("enrollments.accept_invitation", "ENROLLMENT_EXISTS")
+def an_invitation_to_what_one_takes(world: World) -> Any:
+    world.caller.post(f"/api/v1/courses/{world.course_id}/enroll/", json={})
+    return world.send(CONTRACT.operations["enrollments.accept_invitation"])
+
+
 @provokes("learning.get_progress", "ENROLLMENT_NOT_FOUND")
 def a_course_that_one_does_not_take(world: World) -> Any:
     return world.caller.get(f"/api/v1/student/courses/{world._taken['course']}/progress/")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gate.laws.sums import objects
-from harness import CONTRACT, Api, Server
+from harness import CONTRACT, TEST_SETTINGS, Api, Server, running_server
 from unpuzzle_server.kernel.spec import Operation
 from world import World
 
@@ -173,6 +173,38 @@ def test_two_lessons_of_three_are_67_percent(world: World) -> None:
     (second,) = [each for each in progress["sections"] if each["total_lessons"] == 3]
     assert (second["progress"], tree["progress_percentage"]) == (67, 50)
     assert curriculum["duration_hours"] == 0.8
+
+
+def test_half_of_those_who_enrolled_is_half(world: World) -> None:
+    """One completes the course, another one never begins."""
+    teacher = world.api.sign_up_instructor()
+    course = teacher.published_course()
+    for learner in (done := world.api.sign_up(), world.api.sign_up()):
+        learner.post(f"/api/v1/courses/{course['id']}/enroll/")
+    for section in done.get(f"/api/v1/student/courses/{course['id']}/learn/").json()["sections"]:
+        for lesson in section["lessons"]:
+            done.post(f"/api/v1/student/lessons/{lesson['id']}/complete/")
+    shown = teacher.get(f"/api/v1/instructor/courses/{course['id']}/analytics/").json()
+    assert [step["learners"] for step in shown["funnel"]] == [2, 1, 1, 1]
+    assert shown["completion_rate"] == 50
+
+
+def test_an_upload_that_has_just_begun_has_nothing(world: World) -> None:
+    """Of two chunks and a half: the law of sums counts them."""
+    operation = CONTRACT.operations["media.initiate_upload"]
+    size = TEST_SETTINGS.media_chunk_bytes * 5 // 2
+    target = world.send(operation, json={**world.body(operation), "file_size": size}).json()
+    upload = world.owner.get(f"/api/v1/media/uploads/{target['upload_id']}/").json()
+    assert (target["total_chunks"], upload["received_bytes"]) == (3, 0)
+
+
+def test_limits_are_each_users_own(world: World) -> None:
+    """Though both come from one address."""
+    with running_server(world.api.server.owner_url, rate_limit_authenticated=1) as strict, Api(strict) as api:
+        for person in (world.api.sign_up(), world.api.sign_up()):
+            answers = [api.get("/api/v1/notifications/", headers=person.headers).status_code for _ in range(2)]
+            assert answers == [200, 429]
+        strict.sql("DELETE FROM rate_limits")
 
 
 def test_what_is_undone_is_as_it_was(world: World) -> None:
