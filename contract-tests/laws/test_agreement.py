@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -262,6 +263,12 @@ def test_money_adds_up_for_buyer_and_seller(world: World) -> None:
     earned = own.owner.get("/api/v1/instructor/earnings/").json()["totals"]
     assert [(total["gross"], total["refunded"]) for total in earned] == [(receipt["amount"], 5)]
     assert own.owner.get(f"/api/v1/instructor/courses/{own._sold}/analytics/").json()["revenue"]
+    five_off = {"code": f"C{uuid4().hex[:10]}", "amount": 5, "currency": "USD"}
+    assert own.owner.post("/api/v1/payments/coupons/", json=five_off).json()["percentage"] is None
+    quoted = buyer.post(
+        "/api/v1/payments/coupons/validate/", json={"course_id": own._sold, "coupon_code": five_off["code"]}
+    ).json()
+    assert quoted["amount"] == round(quoted["list_price"] - 5, 2)
 
 
 def test_the_history_says_of_a_payment_what_the_payment_says(world: World) -> None:
