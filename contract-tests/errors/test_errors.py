@@ -8,7 +8,7 @@ import pytest
 
 from harness import CONTRACT, Api, code_of
 from unpuzzle_server.kernel import spec
-from world import World
+from world import World, is_open
 
 INSUFFICIENT, DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds", "pm_card_visa_chargeDeclined"
 ELSEWHERE = {
@@ -198,7 +198,7 @@ def a_file_that_did_not_come(world: World) -> Any:
 
 @pytest.mark.parametrize(("operation", "code", "provoke"), PROVOKED, ids=[f"{item[0]}-{item[1]}" for item in PROVOKED])
 def test_a_rule_is_told_by_its_code(api: Api, operation: str, code: str, provoke: Provoked) -> None:
-    refused = provoke(World.for_operation(api, CONTRACT.operations[operation]))
+    refused = provoke(World(api, published=is_open(CONTRACT.operations[operation])))
     assert (refused.status_code, code_of(refused)) == (spec.statuses()[code], code)
 
 

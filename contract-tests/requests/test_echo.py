@@ -11,10 +11,11 @@ from gate.laws.exchange import OPERATIONS as DECLARED
 from gate.laws.exchange import Exchange, Reply, Request
 from gate.laws.locations import locations
 from generated import values
-from harness import CONTRACT, Api
+from harness import CONTRACT
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
-from world import World, named
+from world import named
+from worlds import Worlds
 
 MADE_ANEW = {
     "auth.refresh", "auth.receive_webhook", "payments.receive_webhook", "media.complete_upload", "learning.record_progress",
@@ -51,8 +52,8 @@ def filled(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", SENDING, ids=named)
-def test_what_is_sent_is_what_is_answered(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_what_is_sent_is_what_is_answered(worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     declared = DECLARED[operation.method, operation.path]
     asked, given = SCHEMAS.fields(declared.body_schema), SCHEMAS.fields(declared.successes[0].schema)
     example = world.body(operation)
