@@ -29,7 +29,6 @@ COUNTED = {
     "courses_count of a category": ("courses.get_category", "courses_count", "courses.list", "category"),
     "reviews_count of a course": ("courses.get", "reviews_count", "courses.list_reviews", ""),
     "sections_count of a course": ("courses.get_own", "sections_count", "content.list_sections", ""),
-    "lessons_count of a section": ("content.get_section", "lessons_count", "content.list_lessons", ""),
 }
 """A number in an object, and the list that is as long."""
 
@@ -62,6 +61,21 @@ def test_a_count_is_that_of_the_list(world: World, what: str) -> None:
     found = world.send(CONTRACT.operations[reading]).json()
     params = {filtered: found["slug"]} if filtered else {}
     assert found[name] == world.send(CONTRACT.operations[listing], params=params).json()["count"]
+
+
+def test_sections_have_as_many_lessons_as_their_lists(world: World) -> None:
+    sections = world.send(CONTRACT.operations["content.list_sections"]).json()["results"]
+    assert len({section["lessons_count"] for section in sections}) > 1
+    for section in sections:
+        lessons = world.owner.get(f"/api/v1/content/sections/{section['id']}/lessons/").json()
+        assert section["lessons_count"] == lessons["count"]
+
+
+def test_what_is_said_is_said_when_it_was_put(world: World) -> None:
+    own = World(world.api)
+    segments = [{"start": 0.5, "end": 2.25, "text": "What is"}, {"start": 2.75, "end": 3.125, "text": "said"}]
+    body = {"format": "segments", "segments": segments}
+    assert own.send(CONTRACT.operations["content.put_transcript"], json=body).json()["segments"] == segments
 
 
 def test_categories_are_as_full_as_the_catalogue_shows(world: World) -> None:
