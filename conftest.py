@@ -8,7 +8,7 @@ import pytest
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
 
-pytest_plugins = ["server_fixtures", "matrix"]
+pytest_plugins = ["server_fixtures", "matrix", "worlds"]
 
 LONGEST = ("test_gate.py", "test_serve_command.py", "test_embedded_postgres.py", "test_workers.py", "test_crashes.py")
 """Begun first, so that the processes of a whole run end together."""

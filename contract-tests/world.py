@@ -56,6 +56,11 @@ def in_path(operation: Operation) -> list[str]:
     return [item.name for item in operation.parameters if item.location == "path"]
 
 
+def is_open(operation: Operation) -> bool:
+    """Whether it is about a published course."""
+    return operation.role == "public" or operation.id in FOR_A_PUBLISHED_COURSE
+
+
 def carried_as(operation: Operation) -> str:
     """How httpx is told the body of an operation."""
     return {FORM: "data", OCTETS: "content"}.get(operation.body_type, "json")
@@ -82,13 +87,18 @@ def signature(operation: Operation, body: Any) -> dict[str, str]:
 class World(Objects):
     """What a request of each operation needs to succeed, and who may send it."""
 
-    @classmethod
-    def for_operation(cls, api: Api, operation: Operation) -> "World":
-        """A world in which the operation succeeds."""
-        return cls(api, published=operation.role == "public" or operation.id in FOR_A_PUBLISHED_COURSE)
+    def __init__(self, api: Api, *, published: bool = False) -> None:
+        super().__init__(api, published=published)
+        self._keys: dict[tuple[str, frozenset[str]], Person] = {}
 
     def caller_of(self, operation: Operation) -> Person:
         return self.caller if operation.id in FOR_SOMEBODY_ELSE else self.owner
+
+    def with_key(self, person: Person, scopes: frozenset[str]) -> Person:
+        """Somebody by a key that has some scopes: one for each set of them, for there is a limit to the keys of one person."""
+        if (person.id, scopes) not in self._keys:
+            self._keys[person.id, scopes] = person.with_key(*scopes)
+        return self._keys[person.id, scopes]
 
     def ids(self, operation: Operation) -> dict[str, str]:
         """The values of an operation's path parameters."""

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from browser import Browser, Visitor
 from files import made
 from server_fixtures import open_folder
 
+import public_api
 from harness import TEST_SETTINGS, Api, Server, running_server
+from unpuzzle_sdk.testing import MockUnpuzzle
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.kernel.settings import OAUTH_VARIABLE
 from unpuzzle_server.kernel.spec import statuses
@@ -24,11 +28,24 @@ PAYMENTS = (Path(__file__).parent / "payments.md").read_text(encoding="utf-8")
 LEARNING = (Path(__file__).parent / "learning.md").read_text(encoding="utf-8")
 TUTOR = (Path(__file__).parent / "tutor.md").read_text(encoding="utf-8")
 MEDIA = (Path(__file__).parent / "media.md").read_text(encoding="utf-8")
+TESTING = (Path(__file__).parent / "sdk" / "testing.md").read_text(encoding="utf-8")
 OAUTH = (Path(__file__).parent / "oauth.md").read_text(encoding="utf-8")
 TRANSCRIPTS = (Path(__file__).parent / "transcripts.md").read_text(encoding="utf-8")
+QUICKSTART = (Path(__file__).parent / "sdk" / "quickstart.md").read_text(encoding="utf-8")
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CODES = {code.lower() for code in statuses()}
 ADDRESS = "http://127.0.0.1:8000"
+LOCAL_SERVER = """
+import pytest
+
+from unpuzzle_sdk.testing import Account, LocalServer
+
+
+@pytest.fixture
+def unpuzzle_server():
+    accounts = {accounts}
+    return LocalServer("{url}", {{role: Account(**account) for role, account in accounts.items()}})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +73,24 @@ def test_the_python_runs_and_prints_what_it_promises(demo: Server, tmp_path: Pat
     assert len(buying) == 4
     assert "costs 49.99 USD" in buying[3] or "already enrolled" in buying[3]
     assert [line.rsplit(" ", 1)[1] for line in learning] == ["60"]
+
+
+def test_the_quick_start_of_the_sdk_runs(demo: Server, tmp_path: Path) -> None:
+    codes = snippets("python", QUICKSTART)
+    outcomes = [run([sys.executable, "-c", code.replace(ADDRESS, demo.base_url)], demo, tmp_path) for code in codes]
+    assert [outcome.returncode for outcome in outcomes] == [0, 0, 0], [outcome.stderr for outcome in outcomes]
+    looked, wrote, together = (outcome.stdout.splitlines() for outcome in outcomes)
+    assert len(looked) == 3
+    assert {line.partition(" - ")[0] for line in wrote} >= {"description"}
+    assert together[0].startswith("Introduction to Python Programming ")
+
+
+@pytest.mark.parametrize("name", [name for name, member in public_api.WITH_EXAMPLE.items() if public_api.of_a_server(member)])
+def test_the_examples_with_a_server_run(demo: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(url=demo.base_url, accounts=loader.ACCOUNTS)
+    monkeypatch.setattr("unpuzzle_server.testing.running", lambda **_: nullcontext(found))
+    (program,) = public_api.programs(public_api.WITH_EXAMPLE[name])
+    public_api.run(program, name, MockUnpuzzle())
 
 
 def test_notifications_arrive_and_preferences_hold(demo: Server, tmp_path: Path) -> None:
@@ -148,6 +183,18 @@ def test_the_round_trip_to_a_provider_runs(demo: Server) -> None:
         said, _ = program.communicate(browser.come_back(left).headers["location"] + "\n", timeout=30)
     assert program.returncode == 0
     assert said.endswith("Signed in as reader@example.com\ngithub reader@example.com\n")
+
+
+def test_the_tests_of_a_customer_pass(demo: Server, tmp_path: Path) -> None:
+    """With the fixtures of the SDK, of which the server is the one that runs already."""
+    running = LOCAL_SERVER.format(url=demo.base_url, accounts={account.role: vars(account) for account in loader.ACCOUNTS})
+    (tmp_path / "conftest.py").write_text(running, encoding="utf-8")
+    codes = snippets("python", TESTING)
+    (tmp_path / "test_customer.py").write_text("".join(codes), encoding="utf-8")
+    plain = ["-p", "no:cacheprovider", "--disable-plugin-autoload", "-p", "unpuzzle_sdk.testing.plugin"]
+    outcome = run([sys.executable, "-m", "pytest", "-q", *plain, "--rootdir", str(tmp_path), str(tmp_path)], demo, tmp_path)
+    assert outcome.returncode == 0, outcome.stdout
+    assert f"{''.join(codes).count('def test_')} passed" in outcome.stdout
 
 
 def test_the_address_that_curl_asks_is_served(demo: Server) -> None:

@@ -25,8 +25,8 @@ def test_a_plan_is_chosen_paid_and_cancelled(unpuzzle: Any) -> None:
     assert made.stdout == "plan\tpremium\nstatus\tactive\n"
     leaving = json.loads(unpuzzle("subscriptions", "cancel", "--feedback", "unused", "--json").stdout)
     assert leaving["cancel_at"] == leaving["current_period_end"]
-    invoices = unpuzzle("subscriptions", "list-invoices", "--fields", "reason,amount_paid,currency")
-    assert invoices.stdout == "subscription_create\t19\tUSD\n"
+    invoices = unpuzzle("subscriptions", "list-invoices", "--fields", "reason,amount_paid,refunded_amount,currency")
+    assert invoices.stdout == "subscription_create\t19\t0\tUSD\n"
 
 
 def test_a_receipt_is_saved_to_print(unpuzzle: Any, instructor: Person, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness import CONTRACT, Api, Person, Server, code_of
+from harness import CONTRACT, Api, Person, code_of
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import World, in_path, named
+from worlds import Worlds
 
 ROLES = ["user", "instructor", "admin"]
 STRANGERS = {"enrollments.enroll": {(409, "COURSE_NOT_PUBLISHED")}}
@@ -28,6 +29,8 @@ BAD_TOKENS = {
 OPERATIONS = list(CONTRACT.operations.values())
 PUBLIC = [item for item in OPERATIONS if item.role == "public"]
 READING_TOKENS = [item for item in OPERATIONS if CONTRACT.raw[item.id]["security"]]
+GUARDED = [item for item in OPERATIONS if item.role not in ("public", "service")]
+SCOPES = spec.document()["components"]["schemas"]["Scope"]["enum"]
 IGNORING_TOKENS = [item for item in OPERATIONS if not CONTRACT.raw[item.id]["security"]]
 
 Outcomes = dict[str, set[tuple[int, str]]]
@@ -47,12 +50,6 @@ def refusals(operation: Operation) -> Outcomes:
         # Admins may do everything, and what only they may do is nobody's own.
         found |= {role: STRANGERS.get(operation.id, hidden) for role in ROLES[rank:-1]}
     return found
-
-
-@pytest.fixture(scope="module")
-def nobody(server: Server) -> Iterator[Api]:
-    with Api(server) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +75,8 @@ def bearing(api: Api, token: str) -> Person:
 
 
 @pytest.fixture(scope="module")
-def draft(nobody: Api) -> World:
-    return World(nobody)
-
-
-@pytest.fixture(scope="module")
 def published(nobody: Api) -> World:
+    """One of their own: what is public is done, again and again."""
     return World(nobody, published=True)
 
 
@@ -107,10 +100,10 @@ def shown(matrix: Matrix) -> str:
 
 @pytest.mark.parametrize("operation", READING_TOKENS, ids=named)
 def test_whom_the_contract_turns_away_gets_nothing_done(
-    matrix: Matrix, draft: World, callers: dict[str, Any], operation: Operation
+    matrix: Matrix, worlds: Worlds, callers: dict[str, Any], operation: Operation
 ) -> None:
     """Each gets the contract's refusal; the owner finds everything as it was."""
-    expected = refusals(operation)
+    expected, draft = refusals(operation), worlds.shared()
     before = draft.seen(in_path(operation))
     answers = {who: draft.send(operation, callers[who]) for who in expected}
     matrix[operation.id].update({who: answer.status_code for who, answer in answers.items()})
@@ -119,6 +112,17 @@ def test_whom_the_contract_turns_away_gets_nothing_done(
     assert draft.seen(in_path(operation)) == before
     for who, (_, code) in outcomes.items():
         assert CHALLENGES.get(code, "") in answers[who].headers.get("www-authenticate", "")
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_a_key_is_told_the_scope_that_it_lacks(worlds: Worlds, operation: Operation) -> None:
+    """One that an operation needs; where it has none, no key gets in. That its own scopes are enough shows in the parity."""
+    world = worlds.shared()
+    before = world.seen(in_path(operation))
+    refused = world.send(operation, world.with_key(world.owner, frozenset(SCOPES) - operation.scopes))
+    assert (refused.status_code, code_of(refused)) == (403, "PERMISSION_DENIED")
+    assert next(iter(operation.scopes), "sign in") in refused.json()["error"]["message"]
+    assert world.seen(in_path(operation)) == before
 
 
 @pytest.mark.parametrize("operation", PUBLIC, ids=named)

@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import json
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
-from urllib.parse import unquote
 
 import attrs
 import httpx
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from generated import values
 from harness import CONTRACT
+from reading import read
 from unpuzzle_sdk import UNSET, Stream, Unpuzzle, errors, models
 from unpuzzle_server.kernel import spec
-from unpuzzle_server.kernel.exchange import Exchange
 from unpuzzle_server.kernel.spec import Operation
-from unpuzzle_server.kernel.validation import KERNEL_HEADERS, Reader
+from unpuzzle_server.kernel.validation import KERNEL_HEADERS
 from world import OCTETS, named
 
 OPERATIONS = [operation for operation in CONTRACT.operations.values() if operation.body_type != OCTETS]  # no fields to compare
@@ -38,6 +38,12 @@ class Given:
 
 def calls(operation: Operation) -> st.SearchStrategy[Given]:
     """Every call that the contract allows."""
+    return _calls(operation.id)
+
+
+@cache
+def _calls(operation_id: str) -> st.SearchStrategy[Given]:
+    operation = CONTRACT.operations[operation_id]
     sent = [item for item in operation.parameters if item.name != "X-API-Version"]
     optional = {item.name: values(item.schema) for item in sent}
     required = {item.name: optional.pop(item.name) for item in sent if item.required}
@@ -93,25 +99,6 @@ def _spoken(operation: Operation, call: Given, *, streams: bool) -> Given:
     if not flag or (streams and (call.body or {}).get(flag)):
         return call
     return Given(call.parameters, {name: value for name, value in (call.body or {}).items() if name != flag})
-
-
-async def read(request: httpx.Request) -> tuple[str, dict[str, Any]]:
-    """The operation that the server takes a request for, and what its handler would be given."""
-    path = unquote(request.url.raw_path.partition(b"?")[0].decode())
-    found = CONTRACT.tree.find(path)
-    assert found is not None
-    operation_id, names = found[0].methods[request.method]
-    scope = {
-        "path_params": dict(zip(names, found[1], strict=True)),
-        "query_string": request.url.query,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": request.content}
-
-    exchange = Exchange(scope, receive, request_id="")
-    return operation_id, await Reader(CONTRACT.operations[operation_id], 2**20).read(exchange)
 
 
 @EVERY_OPERATION

@@ -8,7 +8,7 @@ import pytest
 
 from harness import CONTRACT, Api, code_of
 from unpuzzle_server.kernel import spec
-from world import World
+from world import World, is_open
 
 INSUFFICIENT, DECLINED = "pm_card_visa_chargeDeclinedInsufficientFunds", "pm_card_visa_chargeDeclined"
 ELSEWHERE = {
@@ -142,6 +142,12 @@ def a_draft(world: World) -> Any:
     return world.caller.post(f"/api/v1/courses/{world.owner.course()['id']}/enroll/", json={})
 
 
+@provokes("enrollments.accept_invitation", "ENROLLMENT_EXISTS")
+def an_invitation_to_what_one_takes(world: World) -> Any:
+    world.caller.post(f"/api/v1/courses/{world.course_id}/enroll/", json={})
+    return world.send(CONTRACT.operations["enrollments.accept_invitation"])
+
+
 @provokes("learning.get_progress", "ENROLLMENT_NOT_FOUND")
 def a_course_that_one_does_not_take(world: World) -> Any:
     return world.caller.get(f"/api/v1/student/courses/{world._taken['course']}/progress/")
@@ -192,7 +198,7 @@ def a_file_that_did_not_come(world: World) -> Any:
 
 @pytest.mark.parametrize(("operation", "code", "provoke"), PROVOKED, ids=[f"{item[0]}-{item[1]}" for item in PROVOKED])
 def test_a_rule_is_told_by_its_code(api: Api, operation: str, code: str, provoke: Provoked) -> None:
-    refused = provoke(World.for_operation(api, CONTRACT.operations[operation]))
+    refused = provoke(World(api, published=is_open(CONTRACT.operations[operation])))
     assert (refused.status_code, code_of(refused)) == (spec.statuses()[code], code)
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness import CONTRACT, Api
+from harness import CONTRACT
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
-from world import World, named
+from world import named
+from worlds import Worlds
 
 OPERATIONS = list(CONTRACT.operations.values())
 QUERIES = [
@@ -57,8 +58,8 @@ def kind(value: Any) -> str:
 
 
 @pytest.mark.parametrize("operation", EXEMPLIFIED, ids=named)
-def test_the_example_of_a_request_is_answered_as_the_example_of_the_answer_shows(api: Api, operation: Operation) -> None:
-    answer = World.for_operation(api, operation).populated().send(operation)
+def test_the_example_of_a_request_is_answered_as_the_example_of_the_answer_shows(worlds: Worlds, operation: Operation) -> None:
+    answer = worlds.of(operation).send(operation)
     assert answer.status_code == operation.success
     schema = operation.responses[operation.success]
     assert [*differences(schema, spec.resolve(schema)["example"], answer.json())] == []
@@ -67,8 +68,8 @@ def test_the_example_of_a_request_is_answered_as_the_example_of_the_answer_shows
 
 
 @pytest.mark.parametrize(("operation", "name", "example"), QUERIES, ids=[f"{item.id}-{name}" for item, name, _ in QUERIES])
-def test_the_example_of_a_query_parameter_is_taken(api: Api, operation: Operation, name: str, example: Any) -> None:
-    world = World.for_operation(api, operation)
+def test_the_example_of_a_query_parameter_is_taken(worlds: Worlds, operation: Operation, name: str, example: Any) -> None:
+    world = worlds.of(operation)
     answer = world.send(operation, params={name: world.existing(name) or world.query(operation).get(name, example)})
     assert answer.status_code == operation.success
 

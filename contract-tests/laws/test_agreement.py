@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from harness import CONTRACT, Api, Server
+from harness import CONTRACT, TEST_SETTINGS, Api, Server, running_server
 from unpuzzle_cli.conformance.laws.sums import objects
 from unpuzzle_server.kernel.spec import Operation
-from world import World
+from world import World, is_open
 
 READS = [item for item in CONTRACT.operations.values() if item.method == "GET" and item.responses[item.success]]
 OF_ITSELF = {"system.openapi", "auth.oauth_redirect", "notifications.stream"}
@@ -28,7 +29,6 @@ COUNTED = {
     "courses_count of a category": ("courses.get_category", "courses_count", "courses.list", "category"),
     "reviews_count of a course": ("courses.get", "reviews_count", "courses.list_reviews", ""),
     "sections_count of a course": ("courses.get_own", "sections_count", "content.list_sections", ""),
-    "lessons_count of a section": ("content.get_section", "lessons_count", "content.list_lessons", ""),
 }
 """A number in an object, and the list that is as long."""
 
@@ -61,6 +61,21 @@ def test_a_count_is_that_of_the_list(world: World, what: str) -> None:
     found = world.send(CONTRACT.operations[reading]).json()
     params = {filtered: found["slug"]} if filtered else {}
     assert found[name] == world.send(CONTRACT.operations[listing], params=params).json()["count"]
+
+
+def test_sections_have_as_many_lessons_as_their_lists(world: World) -> None:
+    sections = world.send(CONTRACT.operations["content.list_sections"]).json()["results"]
+    assert len({section["lessons_count"] for section in sections}) > 1
+    for section in sections:
+        lessons = world.owner.get(f"/api/v1/content/sections/{section['id']}/lessons/").json()
+        assert section["lessons_count"] == lessons["count"]
+
+
+def test_what_is_said_is_said_when_it_was_put(world: World) -> None:
+    own = World(world.api)
+    segments = [{"start": 0.5, "end": 2.25, "text": "What is"}, {"start": 2.75, "end": 3.125, "text": "said"}]
+    body = {"format": "segments", "segments": segments}
+    assert own.send(CONTRACT.operations["content.put_transcript"], json=body).json()["segments"] == segments
 
 
 def test_categories_are_as_full_as_the_catalogue_shows(world: World) -> None:
@@ -124,7 +139,7 @@ def test_addresses_of_this_server_lead_somewhere(world: World, answers: dict[str
 def test_an_operation_leads_to_what_its_name_says(world: World, name: str, field: str, value: str) -> None:
     """To this status; or to a time, where none is given."""
     operation = CONTRACT.operations[name]
-    answer = World.for_operation(world.api, operation).send(operation).json()
+    answer = World(world.api, published=is_open(operation)).send(operation).json()
     assert answer[field] == value if value else answer[field] is not None
 
 
@@ -173,6 +188,38 @@ def test_two_lessons_of_three_are_67_percent(world: World) -> None:
     (second,) = [each for each in progress["sections"] if each["total_lessons"] == 3]
     assert (second["progress"], tree["progress_percentage"]) == (67, 50)
     assert curriculum["duration_hours"] == 0.8
+
+
+def test_half_of_those_who_enrolled_is_half(world: World) -> None:
+    """One completes the course, another one never begins."""
+    teacher = world.api.sign_up_instructor()
+    course = teacher.published_course()
+    for learner in (done := world.api.sign_up(), world.api.sign_up()):
+        learner.post(f"/api/v1/courses/{course['id']}/enroll/")
+    for section in done.get(f"/api/v1/student/courses/{course['id']}/learn/").json()["sections"]:
+        for lesson in section["lessons"]:
+            done.post(f"/api/v1/student/lessons/{lesson['id']}/complete/")
+    shown = teacher.get(f"/api/v1/instructor/courses/{course['id']}/analytics/").json()
+    assert [step["learners"] for step in shown["funnel"]] == [2, 1, 1, 1]
+    assert shown["completion_rate"] == 50
+
+
+def test_an_upload_that_has_just_begun_has_nothing(world: World) -> None:
+    """Of two chunks and a half: the law of sums counts them."""
+    operation = CONTRACT.operations["media.initiate_upload"]
+    size = TEST_SETTINGS.media_chunk_bytes * 5 // 2
+    target = world.send(operation, json={**world.body(operation), "file_size": size}).json()
+    upload = world.owner.get(f"/api/v1/media/uploads/{target['upload_id']}/").json()
+    assert (target["total_chunks"], upload["received_bytes"]) == (3, 0)
+
+
+def test_limits_are_each_users_own(world: World) -> None:
+    """Though both come from one address."""
+    with running_server(world.api.server.owner_url, rate_limit_authenticated=1) as strict, Api(strict) as api:
+        for person in (world.api.sign_up(), world.api.sign_up()):
+            answers = [api.get("/api/v1/notifications/", headers=person.headers).status_code for _ in range(2)]
+            assert answers == [200, 429]
+        strict.sql("DELETE FROM rate_limits")
 
 
 def test_what_is_undone_is_as_it_was(world: World) -> None:
@@ -230,6 +277,12 @@ def test_money_adds_up_for_buyer_and_seller(world: World) -> None:
     earned = own.owner.get("/api/v1/instructor/earnings/").json()["totals"]
     assert [(total["gross"], total["refunded"]) for total in earned] == [(receipt["amount"], 5)]
     assert own.owner.get(f"/api/v1/instructor/courses/{own._sold}/analytics/").json()["revenue"]
+    five_off = {"code": f"C{uuid4().hex[:10]}", "amount": 5, "currency": "USD"}
+    assert own.owner.post("/api/v1/payments/coupons/", json=five_off).json()["percentage"] is None
+    quoted = buyer.post(
+        "/api/v1/payments/coupons/validate/", json={"course_id": own._sold, "coupon_code": five_off["code"]}
+    ).json()
+    assert quoted["amount"] == round(quoted["list_price"] - 5, 2)
 
 
 def test_the_history_says_of_a_payment_what_the_payment_says(world: World) -> None:

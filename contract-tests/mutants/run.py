@@ -115,9 +115,9 @@ def keep(results: dict[str, Result]) -> None:
     RESULTS.write_text(json.dumps([asdict(result) for result in results.values()], indent=1))
 
 
-def kept(mutants: Sequence[Mutant]) -> dict[str, Result]:
-    """What an earlier run has found of these faults as they are now."""
-    marks = {mutant.name: mutant.mark for mutant in mutants}
+def kept() -> dict[str, Result]:
+    """What earlier runs have found, of faults as they are now."""
+    marks = {mutant.name: mutant.mark for mutant in load()}
     found = [Result(**entry) for entry in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
     return {result.name: result for result in found if result.found_by and marks.get(result.name) == result.mark}
 
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     except MisfitError as misfit:
         say(str(misfit))
         return 1
-    known = kept(mutants) if asked.resume else {}
+    known = kept() if asked.resume else {}
     with prepared_database() as environment:
         if not asked.unchecked:
             with scratch_tree() as tree:

@@ -109,6 +109,8 @@ def run(tree: Tree, stage: Stage, environment: Environment) -> Outcome:
 def _named(output: str) -> str:
     """The test that failed first, and what Schemathesis says of it."""
     found = FAILED.search(output)
-    name = found[1] if found else "the tests do not start"
+    if found is None:
+        raise RuntimeError(f"The tests do not start, which is nobody's merit: {output[-2000:]}")
+    name = found[1]
     said = BROKEN.search(output) if CALLED.removeprefix("contract-tests/") in name else None
     return f"{name}: {said[1]}" if said else name

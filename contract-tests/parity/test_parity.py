@@ -19,7 +19,8 @@ from harness import CONTRACT, PASSWORD, Api, Server
 from unpuzzle_sdk import AsyncStream, AsyncUnpuzzle, Stream, Unpuzzle
 from unpuzzle_server.kernel import operations, spec
 from unpuzzle_server.kernel.spec import Operation
-from world import World, named
+from world import named
+from worlds import Worlds
 
 OPERATIONS = {operation.id: operation for operation in spec.operations()}
 TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)"')
@@ -31,9 +32,9 @@ def method_of(client: Any, operation: Operation) -> Any:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=named)
-def test_every_operation_works_through_the_sdk(api: Api, operation: Operation) -> None:
+def test_every_operation_works_through_the_sdk(api: Api, worlds: Worlds, operation: Operation) -> None:
     """What the server answers is what the SDK's models hold, to the last field."""
-    world = World.for_operation(api, operation)
+    world = worlds.of(operation)
     bodies: list[bytes] = []
     keep = {"response": [lambda response: None if is_stream(response) else bodies.append(response.read())]}
     token = world.caller_of(operation).tokens["access_token"]
@@ -65,9 +66,11 @@ def moments(text: str) -> Any:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=named)
-def test_every_operation_works_through_the_asynchronous_sdk(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
-    token = world.caller_of(operation).tokens["access_token"]
+def test_every_operation_works_through_the_asynchronous_sdk(api: Api, worlds: Worlds, operation: Operation) -> None:
+    """And with a key that has no scope but the operation's, where a key may do it."""
+    world = worlds.of(operation)
+    caller = world.caller_of(operation)
+    token = (world.with_key(caller, operation.scopes) if operation.scopes else caller).tokens["access_token"]
 
     async def call() -> Any:
         async with AsyncUnpuzzle(base_url=api.server.base_url, token=token) as client:

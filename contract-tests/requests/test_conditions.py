@@ -2,16 +2,17 @@
 
 import pytest
 
-from harness import CONTRACT, Api, code_of
+from harness import CONTRACT, code_of
 from unpuzzle_server.kernel.spec import Operation
-from world import World, in_path, named
+from world import in_path, named
+from worlds import Worlds
 
 OPERATIONS = list(CONTRACT.operations.values())
 
 
 @pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.has("If-None-Match")], ids=named)
-def test_what_is_still_the_same_is_not_sent_again(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_what_is_still_the_same_is_not_sent_again(worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     tag = world.send(operation).headers["etag"]
     again = world.send(operation, headers={"If-None-Match": tag})
     assert (again.status_code, again.headers["etag"]) == (304, tag)
@@ -19,8 +20,8 @@ def test_what_is_still_the_same_is_not_sent_again(api: Api, operation: Operation
 
 
 @pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.has("If-Match")], ids=named)
-def test_nobody_changes_what_they_have_not_seen(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_nobody_changes_what_they_have_not_seen(worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     before = world.seen(in_path(operation))
     refused = world.send(operation, headers={"If-Match": '"0-another"'})
     assert (refused.status_code, code_of(refused)) == (412, "PRECONDITION_FAILED")

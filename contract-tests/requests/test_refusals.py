@@ -9,6 +9,7 @@ from harness import CONTRACT, TEST_SETTINGS, Api, Person, answer, code_of, field
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import FORM, OCTETS, World, carried_as, in_path, named
+from worlds import Worlds
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 OPERATIONS = list(CONTRACT.operations.values())
@@ -44,8 +45,9 @@ def takes_anything(operation: Operation) -> set[str]:
 
 
 @pytest.fixture
-def world(api: Api) -> World:
-    return World(api)
+def world(worlds: Worlds) -> World:
+    """All of it is refused, so nothing in it changes."""
+    return worlds.shared()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
@@ -131,8 +133,8 @@ def test_a_method_that_is_not_there_says_which_are(admin: Person, operation: Ope
 
 
 @pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.method == "GET"], ids=named)
-def test_head_answers_as_get_does_without_the_body(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_head_answers_as_get_does_without_the_body(api: Api, worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     path, headers = operation.path.format(**world.ids(operation)), world.owner.headers
     query = world.query(operation)
     whole, head = (answer(api.client, method, path, params=query, headers=headers) for method in ("GET", "HEAD"))

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from harness import CONTRACT, Api, code_of
+from harness import CONTRACT, code_of
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import World, carried_as, in_path, named, signature
+from worlds import Worlds
 
 OPERATIONS = list(CONTRACT.operations.values())
 NOBODYS = "00000000-0000-4000-8000-000000000000"
@@ -48,8 +49,8 @@ def another(operation: Operation, request: dict[str, Any]) -> dict[str, Any] | N
 
 
 @pytest.mark.parametrize("operation", KEYED, ids=named)
-def test_what_is_sent_again_with_its_key_is_answered_as_before_and_done_once(api: Api, operation: Operation) -> None:
-    world, key = World.for_operation(api, operation), {"Idempotency-Key": uuid4().hex}
+def test_what_is_sent_again_with_its_key_is_answered_as_before_and_done_once(worlds: Worlds, operation: Operation) -> None:
+    world, key = worlds.of(operation), {"Idempotency-Key": uuid4().hex}
     request = prepared(world, operation)
     headers = {**request.pop("headers", {}), **key}
     first, again = (world.send(operation, headers=headers, **request) for _ in range(2))
@@ -63,8 +64,8 @@ def test_what_is_sent_again_with_its_key_is_answered_as_before_and_done_once(api
 
 
 @pytest.mark.parametrize("operation", DELETING, ids=named)
-def test_what_was_deleted_is_gone(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_what_was_deleted_is_gone(worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     request = prepared(world, operation)
     assert world.send(operation, **request).status_code == 204
     if operation.id in OF_NOTHING_LASTING:
@@ -76,9 +77,9 @@ def test_what_was_deleted_is_gone(api: Api, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("operation", [*PUTTING, *(CONTRACT.operations[name] for name in SETTING)], ids=named)
-def test_what_was_set_is_set(api: Api, operation: Operation) -> None:
+def test_what_was_set_is_set(worlds: Worlds, operation: Operation) -> None:
     """Sent again it changes nothing."""
-    world = World.for_operation(api, operation)
+    world = worlds.of(operation)
     request = prepared(world, operation)
     first, again = (world.send(operation, **request) for _ in range(2))
     assert first.status_code == again.status_code == operation.success

@@ -60,10 +60,10 @@ def send(caller: Api, operation: Operation, person: Person | None = None, **chan
     return caller.request(operation.method, request.pop("url"), headers=headers, **request)
 
 
-@pytest.fixture
-def everybody(api: Api) -> Person:
-    """Somebody with every role; somebody else in every test, for some operations end the session."""
-    return api.sign_up_admin()
+@pytest.fixture(scope="module")
+def everybody(nobody: Api) -> Person:
+    """Somebody with every role."""
+    return nobody.sign_up_admin()
 
 
 def failing(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, settings
 
 from generated import values
-from harness import CONTRACT, Api
+from harness import CONTRACT
 from unpuzzle_cli.conformance.laws.echo import differences
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT as SCHEMAS
 from unpuzzle_cli.conformance.laws.exchange import OPERATIONS
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
-from world import World, named
+from world import named
+from worlds import Worlds
 
 UPDATING = [
     operation
@@ -72,8 +73,8 @@ def version(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("operation", UPDATING, ids=named)
-def test_a_change_is_of_what_was_sent_and_of_nothing_else(api: Api, operation: Operation) -> None:
-    world = World.for_operation(api, operation)
+def test_a_change_is_of_what_was_sent_and_of_nothing_else(worlds: Worlds, operation: Operation) -> None:
+    world = worlds.of(operation)
     path = operation.path.format(**world.ids(operation))
     before = world.send(operation, path=path)
     assert before.status_code == operation.success

@@ -3,7 +3,7 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_error_codes.py` and `_spec.py`.
+`_error_codes.py`, `_spec.py` and `testing/_names.py`. `testing/contract.json` is what the mock knows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mocking
 import nullable
+from docstrings import Contract, Docstring
+from examples import Example
 from jinja2 import FileSystemLoader
 from openapi_python_client import Project, _get_project_for_url_or_path
 from openapi_python_client.config import Config, ConfigFile, MetaType
@@ -24,6 +27,7 @@ from openapi_python_client.parser.properties import ListProperty, ModelProperty,
 from ruamel.yaml import YAML
 
 CODEGEN = Path(__file__).resolve().parent
+sys.path.insert(0, str(CODEGEN.parent))  # the hand-written core says which exception a status is
 PACKAGE = CODEGEN.parent / "unpuzzle_sdk"
 CONTRACT = CODEGEN.parents[1] / "openapi" / "unpuzzle.yaml"
 
@@ -55,6 +59,11 @@ class Operation:
     def verb(self) -> str:
         """The name of its method: what follows the tag in the operationId."""
         return self.raw["operationId"].removeprefix(f"{self.tag}.")
+
+    @property
+    def call(self) -> str:
+        """Its method and path."""
+        return f"{self.endpoint.method.upper()} {_text(self.endpoint.path)}"
 
     @property
     def stream(self) -> dict[str, Any]:
@@ -127,7 +136,23 @@ class Operation:
 
     def describe(self, prop: Property) -> str:
         """The description of a parameter or a property of the body; opc does not keep those of parameters."""
-        return " ".join((self.raw["descriptions"].get(_text(prop.name)) or _text(prop.description or "")).split())
+        parameter = self.raw["arguments"].get(self.wire_name(prop), {})
+        return " ".join((parameter.get("description") or _text(prop.description or "")).split())
+
+    @staticmethod
+    def wire_name(prop: Property) -> str:
+        """The name of a parameter or a property of the body in the contract."""
+        return _text(prop.name)
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether it answers with where to go on."""
+        return min(self.raw["responses"]) in ("302", "303")
+
+    @property
+    def defers(self) -> bool:
+        """Whether it may put off what it is for, with a 202 beside its success."""
+        return "202" in self.raw["responses"] and min(self.raw["responses"]) != "202"
 
     @property
     def items(self) -> str:
@@ -198,14 +223,14 @@ def load_project(contract: Path = CONTRACT) -> Project:
 
 
 def raw_operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations as they are written, by operationId, each with the `descriptions` of its parameters."""
+    """The operations as they are written, by operationId, each with its parameters as `arguments`, by name."""
     operations = {}
     for item in document["paths"].values():
         for operation in (value for key, value in item.items() if key in METHODS):
             parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
             resolved = [_resolve(document, parameter) for parameter in parameters]
-            descriptions = {parameter["name"]: parameter.get("description", "") for parameter in resolved}
-            operations[operation["operationId"]] = {**operation, "descriptions": descriptions}
+            arguments = {parameter["name"]: parameter for parameter in resolved}
+            operations[operation["operationId"]] = {**operation, "arguments": arguments}
     return operations
 
 
@@ -243,18 +268,28 @@ def check_names(operation: Operation) -> None:
         raise ContractError(f"{operation.raw['operationId']} takes {', '.join(doubles)} twice")
 
 
+def prose(operations: list[Operation], document: dict[str, Any]) -> dict[str, Any]:
+    """What the templates ask about the docstring and the example of an operation."""
+    contract, classes = Contract(document), {code["code"]: code["name"] for code in error_codes(document)}
+    return {
+        "docstrings": {operation.endpoint.name: Docstring(operation, contract, classes) for operation in operations},
+        "examples": {operation.endpoint.name: Example(operation, contract) for operation in operations},
+    }
+
+
 def error_codes(document: dict[str, Any]) -> list[dict[str, str]]:
-    """Each error code with the name of its class and of the class of its status."""
-    sys.path.insert(0, str(PACKAGE.parent))
+    """Each error code with the name of its class, of the class of its status, and when it comes."""
     from unpuzzle_sdk._core.errors import class_of_status
 
-    statuses: dict[str, int] = document["components"]["schemas"]["ErrorCode"]["x-unpuzzle-statuses"]
+    schema = document["components"]["schemas"]["ErrorCode"]
+    statuses: dict[str, int] = schema["x-unpuzzle-statuses"]
     return [
         {
             "code": code,
             "name": "".join(word.capitalize() for word in code.split("_")),
             "base": class_of_status(status).__name__,
             "status": str(status),
+            "meaning": schema["x-unpuzzle-meanings"][code],
         }
         for code, status in sorted(statuses.items())
     ]
@@ -277,22 +312,24 @@ def main() -> None:
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 
-    codes = error_codes(document)
-    classes = {code["code"]: code["name"] for code in codes}
+    told = prose(operations, document)
     render(project, "resources_init.py.jinja", "resources/__init__.py")
     for operation in (operation for operation in operations if operation.stream):
         target = f"api/{operation.tag}/{operation.stream_module}.py"
         render(project, "stream_module.py.jinja", target, operation=operation, endpoint=operation.endpoint)
     for tag in tags:
         extension = EXTENSIONS.get(tag["name"])
-        context = {"tag": tag, "extension": extension, "operations": by_tag[tag["name"]], "error_classes": classes}
+        context = {"tag": tag, "extension": extension, "operations": by_tag[tag["name"]], **told}
         render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)
     render(project, "session.py.jinja", "_session.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
-    render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
+    render(project, "error_codes.py.jinja", "_error_codes.py", codes=error_codes(document))
     digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
+    known = mocking.contract_of(document)
+    render(project, "operation_names.py.jinja", "testing/_names.py", known=known)
+    (PACKAGE / "testing" / "contract.json").write_text(mocking.as_text(known), encoding="utf-8")
     nullable.rename(project, PACKAGE)
 
 

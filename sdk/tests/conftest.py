@@ -1,4 +1,4 @@
-"""A server on the loopback interface, and clients of it."""
+"""A server on the loopback interface and a mock in memory, and clients of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from loopback import Server, load_contract
 
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
+from unpuzzle_sdk.testing import MockUnpuzzle
 
 
 @pytest.fixture
@@ -27,6 +28,17 @@ def client(server: Server) -> Iterator[Unpuzzle]:
 @pytest.fixture
 def async_client(server: Server) -> AsyncUnpuzzle:
     return AsyncUnpuzzle(base_url=server.url)
+
+
+@pytest.fixture
+def mock() -> Iterator[MockUnpuzzle]:
+    with MockUnpuzzle() as mock:
+        yield mock
+
+
+@pytest.fixture
+def mocked(mock: MockUnpuzzle) -> Unpuzzle:
+    return mock.client()
 
 
 @pytest.fixture(autouse=True)

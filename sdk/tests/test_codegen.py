@@ -80,6 +80,8 @@ STREAMING = {
             "tags": ["chat"],
             "summary": "Send",
             "description": "Sends.",
+            "x-unpuzzle-role": "user",
+            "x-unpuzzle-errors": ["IT_IS_LATE"],
             "x-unpuzzle-stream": {
                 "flag": "stream",
                 "final": "done",
@@ -103,6 +105,7 @@ STREAMING = {
             "tags": ["chat"],
             "summary": "Watch",
             "description": "Watches.",
+            "x-unpuzzle-role": "public",
             "x-unpuzzle-stream": {"resumes": True, "events": {"said": ref("Essay")}},
             "responses": {"200": {"description": "It.", "content": {"text/event-stream": {"schema": ref("Frame")}}}},
         }
@@ -113,7 +116,9 @@ STREAMING = {
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("contract") / "contract.yaml"
-    more = {"Question": schema("text", text=TEXT, stream={"type": "boolean"}), "Frame": schema(data=TEXT)}
+    question = schema("text", text=TEXT | {"maxLength": 90}, stream={"type": "boolean"}) | {"example": {"text": "Why?"}}
+    code = {"x-unpuzzle-statuses": {"IT_IS_LATE": 409}, "x-unpuzzle-meanings": {"IT_IS_LATE": "Nobody is there."}}
+    more = {"Question": question, "Frame": schema(data=TEXT), "ErrorCode": TEXT | code}
     document = {
         "openapi": "3.0.3",
         "info": {"title": "T", "version": "1.0.0"},
@@ -122,12 +127,13 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Any:
     }
     path.write_text(yaml.safe_dump(document))
     project = resources.load_project(path)
-    return project, list(resources.join(project, document))
+    return project, list(resources.join(project, document)), document
 
 
 def rendered(streaming: Any, template: str, **context: Any) -> str:
-    project, operations = streaming
-    return project.env.get_template(template).render(operations=operations, error_classes={}, **context)
+    project, operations, document = streaming
+    told = resources.prose(operations, document)
+    return project.env.get_template(template).render(operations=operations, **told, **context)
 
 
 def test_what_streams_has_a_method_of_its_own_beside_json(streaming: Any) -> None:
@@ -152,3 +158,14 @@ def test_a_stream_says_which_events_it_has(streaming: Any) -> None:
     assert 'final="done"' in text
     assert (first.stream_module, second.stream_module) == ("chat_send_stream", "chat_watch")
     assert "resumes=True" in rendered(streaming, "stream_module.py.jinja", operation=second, endpoint=second.endpoint)
+
+
+def test_a_docstring_has_limits_rights_errors_and_a_program(streaming: Any) -> None:
+    text = rendered(streaming, "resource.py.jinja", tag={"name": "chat", "class_name": "Chat", "description": "Chat."})
+    send = text[text.index("def send(") : text.index("def send_stream(")]
+    assert "`POST /chat/`. For whoever is signed in." in send
+    assert "text: At most 90 characters." in " ".join(send.split())
+    assert "errors.ItIsLate: `IT_IS_LATE`. Nobody is there." in send
+    assert "quiz = client.chat.send(text='Why?')" in send
+    assert "for event in client.chat.send_stream(text='Why?'):" in text
+    assert "async for event in client.chat.watch():" in text

@@ -21,6 +21,7 @@ from unpuzzle_sdk import (
     errors,
     models,
 )
+from unpuzzle_sdk.testing import MockUnpuzzle, RecordedRequest, local_server
 
 
 def reads(client: Unpuzzle) -> None:
@@ -119,3 +120,16 @@ def configures() -> None:
     Unpuzzle(transport=httpx.HTTPTransport(retries=1))
     AsyncUnpuzzle(http_client=httpx.AsyncClient())
     Unpuzzle(http_client=httpx.AsyncClient())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def tests() -> None:
+    with MockUnpuzzle() as mock:
+        assert_type(mock.client(), Unpuzzle)
+        assert_type(mock.async_client(), AsyncUnpuzzle)
+        assert_type(mock.requests, list[RecordedRequest])
+        mock.on("courses.get").reply(title="Mine").fail(errors.CourseNotFound, times=1)
+        mock.on("courses.gett")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        mock.fail_next("COURSE_NOT_FOUND", operation="courses.get")
+        mock.fail_next("COURSE_NOT_FUND")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with local_server() as server:
+        assert_type(server.client("student"), Unpuzzle)

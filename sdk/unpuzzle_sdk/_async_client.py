@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 
 class AsyncUnpuzzle(AsyncClient):
-    """The client of the Unpuzzle API for asyncio. It may be used in several event loops."""
+    """The client of the Unpuzzle API for asyncio. It may be used in several event loops.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import AsyncUnpuzzle
+
+        client = AsyncUnpuzzle(base_url="https://api.unpuzzle.com", token="a-token", timeout=20)
+        print(client)
+        ```
+    """
 
     _session_operations = SESSION
 

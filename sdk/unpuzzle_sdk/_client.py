@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 
 class Unpuzzle(SyncClient):
-    """The client of the Unpuzzle API. It may be shared between threads."""
+    """The client of the Unpuzzle API. It may be shared between threads.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import Unpuzzle
+
+        client = Unpuzzle(base_url="https://api.unpuzzle.com", token="a-token", timeout=20)
+        print(client)
+        ```
+    """
 
     _session_operations = SESSION
 

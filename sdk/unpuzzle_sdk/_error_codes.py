@@ -84,243 +84,243 @@ __all__ = [
 
 
 class AccountSuspended(PermissionDeniedError):
-    """The API answered 403 `ACCOUNT_SUSPENDED`."""
+    """403 `ACCOUNT_SUSPENDED`: An admin has suspended the account."""
 
 
 class AiLimitExceeded(RateLimitError):
-    """The API answered 429 `AI_LIMIT_EXCEEDED`."""
+    """429 `AI_LIMIT_EXCEEDED`: The plan's requests to the tutor are used up."""
 
 
 class AiServiceError(ServiceUnavailableError):
-    """The API answered 503 `AI_SERVICE_ERROR`."""
+    """503 `AI_SERVICE_ERROR`: The tutor is not available now; nothing was counted."""
 
 
 class AmountMismatch(UnprocessableEntityError):
-    """The API answered 422 `AMOUNT_MISMATCH`."""
+    """422 `AMOUNT_MISMATCH`: The price is another one than the buyer was shown."""
 
 
 class AnswerInvalid(UnprocessableEntityError):
-    """The API answered 422 `ANSWER_INVALID`."""
+    """422 `ANSWER_INVALID`: An answer does not fit its question; the details say which."""
 
 
 class AttemptClosed(ConflictError):
-    """The API answered 409 `ATTEMPT_CLOSED`."""
+    """409 `ATTEMPT_CLOSED`: The attempt is handed in, or its time is over."""
 
 
 class AttemptLimitReached(ConflictError):
-    """The API answered 409 `ATTEMPT_LIMIT_REACHED`."""
+    """409 `ATTEMPT_LIMIT_REACHED`: The quiz has been tried as often as it may be."""
 
 
 class AuthInvalidCredentials(AuthenticationError):
-    """The API answered 401 `AUTH_INVALID_CREDENTIALS`."""
+    """401 `AUTH_INVALID_CREDENTIALS`: The e-mail address or the password is wrong."""
 
 
 class AuthInvalidToken(AuthenticationError):
-    """The API answered 401 `AUTH_INVALID_TOKEN`."""
+    """401 `AUTH_INVALID_TOKEN`: The token is wrong, revoked or has expired."""
 
 
 class AuthRequired(AuthenticationError):
-    """The API answered 401 `AUTH_REQUIRED`."""
+    """401 `AUTH_REQUIRED`: Nobody is signed in."""
 
 
 class AuthUserNotFound(AuthenticationError):
-    """The API answered 401 `AUTH_USER_NOT_FOUND`."""
+    """401 `AUTH_USER_NOT_FOUND`: The account of the token is gone."""
 
 
 class CategoryUnknown(UnprocessableEntityError):
-    """The API answered 422 `CATEGORY_UNKNOWN`."""
+    """422 `CATEGORY_UNKNOWN`: There is no such category."""
 
 
 class Conflict(ConflictError):
-    """The API answered 409 `CONFLICT`."""
+    """409 `CONFLICT`: It contradicts the present state, as the message says."""
 
 
 class CouponInvalid(UnprocessableEntityError):
-    """The API answered 422 `COUPON_INVALID`."""
+    """422 `COUPON_INVALID`: The coupon does not hold here, is used up or has ended."""
 
 
 class CourseNotFound(NotFoundError):
-    """The API answered 404 `COURSE_NOT_FOUND`."""
+    """404 `COURSE_NOT_FOUND`: There is no such course, or the caller may not see it."""
 
 
 class CourseNotPublished(ConflictError):
-    """The API answered 409 `COURSE_NOT_PUBLISHED`."""
+    """409 `COURSE_NOT_PUBLISHED`: The course is a draft or archived."""
 
 
 class CourseNotReady(UnprocessableEntityError):
-    """The API answered 422 `COURSE_NOT_READY`."""
+    """422 `COURSE_NOT_READY`: The course lacks what publishing needs; the details list what."""
 
 
 class CsrfFailed(PermissionDeniedError):
-    """The API answered 403 `CSRF_FAILED`."""
+    """403 `CSRF_FAILED`: A request under cookies lacks its `X-CSRF-Token`."""
 
 
 class EmailNotVerified(PermissionDeniedError):
-    """The API answered 403 `EMAIL_NOT_VERIFIED`."""
+    """403 `EMAIL_NOT_VERIFIED`: The e-mail address has to be confirmed first."""
 
 
 class EmailTaken(ConflictError):
-    """The API answered 409 `EMAIL_TAKEN`."""
+    """409 `EMAIL_TAKEN`: There is an account with this e-mail address."""
 
 
 class EnrollmentExists(ConflictError):
-    """The API answered 409 `ENROLLMENT_EXISTS`."""
+    """409 `ENROLLMENT_EXISTS`: The caller is enrolled in the course already."""
 
 
 class EnrollmentNotFound(NotFoundError):
-    """The API answered 404 `ENROLLMENT_NOT_FOUND`."""
+    """404 `ENROLLMENT_NOT_FOUND`: The caller, or who is named, is not enrolled in the course."""
 
 
 class IdempotencyInProgress(ConflictError):
-    """The API answered 409 `IDEMPOTENCY_IN_PROGRESS`."""
+    """409 `IDEMPOTENCY_IN_PROGRESS`: The first call with this idempotency key is still under way."""
 
 
 class IdempotencyMismatch(UnprocessableEntityError):
-    """The API answered 422 `IDEMPOTENCY_MISMATCH`."""
+    """422 `IDEMPOTENCY_MISMATCH`: The idempotency key was used with another request."""
 
 
 class InternalError(ServerError):
-    """The API answered 500 `INTERNAL_ERROR`."""
+    """500 `INTERNAL_ERROR`: A fault of the server, which has changed nothing."""
 
 
 class InvalidSignature(BadRequestError):
-    """The API answered 400 `INVALID_SIGNATURE`."""
+    """400 `INVALID_SIGNATURE`: The signature is missing, wrong or too old."""
 
 
 class LessonEmpty(ConflictError):
-    """The API answered 409 `LESSON_EMPTY`."""
+    """409 `LESSON_EMPTY`: The lesson has no transcript and no text."""
 
 
 class MalformedRequest(BadRequestError):
-    """The API answered 400 `MALFORMED_REQUEST`."""
+    """400 `MALFORMED_REQUEST`: The request can't be read, such as a body that is not JSON."""
 
 
 class MediaMismatch(UnprocessableEntityError):
-    """The API answered 422 `MEDIA_MISMATCH`."""
+    """422 `MEDIA_MISMATCH`: The file or the part is not what was announced."""
 
 
 class MediaSizeExceeded(PayloadTooLargeError):
-    """The API answered 413 `MEDIA_SIZE_EXCEEDED`."""
+    """413 `MEDIA_SIZE_EXCEEDED`: The file is larger than the caller may upload."""
 
 
 class MediaUploadFailed(ConflictError):
-    """The API answered 409 `MEDIA_UPLOAD_FAILED`."""
+    """409 `MEDIA_UPLOAD_FAILED`: The upload is not complete, is over, or has come otherwise than it was sent."""
 
 
 class MessageRefused(UnprocessableEntityError):
-    """The API answered 422 `MESSAGE_REFUSED`."""
+    """422 `MESSAGE_REFUSED`: The message goes against the rules of use."""
 
 
 class MethodNotAllowed(MethodNotAllowedError):
-    """The API answered 405 `METHOD_NOT_ALLOWED`."""
+    """405 `METHOD_NOT_ALLOWED`: The path does not take this method."""
 
 
 class NotConfigured(ConflictError):
-    """The API answered 409 `NOT_CONFIGURED`."""
+    """409 `NOT_CONFIGURED`: The server has not been set up for this."""
 
 
 class NotFound(NotFoundError):
-    """The API answered 404 `NOT_FOUND`."""
+    """404 `NOT_FOUND`: It is not there, or not the caller's to know of."""
 
 
 class OauthFailed(BadRequestError):
-    """The API answered 400 `OAUTH_FAILED`."""
+    """400 `OAUTH_FAILED`: The provider refused, or the attempt to sign in is no longer good."""
 
 
 class OrderInvalid(UnprocessableEntityError):
-    """The API answered 422 `ORDER_INVALID`."""
+    """422 `ORDER_INVALID`: There is a place for a file that is not assigned."""
 
 
 class PayloadTooLarge(PayloadTooLargeError):
-    """The API answered 413 `PAYLOAD_TOO_LARGE`."""
+    """413 `PAYLOAD_TOO_LARGE`: The body has more bytes than the server takes."""
 
 
 class PaymentFailed(PaymentRequiredError):
-    """The API answered 402 `PAYMENT_FAILED`."""
+    """402 `PAYMENT_FAILED`: The card was declined, or the payment failed in another way."""
 
 
 class PaymentInsufficientFunds(PaymentRequiredError):
-    """The API answered 402 `PAYMENT_INSUFFICIENT_FUNDS`."""
+    """402 `PAYMENT_INSUFFICIENT_FUNDS`: The card has insufficient funds."""
 
 
 class PaymentRequired(PaymentRequiredError):
-    """The API answered 402 `PAYMENT_REQUIRED`."""
+    """402 `PAYMENT_REQUIRED`: Something has to be paid, or the holder of the card has to authenticate, first."""
 
 
 class PermissionDenied(PermissionDeniedError):
-    """The API answered 403 `PERMISSION_DENIED`."""
+    """403 `PERMISSION_DENIED`: The caller lacks the role or the scope for this."""
 
 
 class PreconditionFailed(PreconditionFailedError):
-    """The API answered 412 `PRECONDITION_FAILED`."""
+    """412 `PRECONDITION_FAILED`: Somebody else has changed it since the ETag in `If-Match` was read."""
 
 
 class PriceInvalid(UnprocessableEntityError):
-    """The API answered 422 `PRICE_INVALID`."""
+    """422 `PRICE_INVALID`: The amount does not fit its currency."""
 
 
 class QuestionInvalid(UnprocessableEntityError):
-    """The API answered 422 `QUESTION_INVALID`."""
+    """422 `QUESTION_INVALID`: A question does not fit its type; the details say which."""
 
 
 class QuotaExceeded(ConflictError):
-    """The API answered 409 `QUOTA_EXCEEDED`."""
+    """409 `QUOTA_EXCEEDED`: The caller's files would come to more than they may."""
 
 
 class RangeInvalid(UnprocessableEntityError):
-    """The API answered 422 `RANGE_INVALID`."""
+    """422 `RANGE_INVALID`: A period or a range ends before it starts, or is not there."""
 
 
 class RangeNotSatisfiable(APIStatusError):
-    """The API answered 416 `RANGE_NOT_SATISFIABLE`."""
+    """416 `RANGE_NOT_SATISFIABLE`: The file has no such range of bytes."""
 
 
 class RateLimitExceeded(RateLimitError):
-    """The API answered 429 `RATE_LIMIT_EXCEEDED`."""
+    """429 `RATE_LIMIT_EXCEEDED`: The requests of this period are used up."""
 
 
 class ReauthenticationRequired(PermissionDeniedError):
-    """The API answered 403 `REAUTHENTICATION_REQUIRED`."""
+    """403 `REAUTHENTICATION_REQUIRED`: This needs a session of the last 15 minutes."""
 
 
 class RedirectNotAllowed(UnprocessableEntityError):
-    """The API answered 422 `REDIRECT_NOT_ALLOWED`."""
+    """422 `REDIRECT_NOT_ALLOWED`: The server leads nobody to this address."""
 
 
 class RefundTooLarge(UnprocessableEntityError):
-    """The API answered 422 `REFUND_TOO_LARGE`."""
+    """422 `REFUND_TOO_LARGE`: Less than that is left of the payment."""
 
 
 class ServiceUnavailable(ServiceUnavailableError):
-    """The API answered 503 `SERVICE_UNAVAILABLE`."""
+    """503 `SERVICE_UNAVAILABLE`: The server, or something that it needs, is not available now."""
 
 
 class TimezoneUnknown(UnprocessableEntityError):
-    """The API answered 422 `TIMEZONE_UNKNOWN`."""
+    """422 `TIMEZONE_UNKNOWN`: It is no IANA time zone."""
 
 
 class TokenInvalid(BadRequestError):
-    """The API answered 400 `TOKEN_INVALID`."""
+    """400 `TOKEN_INVALID`: The link from a mail is used up, too old or wrong."""
 
 
 class TranscriptInvalid(UnprocessableEntityError):
-    """The API answered 422 `TRANSCRIPT_INVALID`."""
+    """422 `TRANSCRIPT_INVALID`: The transcript can't be read; the details give the lines."""
 
 
 class UnsupportedMediaType(UnsupportedMediaTypeError):
-    """The API answered 415 `UNSUPPORTED_MEDIA_TYPE`."""
+    """415 `UNSUPPORTED_MEDIA_TYPE`: The body is not of the media type that is taken."""
 
 
 class UnsupportedVersion(BadRequestError):
-    """The API answered 400 `UNSUPPORTED_VERSION`."""
+    """400 `UNSUPPORTED_VERSION`: The request asks for a version of the API that the server does not speak."""
 
 
 class ValidationError(UnprocessableEntityError):
-    """The API answered 422 `VALIDATION_ERROR`."""
+    """422 `VALIDATION_ERROR`: A parameter or a field is not as the contract says; the details list every problem."""
 
 
 class WeakPassword(UnprocessableEntityError):
-    """The API answered 422 `WEAK_PASSWORD`."""
+    """422 `WEAK_PASSWORD`: The password is easy to guess."""
 
 
 BY_CODE: dict[str, type[APIStatusError]] = {

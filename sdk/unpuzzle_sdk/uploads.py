@@ -79,8 +79,23 @@ class Uploads:
             on_progress: Is told how far it is, in the thread of the caller; what it raises stops the upload.
             keep: Whether what has come is kept for `resume` when the upload breaks off; else it is given up.
 
+        Returns:
+            The file as the library has it. Fields: see `models.CompletedUpload`.
+
         Raises:
-            UploadInterrupted: The server or the network was away for too long.
+            errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
+            errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
+            ValueError: The file is empty, has no name, or has changed while it was uploaded.
+
+        Example:
+            ```python
+            def tell(progress):
+                print(f"{progress.sent} of {progress.total} bytes")
+
+
+            done = client.media.upload("lecture.mp4", title="Lesson 1", on_progress=tell)
+            print(done.media_id)
+            ```
         """
         media = cast("Media", self)
         with File.of(file, filename) as opened:
@@ -190,7 +205,42 @@ class AsyncUploads:
         on_progress: Callable[[Progress], None] | None = None,
         keep: bool = True,
     ) -> models.CompletedUpload:
-        """Upload a file; see `Uploads.upload`. To cancel the task stops it."""
+        """Upload a file.
+
+        It is read and sent in parts, so that its size does not matter. Each part is tried again while the server or
+        the network is away for less than about two minutes. To cancel the task stops it.
+
+        Args:
+            file: A path, or a file that is open for reading bytes and can be read from anywhere.
+            filename: The name of the file, by default that of the path.
+            content_type: What it is; by default what the name says.
+            title: Its title, by default its name.
+            description: What it is about.
+            duration_seconds: How long it is.
+            course_id: The course that it is for.
+            resume: The id of an upload of this file that broke off: only what is missing is sent.
+            parallel: How many parts go at a time.
+            on_progress: Is told how far it is, in the event loop; what it raises stops the upload.
+            keep: Whether what has come is kept for `resume` when the upload breaks off; else it is given up.
+
+        Returns:
+            The file as the library has it. Fields: see `models.CompletedUpload`.
+
+        Raises:
+            errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
+            errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
+            ValueError: The file is empty, has no name, or has changed while it was uploaded.
+
+        Example:
+            ```python
+            def tell(progress):
+                print(f"{progress.sent} of {progress.total} bytes")
+
+
+            done = await client.media.upload("lecture.mp4", title="Lesson 1", on_progress=tell)
+            print(done.media_id)
+            ```
+        """
         media = cast("AsyncMedia", self)
         with File.of(file, filename) as opened:
             metadata = metadata_of(title, description, duration_seconds, course_id)

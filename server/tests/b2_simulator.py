@@ -14,10 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from b2sdk.v3 import RawSimulator
+from b2sdk.v3 import BucketSimulator, RawSimulator
 from b2sdk.v3.exception import B2Error
 
 SMALLEST_PART = 100
+LARGEST_COPY = 5_000_000_000
 FAKE = "https://upload.example.com/part/"
 """Where the simulator believes that parts go."""
 
@@ -29,15 +30,16 @@ class Simulator:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"simulator": self}))
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         matcher = RawSimulator.DOWNLOAD_URL_MATCHER.pattern.replace(RawSimulator.DOWNLOAD_URL, self.url)
-        here = {"API_URL": self.url, "DOWNLOAD_URL": self.url, "MIN_PART_SIZE": SMALLEST_PART}
-        here["DOWNLOAD_URL_MATCHER"] = re.compile(matcher)  # type: ignore[assignment]
+        here: dict[str, Any] = {"API_URL": self.url, "DOWNLOAD_URL": self.url, "MIN_PART_SIZE": SMALLEST_PART}
+        here["DOWNLOAD_URL_MATCHER"] = re.compile(matcher)
+        here["BUCKET_SIMULATOR_CLASS"] = type("Bucket", (BucketSimulator,), {"MAX_SIMPLE_COPY_SIZE": LARGEST_COPY})
         self.raw = type("Here", (RawSimulator,), here)()
         self.key_id, self.key = self.raw.create_account()
         self.lock = threading.RLock()
         self.tokens: dict[str, str] = {}
         """What each upload token is for: a large file, or an address of the simulator's."""
-        self.broken = 0
-        """How many calls from now on answer 503."""
+        self.broken = ""
+        """The operation that answers with 503."""
         authorized = self.raw.authorize_account(self.url, self.key_id, self.key)
         token = authorized["authorizationToken"]
         self.bucket = self.raw.create_bucket(self.url, token, self.key_id, "media", "allPrivate")["bucketName"]
@@ -55,9 +57,13 @@ class Simulator:
             name = "get_file_info_by_id"
         if name == "list_parts":
             values = {"start_part_number": 1, "max_part_count": 100, **values}
+        if name == "copy_file":
+            values["new_file_name"] = values.pop("file_name")
         operation = getattr(self.raw, name)
         known = inspect.signature(operation).parameters
         found = operation(self.url, token, **{key: value for key, value in values.items() if key in known})
+        if name == "copy_file":
+            self.raw.file_id_to_bucket_id[found["fileId"]] = found["bucketId"]  # which it forgets
         if name == "get_upload_part_url":
             return {**found, "uploadUrl": f"{self.url}/part", "authorizationToken": self._token(values["file_id"])}
         if name == "get_upload_url":
@@ -122,15 +128,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, act: Any) -> None:
         with self.simulator.lock:
-            if self.simulator.broken > 0:
-                self.simulator.broken -= 1
+            if self.simulator.broken and self.path.endswith(f"b2_{self.simulator.broken}"):
                 self._send(503, {"status": 503, "code": "service_unavailable", "message": "busy"}, {})
                 return
             try:
                 found = act()
             except (B2Error, KeyError, TypeError) as error:
-                code = getattr(error, "code", None) or re.sub(r"(?<!^)([A-Z])", r"_\1", type(error).__name__).lower()
-                status = 401 if "auth" in code else 404 if "not_present" in code else 400
+                unknown = "file_not_present" if isinstance(error, KeyError) else None
+                code = getattr(error, "code", unknown) or re.sub(r"(?<!^)([A-Z])", r"_\1", type(error).__name__).lower()
+                status = 401 if "auth" in code else 400
                 found = status, {"status": status, "code": code, "message": str(error)}
         status, body, *headers = found if isinstance(found, tuple) else (200, found)
         self._send(status, body, headers[0] if headers else {})

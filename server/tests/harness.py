@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import httpx
 import psycopg
-import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unpuzzle_sdk._core.sse import Parser
@@ -24,9 +23,9 @@ from unpuzzle_server import serving
 from unpuzzle_server.app import create_app
 from unpuzzle_server.kernel import schema, spec
 from unpuzzle_server.kernel.clock import Clock
-from unpuzzle_server.kernel.protocol import EnvelopedHTTP
 from unpuzzle_server.kernel.routing import Tree
 from unpuzzle_server.kernel.settings import Settings
+from unpuzzle_server.testing import served
 
 PASSWORD = "correct horse battery"
 TEST_SETTINGS = Settings(
@@ -88,24 +87,11 @@ def _running_server(owner_url: str, changes: dict[str, Any]) -> Iterator[Server]
         public_url=settings.public_url if "public_url" in changes else base_url,
     )
     clock = Clock()
-    config = uvicorn.Config(
-        Observer(create_app(settings, clock)),
-        http=EnvelopedHTTP,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
-    uvicorn_server = uvicorn.Server(config)
-    thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    wait_for(lambda: uvicorn_server.started)
-    try:
-        with psycopg.connect(owner_url, autocommit=True, prepare_threshold=None) as owner:
-            yield Server(base_url, owner_url, clock, settings, owner, partial(setattr, uvicorn_server, "should_exit", True))
-    finally:
-        uvicorn_server.should_exit = True
-        thread.join(timeout=10)
+    with (
+        served(Observer(create_app(settings, clock)), listener) as uvicorn_server,
+        psycopg.connect(owner_url, autocommit=True, prepare_threshold=None) as owner,
+    ):
+        yield Server(base_url, owner_url, clock, settings, owner, partial(setattr, uvicorn_server, "should_exit", True))
 
 
 def wait_for(condition: Any, seconds: float = 10) -> None:
@@ -229,6 +215,12 @@ class Person:
             return response
 
         return sent
+
+    def with_key(self, *scopes: str, **fields: Any) -> "Person":
+        """The same person with an API key instead of a session."""
+        made = self.post("/api/v1/auth/api-keys/", json={"name": "script", "scopes": list(scopes), **fields})
+        assert made.status_code == 201, made.text
+        return Person(self.api, self.id, self.email, {"access_token": made.json()["key"]})
 
     def course(self, **fields: Any) -> dict[str, Any]:
         """A draft of this instructor's."""

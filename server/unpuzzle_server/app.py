@@ -42,7 +42,7 @@ from unpuzzle_server.media.transcription import Transcriber
 from unpuzzle_server.oauth_sandbox import app as oauth_sandbox
 from unpuzzle_server.oauth_sandbox import keys as sandbox_keys
 from unpuzzle_server.payments.stripe import Stripe
-from unpuzzle_server.subscriptions.tasks import follow_event
+from unpuzzle_server.subscriptions.tasks import follow_event, follow_refund
 from unpuzzle_server.system.reference import Reference
 
 CORS_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -148,20 +148,24 @@ def at_supabase(plain: Accounts, settings: Settings, clock: Clock) -> dict[str, 
     return {"accounts": users, "oauth": oauth, "recovery": recovery}
 
 
+FOLLOWING = {"follow_subscription": follow_event, "follow_refund": follow_refund}
+"""What payments ask of subscriptions."""
+
+
 def taking_payments(settings: Settings, database: Database, clock: Clock) -> dict[str, Any]:
     """Stripe, or where there is no account there the embedded one, reached by the same client over the same HTTP."""
     if settings.stripe_api_key:
         base, secrets = settings.stripe_api_base, settings.stripe_webhook_secrets
         publishable = settings.stripe_publishable_key or None
         client = Stripe(settings.stripe_api_key, base, publishable, base or STRIPE, secrets, is_embedded=False)
-        return {"stripe": client, "follow_subscription": follow_event}
+        return {"stripe": client, **FOLLOWING}
     public_base = settings.public_url + embedded_stripe.PREFIX
     base = settings.stripe_api_base or public_base
     webhook = base.removesuffix(embedded_stripe.PREFIX) + "/api/v1/payments/webhooks/stripe/"
     key = derived_key(settings.secret_key, "embedded-stripe")
     played = embedded_stripe.EmbeddedStripe(public_base, key, database, clock, webhook)
     client = Stripe(played.secret_key, base, played.publishable_key, public_base, (played.webhook_secret,), is_embedded=True)
-    return {"stripe": client, "embedded_stripe": played, "follow_subscription": follow_event}
+    return {"stripe": client, "embedded_stripe": played, **FOLLOWING}
 
 
 def keeping_files(settings: Settings) -> Media:

@@ -237,8 +237,8 @@ class PlainErrors:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgresError
         from unpuzzle_server.kernel.errors import Problem
+        from unpuzzle_server.kernel.postgres_binaries import EmbeddedPostgresError
         from unpuzzle_server.kernel.schema import SchemaError
         from unpuzzle_server.kernel.settings import SettingsError
         from unpuzzle_server.serving import ServeError

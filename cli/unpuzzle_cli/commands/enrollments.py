@@ -267,7 +267,7 @@ def get_bulk_job_command(
 @app.command(
     "accept-invitation",
     cls=Command,
-    epilog="Example: unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS.",
+    epilog="Example: unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS, CONFLICT.",
 )
 def accept_invitation_command(
     context: typer.Context, token_stdin: options.TokenStdin = False, as_json: AsJson = False, fields: Fields = ""

@@ -17,6 +17,7 @@ EXTENSIONS = {
         "errors",
         "headers",
         "limit",
+        "meanings",
         "money",
         "open",
         "pagination",
@@ -144,6 +145,15 @@ def codes_have_a_status(contract: Contract) -> Iterator[str]:
     codes = contract.components("schemas").get("ErrorCode", {}).get("enum", [])
     for code in {*codes} ^ contract.statuses.keys():
         yield f"{code} stands in only one of enum and x-unpuzzle-statuses"
+
+
+@rule(contracts)
+def codes_have_a_meaning(contract: Contract) -> Iterator[str]:
+    """`x-unpuzzle-meanings` says in a sentence when each code comes: clients show it where the code is documented."""
+    meanings = contract.components("schemas").get("ErrorCode", {}).get("x-unpuzzle-meanings", {})
+    for code in {*meanings} ^ contract.statuses.keys():
+        yield f"{code} stands in only one of x-unpuzzle-statuses and x-unpuzzle-meanings"
+    yield from (f"{code} is not told in a sentence" for code, text in meanings.items() if not re.fullmatch(r"[A-Z`].+\.", text))
 
 
 @rule(contracts)

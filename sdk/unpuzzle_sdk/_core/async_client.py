@@ -49,9 +49,9 @@ class AsyncClient(BaseClient):
             base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
             token: An access token; by default UNPUZZLE_TOKEN.
             api_key: An API key in its place; by default UNPUZZLE_API_KEY.
-            timeout: Seconds to wait for the server in each attempt; None waits for ever.
-            max_retries: How often to try again what is safe to repeat.
-            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
+            timeout: Seconds to wait for the server in each attempt, 30 by default; None waits for ever.
+            max_retries: How often to try again what is safe to repeat, 2 by default.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; 60 by default.
             http_client: An httpx client to send with, which stays yours to close.
             transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
@@ -79,7 +79,7 @@ class AsyncClient(BaseClient):
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import AsyncStream
 
-        return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments)
+        return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 
     async def request(
         self,
@@ -103,6 +103,15 @@ class AsyncClient(BaseClient):
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
+
+        Raises:
+            errors.UnpuzzleError: As any call.
+
+        Example:
+            ```python
+            answer = await client.request("GET", "/api/v1/courses/", params={"search": "python"})
+            print(answer["count"])
+            ```
         """
         return await self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
@@ -136,7 +145,14 @@ class AsyncClient(BaseClient):
         return await self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     async def close(self) -> None:
-        """Close the connections of the running event loop."""
+        """Close the connections of the running event loop.
+
+        Example:
+            ```python
+            await client.system.health()
+            await client.close()  # as `async with` does
+            ```
+        """
         await self._wire.transport.close()
 
     async def __aenter__(self) -> Self:
@@ -167,10 +183,16 @@ class AsyncClient(BaseClient):
         if isinstance(need, Send):
             return await self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
-            return await asyncio.sleep(need.seconds)
+            return await self._sleep(need.seconds)
         if isinstance(need, Block):
             return await _in_thread(need.call)
         return await asyncio.shield(self._shielded(need))
+
+    async def _sleep(self, seconds: float) -> None:
+        # Whatever waits to try again does it here, so that a mock need not.
+        import asyncio
+
+        await asyncio.sleep(seconds)
 
     def _shielded(self, need: Shield) -> asyncio.Task[Any]:
         import asyncio
@@ -279,6 +301,15 @@ class AsyncRawCaller:
 
         Returns:
             The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+
+        Raises:
+            errors.APIConnectionError: No answer came.
+
+        Example:
+            ```python
+            response = await client.raw.request("GET", "/api/v1/courses/no-such-course/")
+            print(response.status_code, response.parsed)
+            ```
         """
         answer = await self._client.exchange(
             self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)

@@ -25,6 +25,15 @@ class Tokens:
         access_token: What is sent with each request.
         refresh_token: What a new access token is got with; None where there is none.
         expires_at: When the access token ends, in seconds since the epoch; None if unknown.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import MemoryTokenStore, Tokens, Unpuzzle
+
+        tokens = Tokens("an-access-token", refresh_token="a-refresh-token")
+        client = Unpuzzle(token_store=MemoryTokenStore(tokens))
+        print(tokens)  # without them
+        ```
     """
 
     access_token: str = field(repr=False)
@@ -56,7 +65,35 @@ class Tokens:
 
 
 class TokenStore(Protocol):
-    """Where a client keeps its tokens. Clients with the same store share one session."""
+    """Where a client keeps its tokens. Clients with the same store share one session.
+
+    Example:
+        ```python
+        import threading
+
+        from unpuzzle_sdk import Tokens, Unpuzzle
+
+
+        class DictTokenStore:
+            def __init__(self, kept: dict[str, Tokens], user: str) -> None:
+                self.kept, self.user, self.guard = kept, user, threading.Lock()
+
+            def load(self) -> Tokens | None:
+                return self.kept.get(self.user)
+
+            def save(self, tokens: Tokens) -> None:
+                self.kept[self.user] = tokens
+
+            def clear(self) -> None:
+                self.kept.pop(self.user, None)
+
+            def lock(self) -> threading.Lock:
+                return self.guard
+
+
+        client = Unpuzzle(token_store=DictTokenStore({}, "jane"))
+        ```
+    """
 
     def load(self) -> Tokens | None:
         """Give the tokens, None if nobody is signed in."""
@@ -80,7 +117,15 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """Tokens of one process."""
+    """Tokens of one process.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import MemoryTokenStore, Unpuzzle
+
+        client = Unpuzzle(token_store=MemoryTokenStore())
+        ```
+    """
 
     def __init__(self, tokens: Tokens | None = None) -> None:
         """Start with these tokens."""
@@ -88,38 +133,101 @@ class MemoryTokenStore:
         self._lock = threading.Lock()
 
     def load(self) -> Tokens | None:
-        """Give the tokens, None if nobody is signed in."""
+        """Give the tokens, None if nobody is signed in.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import MemoryTokenStore
+
+            store = MemoryTokenStore()
+            print("signed in" if store.load() else "nobody is signed in")
+            ```
+        """
         return self._tokens
 
     def save(self, tokens: Tokens) -> None:
-        """Keep new tokens."""
+        """Keep new tokens.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import MemoryTokenStore, Tokens
+
+            store = MemoryTokenStore()
+            store.save(Tokens("an-access-token", refresh_token="a-refresh-token"))
+            ```
+        """
         self._tokens = tokens
 
     def clear(self) -> None:
-        """Forget the tokens."""
+        """Forget the tokens.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import MemoryTokenStore
+
+            store = MemoryTokenStore()
+            store.clear()
+            ```
+        """
         self._tokens = None
 
     def lock(self) -> AbstractContextManager[Any]:
-        """Keep the other threads out."""
+        """Keep the other threads out.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import MemoryTokenStore
+
+            store = MemoryTokenStore()
+            with store.lock():
+                print(store.load())
+            ```
+        """
         return self._lock
 
 
 class FileTokenStore:
-    """Tokens in a file that only its owner can read, shared by every process that names it."""
+    """Tokens in a file that only its owner can read, shared by every process that names it.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import FileTokenStore, Unpuzzle
+
+        client = Unpuzzle(token_store=FileTokenStore("tokens.json"))
+        ```
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Use this file; it need not exist, its directory must."""
         self._path = Path(path)
 
     def load(self) -> Tokens | None:
-        """Give the tokens, None if there are none or the file is broken."""
+        """Give the tokens, None if there are none or the file is broken.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import FileTokenStore
+
+            store = FileTokenStore("tokens.json")
+            print("signed in" if store.load() else "nobody is signed in")
+            ```
+        """
         try:
             return Tokens(**json.loads(self._path.read_bytes()))
         except (FileNotFoundError, TypeError, ValueError):
             return None
 
     def save(self, tokens: Tokens) -> None:
-        """Replace the file in one step, so that a reader sees the old tokens or the new ones."""
+        """Replace the file in one step, so that a reader sees the old tokens or the new ones.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import FileTokenStore, Tokens
+
+            store = FileTokenStore("tokens.json")
+            store.save(Tokens("an-access-token", refresh_token="a-refresh-token"))
+            ```
+        """
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}.{threading.get_ident()}.new")
         with suppress(FileNotFoundError):
             new.unlink()
@@ -130,12 +238,31 @@ class FileTokenStore:
         new.replace(self._path)
 
     def clear(self) -> None:
-        """Remove the file."""
+        """Remove the file.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import FileTokenStore
+
+            store = FileTokenStore("tokens.json")
+            store.clear()
+            ```
+        """
         self._path.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold a lock on a file beside the tokens."""
+        """Hold a lock on a file beside the tokens.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import FileTokenStore
+
+            store = FileTokenStore("tokens.json")
+            with store.lock():
+                print(store.load())
+            ```
+        """
         # Only POSIX has fcntl, and only this method needs it.
         from fcntl import LOCK_EX, flock
 

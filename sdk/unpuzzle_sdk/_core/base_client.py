@@ -60,6 +60,15 @@ class BaseClient:
             max_retries: How often to try again.
             max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
             headers: More headers for every request.
+
+        Returns:
+            The view; this client stays as it is.
+
+        Example:
+            ```python
+            patient = client.with_options(timeout=120, max_retries=5)
+            print(patient.system.health().status)
+            ```
         """
         view = copy.copy(self)
         view._use(self._options.replace(timeout, max_retries, max_retry_time, headers))

@@ -41,7 +41,23 @@ __all__ = [
 
 @frozen
 class ErrorDetail:
-    """One of the problems of a request: what it is about, and what is wrong."""
+    """One of the problems of a request: what it is about, and what is wrong.
+
+    Attributes:
+        field: The name of the parameter or of the field of the body.
+        message: What is wrong, for people.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.courses.create(title="")
+        except errors.ValidationError as error:
+            for detail in error.details:
+                print(detail.field, detail.message)
+        ```
+    """
 
     field: str
     message: str
@@ -58,6 +74,16 @@ class APIConnectionError(UnpuzzleError):
 
     Attributes:
         sent: Whether the API may have got the request.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.system.health()
+        except errors.APIConnectionError as error:
+            print("The request may have arrived." if error.sent else "The request was never sent.")
+        ```
     """
 
     def __init__(self, message: str, *, sent: bool = True) -> None:
@@ -84,6 +110,16 @@ class InvalidResponseError(UnpuzzleError):
     Attributes:
         status_code: The HTTP status.
         request_id: The id to quote to support.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.system.health()
+        except errors.InvalidResponseError as error:
+            print(error.status_code, error.request_id)
+        ```
     """
 
     def __init__(self, message: str, *, status_code: int = 0, request_id: str | None = None) -> None:
@@ -101,6 +137,18 @@ class ConfirmationRequired(UnpuzzleError):
     Attributes:
         status_code: 202.
         request_id: The id of the request.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.auth.sign_up(
+                email="jane@example.com", password="learn-by-puzzling", full_name="Jane Doe"
+            )
+        except errors.ConfirmationRequired as error:
+            print(error)
+        ```
     """
 
     status_code = 202
@@ -116,6 +164,16 @@ class UploadInterrupted(UnpuzzleError):
 
     Attributes:
         upload_id: The id of the upload.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.media.upload("lecture.mp4")
+        except errors.UploadInterrupted as error:
+            client.media.upload("lecture.mp4", resume=error.upload_id)
+        ```
     """
 
     def __init__(self, message: str, *, upload_id: str = "") -> None:
@@ -130,6 +188,17 @@ class NotModified(UnpuzzleError):
     Attributes:
         etag: The ETag of the resource.
         request_id: The id of the request.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        course = client.raw.courses.get("introduction-to-python-programming")
+        try:
+            client.courses.get("introduction-to-python-programming", if_none_match=course.etag)
+        except errors.NotModified:
+            print("It is as it was:", course.parsed.title)
+        ```
     """
 
     status_code = 304
@@ -155,6 +224,18 @@ class APIStatusError(UnpuzzleError):
         retry_after: In how many seconds to try again, if the API says so.
         rate_limit: Where the caller stands, if the API says so.
         body: The whole answer: decoded JSON, else text.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.courses.get("no-such-course")
+        except errors.CourseNotFound as error:
+            print(error.message)
+        except errors.APIStatusError as error:
+            print(error.status_code, error.code, error.request_id)
+        ```
     """
 
     def __init__(
@@ -206,6 +287,18 @@ class PaymentRequiredError(APIStatusError):
     """402: something has to be paid first, or the payment failed.
 
     What to go on with is None where the API did not say it. `str` and `repr` leave the `client_secret` out.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import errors
+
+        try:
+            client.enrollments.enroll(
+                "introduction-to-python-programming", payment_method_id="pm_card_visa"
+            )
+        except errors.PaymentRequiredError as error:
+            print(error.next_action_url or error.decline_code)
+        ```
     """
 
     @property

@@ -96,15 +96,49 @@ class _PageBase(Generic[T]):
 
 
 class Page(_PageBase[T]):
-    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed."""
+    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed.
+
+    Example:
+        ```python
+        page = client.courses.list(page_size=50)
+        print(page.page, page.total_pages, page.count)
+        for course in page:
+            print(course.title)
+        ```
+    """
 
     def next_page(self) -> Page[T] | None:
-        """Fetch the next page; None after the last."""
+        """Fetch the next page; None after the last.
+
+        Returns:
+            The next page, with the same filters; None after the last.
+
+        Raises:
+            errors.UnpuzzleError: The page was copied or pickled: it has no client any more.
+
+        Example:
+            ```python
+            page = client.courses.list()
+            after = page.next_page()
+            print(after.results if after else "That was all.")
+            ```
+        """
         page: Page[T] | None = self._next() if self.has_next else None
         return page
 
     def pages(self) -> Iterator[Page[T]]:
-        """Give this page and all that follow."""
+        """Give this page and all that follow.
+
+        Returns:
+            The pages one by one, each fetched when it is asked for.
+
+        Example:
+            ```python
+            page = client.courses.list(page_size=100)
+            for each in page.pages():
+                print(each.page, len(each))
+            ```
+        """
         page: Page[T] | None = self
         while page is not None:
             yield page
@@ -117,15 +151,49 @@ class Page(_PageBase[T]):
 
 
 class AsyncPage(_PageBase[T]):
-    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed."""
+    """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed.
+
+    Example:
+        ```python
+        page = await client.courses.list(page_size=50)
+        print(page.page, page.total_pages, page.count)
+        async for course in page:
+            print(course.title)
+        ```
+    """
 
     async def next_page(self) -> AsyncPage[T] | None:
-        """Fetch the next page; None after the last."""
+        """Fetch the next page; None after the last.
+
+        Returns:
+            The next page, with the same filters; None after the last.
+
+        Raises:
+            errors.UnpuzzleError: The page was copied or pickled: it has no client any more.
+
+        Example:
+            ```python
+            page = await client.courses.list()
+            after = await page.next_page()
+            print(after.results if after else "That was all.")
+            ```
+        """
         page: AsyncPage[T] | None = await self._next() if self.has_next else None
         return page
 
     async def pages(self) -> AsyncIterator[AsyncPage[T]]:
-        """Give this page and all that follow."""
+        """Give this page and all that follow.
+
+        Returns:
+            The pages one by one, each fetched when it is asked for.
+
+        Example:
+            ```python
+            page = await client.courses.list(page_size=100)
+            async for each in page.pages():
+                print(each.page, len(each))
+            ```
+        """
         page: AsyncPage[T] | None = self
         while page is not None:
             yield page
@@ -139,7 +207,16 @@ class AsyncPage(_PageBase[T]):
 
 
 class AsyncPager(Generic[T]):
-    """A list that nobody has asked for yet: await it for its first page, or iterate over all items."""
+    """A list that nobody has asked for yet: await it for its first page, or iterate over all items.
+
+    Example:
+        ```python
+        async for course in client.courses.list(category="programming"):
+            print(course.title)
+        page = await client.courses.list(category="programming")
+        print(page.count)
+        ```
+    """
 
     def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
         """Fetch the first page like this."""
@@ -150,7 +227,17 @@ class AsyncPager(Generic[T]):
         return self._fetch().__await__()
 
     async def pages(self) -> AsyncIterator[AsyncPage[T]]:
-        """Give all pages."""
+        """Give all pages.
+
+        Returns:
+            The pages one by one, each fetched when it is asked for.
+
+        Example:
+            ```python
+            async for page in client.courses.list(page_size=100).pages():
+                print(page.page, len(page))
+            ```
+        """
         async for page in (await self).pages():
             yield page
 

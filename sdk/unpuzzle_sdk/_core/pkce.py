@@ -13,14 +13,24 @@ from attrs import field, frozen
 class PKCE:
     """A secret and its digest, for signing in with a provider without cookies.
 
-        pkce = PKCE.new()
-        start = client.auth.oauth_sign_in(provider="github", redirect_url=url, code_challenge=pkce.challenge)
-        # … the person signs in at start.auth_url, and comes back to `url` with `code` and `state` …
-        client.auth.oauth_callback(provider="github", code=code, state=state, code_verifier=pkce.verifier)
-
     Attributes:
         verifier: The secret, 43 characters. Keep it until the person comes back.
         challenge: Its SHA-256 in base64url (the method S256).
+
+    Example:
+        ```python
+        from unpuzzle_sdk import PKCE
+
+        pkce, url = PKCE.new(), "http://127.0.0.1:8765/callback"
+        start = client.auth.oauth_sign_in(
+            provider="github", redirect_url=url, code_challenge=pkce.challenge
+        )
+        print("Sign in at", start.auth_url)
+        code = "what came back to `url` with the same `state`"
+        client.auth.oauth_callback(
+            provider="github", code=code, state=start.state, code_verifier=pkce.verifier
+        )
+        ```
     """
 
     verifier: str = field(repr=False)
@@ -28,6 +38,18 @@ class PKCE:
 
     @classmethod
     def new(cls) -> PKCE:
-        """Make a new one, for one attempt."""
+        """Make a new one, for one attempt.
+
+        Returns:
+            A secret of 43 characters with its digest.
+
+        Example:
+            ```python
+            from unpuzzle_sdk import PKCE
+
+            pkce = PKCE.new()
+            print(pkce.challenge)
+            ```
+        """
         verifier = token_urlsafe(32)
         return cls(verifier, urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode())

@@ -23,6 +23,13 @@ class RateLimit:
         limit: How many requests the period has.
         remaining: How many are left.
         reset_at: When the next period begins.
+
+    Example:
+        ```python
+        limit = client.raw.courses.get("introduction-to-python-programming").rate_limit
+        if limit is not None and limit.remaining == 0:
+            print("Nothing is left until", limit.reset_at)
+        ```
     """
 
     limit: int
@@ -130,6 +137,12 @@ class RawResponse(Generic[T]):
         headers: The headers; the keys are in lower case.
         parsed: What the method gives without `raw`.
         content: The body as it came.
+
+    Example:
+        ```python
+        response = client.raw.courses.get("introduction-to-python-programming")
+        print(response.status_code, response.request_id, response.etag, response.parsed.title)
+        ```
     """
 
     status_code: int
@@ -148,7 +161,18 @@ class RawResponse(Generic[T]):
         return self.headers.get("x-request-id")
 
     def raise_for_status(self) -> None:
-        """Raise the exception for an error or a 304, which only `client.raw.request` gives."""
+        """Raise the exception for an error or a 304, which only `client.raw.request` gives.
+
+        Raises:
+            errors.APIStatusError: The answer is an error; the class of its code, else of its status.
+            errors.NotModified: It is a 304.
+
+        Example:
+            ```python
+            response = client.raw.request("GET", "/api/v1/courses/")
+            response.raise_for_status()
+            ```
+        """
         Answer(self.status_code, self.headers, self.content).raise_for_status()
 
     @property

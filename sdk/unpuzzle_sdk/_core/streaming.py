@@ -38,6 +38,13 @@ class Event(Generic[T]):
         event: What it is called.
         data: What it tells.
         id: What to give as `last_event_id` to go on after it later; None where that can't be.
+
+    Example:
+        ```python
+        for event in client.notifications.stream():
+            print(event.event, event.id, event.data.title)
+            break
+        ```
     """
 
     event: str
@@ -154,13 +161,27 @@ class Stream(Generic[T]):
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
     most half a minute after the last attempt. What the API refuses is raised.
+
+    Example:
+        ```python
+        with client.notifications.stream() as stream:
+            for event in stream:
+                print(event.id, event.data.title)
+                break
+        print(stream.last_event_id)
+        ```
     """
 
     def __init__(
-        self, connect: Callable[[Arguments], Answer], operation: StreamOperation[T], arguments: Arguments
+        self,
+        connect: Callable[[Arguments], Answer],
+        operation: StreamOperation[T],
+        arguments: Arguments,
+        sleep: Callable[[float], None],
     ) -> None:
-        """Connect like this, when the first event is wanted."""
+        """Connect like this, when the first event is wanted, and sleep like this before coming back."""
         self._connect = connect
+        self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
 
@@ -175,7 +196,22 @@ class Stream(Generic[T]):
         return self.open()._answer  # type: ignore[return-value]  # it has just been opened
 
     def open(self) -> Self:
-        """Open the connection, if it is not open; raises what the API refuses."""
+        """Open the connection, if it is not open; raises what the API refuses.
+
+        Returns:
+            The stream itself.
+
+        Raises:
+            errors.APIStatusError: The API refuses it.
+            errors.APIConnectionError: No connection came about.
+
+        Example:
+            ```python
+            stream = client.notifications.stream().open()
+            print(stream.answer.status)
+            stream.close()
+            ```
+        """
         if self._answer is None:
             answer = self._connect(self._course.asked())
             if answer.chunks is None:
@@ -198,18 +234,44 @@ class Stream(Generic[T]):
                 if pause is None:
                     return
                 self.close()
-                time.sleep(pause)
+                self._sleep(pause)
         finally:
             self.close()
 
     def text_deltas(self) -> Iterator[str]:
-        """Give the text piece by piece."""
+        """Give the text piece by piece.
+
+        Returns:
+            The pieces as they come; together they are the text.
+
+        Raises:
+            errors.StreamInterrupted: The connection broke off, and the API can't go on.
+
+        Example:
+            ```python
+            for piece in client.ai.stream_message(message="What is a closure?").text_deltas():
+                print(piece, end="")
+            ```
+        """
         for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
 
     def final(self) -> T:
-        """Give what the last event tells, and read what has not been read before."""
+        """Give what the last event tells, and read what has not been read before.
+
+        Returns:
+            The model of the last event.
+
+        Raises:
+            errors.UnpuzzleError: The stream has no last event, or did not come to it.
+
+        Example:
+            ```python
+            answer = client.ai.stream_message(message="What is a closure?").final()
+            print(answer.response)
+            ```
+        """
         if self._course.final is None:
             for _ in self:
                 pass
@@ -223,7 +285,17 @@ class Stream(Generic[T]):
                 return
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection.
+
+        Example:
+            ```python
+            stream = client.notifications.stream()
+            for event in stream:
+                print(event.data.title)
+                stream.close()
+                break
+            ```
+        """
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.chunks.close()
@@ -242,13 +314,27 @@ class AsyncStream(Generic[T]):
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
     most half a minute after the last attempt. What the API refuses is raised.
+
+    Example:
+        ```python
+        async with client.notifications.stream() as stream:
+            async for event in stream:
+                print(event.id, event.data.title)
+                break
+        print(stream.last_event_id)
+        ```
     """
 
     def __init__(
-        self, connect: Callable[[Arguments], Awaitable[Answer]], operation: StreamOperation[T], arguments: Arguments
+        self,
+        connect: Callable[[Arguments], Awaitable[Answer]],
+        operation: StreamOperation[T],
+        arguments: Arguments,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Connect like this, when the first event is wanted."""
+        """Connect like this, when the first event is wanted, and sleep like this before coming back."""
         self._connect = connect
+        self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
 
@@ -265,7 +351,22 @@ class AsyncStream(Generic[T]):
         return self._answer
 
     async def open(self) -> Self:
-        """Open the connection, if it is not open; raises what the API refuses."""
+        """Open the connection, if it is not open; raises what the API refuses.
+
+        Returns:
+            The stream itself.
+
+        Raises:
+            errors.APIStatusError: The API refuses it.
+            errors.APIConnectionError: No connection came about.
+
+        Example:
+            ```python
+            stream = await client.notifications.stream().open()
+            print(stream.answer.status)
+            await stream.close()
+            ```
+        """
         if self._answer is None:
             answer = await self._connect(self._course.asked())
             if answer.chunks is None:
@@ -297,25 +398,61 @@ class AsyncStream(Generic[T]):
                 if pause is None:
                     return
                 await self.close()
-                await _slept(pause)
+                await self._sleep(pause)
         finally:
             await self.close()
 
     async def text_deltas(self) -> AsyncIterator[str]:
-        """Give the text piece by piece."""
+        """Give the text piece by piece.
+
+        Returns:
+            The pieces as they come; together they are the text.
+
+        Raises:
+            errors.StreamInterrupted: The connection broke off, and the API can't go on.
+
+        Example:
+            ```python
+            async for piece in client.ai.stream_message(message="What is a closure?").text_deltas():
+                print(piece, end="")
+            ```
+        """
         async for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
 
     async def final(self) -> T:
-        """Give what the last event tells, and read what has not been read before."""
+        """Give what the last event tells, and read what has not been read before.
+
+        Returns:
+            The model of the last event.
+
+        Raises:
+            errors.UnpuzzleError: The stream has no last event, or did not come to it.
+
+        Example:
+            ```python
+            answer = await client.ai.stream_message(message="What is a closure?").final()
+            print(answer.response)
+            ```
+        """
         if self._course.final is None:
             async for _ in self:
                 pass
         return self._course.ended()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection.
+
+        Example:
+            ```python
+            stream = client.notifications.stream()
+            async for event in stream:
+                print(event.data.title)
+                await stream.close()
+                break
+            ```
+        """
         answer, self._answer = self._answer, None
         if answer is not None:
             await answer.chunks.close()
@@ -327,13 +464,6 @@ class AsyncStream(Generic[T]):
     async def __aexit__(self, *_: object) -> None:
         """Close the connection."""
         await self.close()
-
-
-async def _slept(seconds: float) -> None:
-    # Plain programs need no asyncio, which takes its time to load.
-    from asyncio import sleep
-
-    await sleep(seconds)
 
 
 def _no_stream(answer: Answer) -> InvalidResponseError:

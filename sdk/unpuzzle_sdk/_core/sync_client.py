@@ -47,9 +47,9 @@ class SyncClient(BaseClient):
             base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
             token: An access token; by default UNPUZZLE_TOKEN.
             api_key: An API key in its place; by default UNPUZZLE_API_KEY.
-            timeout: Seconds to wait for the server in each attempt; None waits for ever.
-            max_retries: How often to try again what is safe to repeat.
-            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
+            timeout: Seconds to wait for the server in each attempt, 30 by default; None waits for ever.
+            max_retries: How often to try again what is safe to repeat, 2 by default.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; 60 by default.
             http_client: An httpx client to send with, which stays yours to close.
             transport: An httpx transport to send over, such as one with a proxy; closed with the client.
             token_store: Where to keep the tokens of a session; by default in memory.
@@ -72,7 +72,7 @@ class SyncClient(BaseClient):
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import Stream
 
-        return Stream(lambda asked: self.answer(operation, asked), operation, arguments)
+        return Stream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 
     def request(
         self,
@@ -96,6 +96,15 @@ class SyncClient(BaseClient):
 
         Returns:
             The decoded JSON of the answer; None if it is empty.
+
+        Raises:
+            errors.UnpuzzleError: As any call.
+
+        Example:
+            ```python
+            answer = client.request("GET", "/api/v1/courses/", params={"search": "python"})
+            print(answer["count"])
+            ```
         """
         return self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
 
@@ -129,7 +138,14 @@ class SyncClient(BaseClient):
         return self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections.
+
+        Example:
+            ```python
+            client.system.health()
+            client.close()  # as `with` does
+            ```
+        """
         self._wire.close()
 
     def __enter__(self) -> Self:
@@ -158,11 +174,15 @@ class SyncClient(BaseClient):
         if isinstance(need, Send):
             return self._wire.transport.send(need.request, self._options.timeout, need.at_most)
         if isinstance(need, Sleep):
-            return time.sleep(need.seconds)
+            return self._sleep(need.seconds)
         if isinstance(need, Block):
             return need.call()
         # Threads exclude each other by the lock of the token store, which the flow takes.
         return self._run(need.start())
+
+    def _sleep(self, seconds: float) -> None:
+        # Whatever waits to try again does it here, so that a mock need not.
+        time.sleep(seconds)
 
 
 class _Wire:
@@ -241,6 +261,15 @@ class RawCaller:
 
         Returns:
             The answer, whatever its status; `parsed` is its JSON, else its text, None if it is empty.
+
+        Raises:
+            errors.APIConnectionError: No answer came.
+
+        Example:
+            ```python
+            response = client.raw.request("GET", "/api/v1/courses/no-such-course/")
+            print(response.status_code, response.parsed)
+            ```
         """
         answer = self._client.exchange(
             self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)

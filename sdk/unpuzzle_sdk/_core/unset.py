@@ -8,7 +8,16 @@ if TYPE_CHECKING:
 
 
 class Unset:
-    """The type of `UNSET`, of which there is exactly one, also after copying and pickling."""
+    """The type of `UNSET`, of which there is exactly one, also after copying and pickling.
+
+    Example:
+        ```python
+        from unpuzzle_sdk import UNSET
+
+        bio = UNSET  # not sent, and so not changed; None is sent as null, which clears it
+        client.auth.update_profile(full_name="Jane Doe", bio=bio)
+        ```
+    """
 
     _instance: Unset | None = None
 

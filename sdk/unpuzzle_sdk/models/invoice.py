@@ -28,6 +28,7 @@ class Invoice(Model):
         interval: How often a plan is paid for.
         total: What it comes to in units of the currency; less than nothing where something is credited.
         amount_paid: What was charged: the total less credits of before.
+        refunded_amount: What of it was given back.
         currency: An ISO 4217 currency. Later versions may add currencies.
         period_start: When the period that it is for begins.
         period_end: When it ends.
@@ -44,6 +45,7 @@ class Invoice(Model):
     interval: models.BillingInterval
     total: Decimal
     amount_paid: Decimal
+    refunded_amount: Decimal
     currency: models.Currency
     period_start: datetime.datetime
     period_end: datetime.datetime
@@ -64,6 +66,7 @@ class Invoice(Model):
                 "interval": self.interval,
                 "total": self.total,
                 "amount_paid": self.amount_paid,
+                "refunded_amount": self.refunded_amount,
                 "currency": self.currency,
                 "period_start": self.period_start,
                 "period_end": self.period_end,
@@ -86,6 +89,7 @@ class Invoice(Model):
             interval=fields.pop("interval"),
             total=codec.parse_decimal(fields.pop("total")),
             amount_paid=codec.parse_decimal(fields.pop("amount_paid")),
+            refunded_amount=codec.parse_decimal(fields.pop("refunded_amount")),
             currency=fields.pop("currency"),
             period_start=codec.parse_datetime(fields.pop("period_start")),
             period_end=codec.parse_datetime(fields.pop("period_end")),

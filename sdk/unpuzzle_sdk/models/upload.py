@@ -23,7 +23,8 @@ class Upload(Model):
         filename: The name of the file.
         file_size: The size of the file in bytes.
         content_type: What it is said to be.
-        status: Whether it is in the library, where its parts are not listed any more.
+        status: Whether its chunks have become one file, and are not listed any more. To complete it again
+            answers the same.
         chunk_size: How many bytes each chunk has but the last.
         total_chunks: How many chunks there are.
         received_parts: The chunks that have come.

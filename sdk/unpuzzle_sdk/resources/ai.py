@@ -51,34 +51,49 @@ class Ai:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
-        `references`
-        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
-        conversation begins,
-        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
-        used; a
-        failure uses none.
+        `references` points to what the answer rests on, `suggested_actions` to where to go on. Without a
+        `session_id` a conversation begins, and one goes on otherwise: its own context stands where none is sent.
+        One request of the plan's allowance is used; a failure uses none.
 
         With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
-        `message.delta`,
-        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
-        wrong in the
-        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
-        counts.
+        `message.delta`, `message.references`, and `message.done` with all of it. Together the pieces are the
+        `response`. What goes wrong in the middle is the event `error`, and costs nothing. Closing the connection
+        ends the answer; what was read of it counts.
+
+        `POST /api/v1/ai-assistant/chat/send/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
-            message: What is asked.
+            message: What is asked. 1 to 4000 characters.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The answer, or with `stream` the events on the way to it. Fields: `message_id`, `response`,
+            `session_id`, `usage`, `references`, `suggested_actions`, `model`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            chat_answer = client.ai.send_message(
+                message="Can you explain React hooks?",
+                include_transcript=True,
+                session_id="7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a",
+            )
+            print(chat_answer.message_id)
+            ```
         """
         return self._client.call(
             ai_send_message.OPERATION,
@@ -107,34 +122,49 @@ class Ai:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
-        `references`
-        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
-        conversation begins,
-        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
-        used; a
-        failure uses none.
+        `references` points to what the answer rests on, `suggested_actions` to where to go on. Without a
+        `session_id` a conversation begins, and one goes on otherwise: its own context stands where none is sent.
+        One request of the plan's allowance is used; a failure uses none.
 
         With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
-        `message.delta`,
-        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
-        wrong in the
-        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
-        counts.
+        `message.delta`, `message.references`, and `message.done` with all of it. Together the pieces are the
+        `response`. What goes wrong in the middle is the event `error`, and costs nothing. Closing the connection
+        ends the answer; what was read of it counts.
+
+        `POST /api/v1/ai-assistant/chat/send/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
-            message: What is asked.
+            message: What is asked. 1 to 4000 characters.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            Events as they come: `message.start` (`models.ChatStart`), `message.delta` (`models.ChatDelta`),
+            `message.references` (`models.ChatSources`), `message.done` (`models.ChatAnswer`).
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for piece in client.ai.stream_message(
+                message="Can you explain React hooks?",
+                include_transcript=True,
+                session_id="7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a",
+            ).text_deltas():
+                print(piece, end="")
+            ```
         """
         return self._client.stream(
             ai_send_message_stream.OPERATION,
@@ -164,12 +194,31 @@ class Ai:
 
         The caller's conversations with the tutor, the one that was last gone on with first.
 
+        `GET /api/v1/ai-assistant/chat/sessions/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only conversations about this course.
             lesson_id: Only conversations about this lesson.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of conversations; iterating over it gives the items of all pages. Fields: `id`, `title`,
+            `course_id`, `lesson_id`, `messages_count`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for chat_session in client.ai.list_sessions(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(chat_session.title)
+            ```
         """
         return self._client.page(
             ai_list_sessions.OPERATION,
@@ -195,13 +244,29 @@ class Ai:
 
         One of the caller's conversations with all its messages, the oldest first.
 
+        `GET /api/v1/ai-assistant/chat/history/{session_id}/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
             session_id: The id of the conversation.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The conversation. Fields: `id`, `title`, `course_id`, `lesson_id`, `messages`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            chat_history = client.ai.get_session("7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a")
+            print(chat_history.title)
+            ```
         """
         return self._client.call(
             ai_get_session.OPERATION,
@@ -225,13 +290,24 @@ class Ai:
 
         The conversation is gone for good, with its messages. What it used of the allowance stays used.
 
+        `DELETE /api/v1/ai-assistant/chat/sessions/{session_id}/`. For whoever is signed in; an API key needs
+        `ai:write`.
+
         Args:
             session_id: The id of the conversation.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.ai.delete_session("7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a")
+            ```
         """
         return self._client.call(
             ai_delete_session.OPERATION,
@@ -257,15 +333,35 @@ class Ai:
 
         Says whether an answer of the tutor helped. Saying it again replaces what was said before.
 
+        `POST /api/v1/ai-assistant/messages/{message_id}/feedback/`. For whoever is signed in; an API key needs
+        `ai:write`.
+
         Args:
             message_id: The id of an answer.
-            rating: Whether an answer helped.
-            comment: Why.
+            rating: Whether an answer helped. One of `helpful`, `unhelpful`.
+            comment: Why. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            What is kept. Fields: `message_id`, `rating`, `comment`, `rated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message_rating = client.ai.rate_message(
+                "1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e",
+                rating="helpful",
+                comment="The quote was just what I had missed.",
+            )
+            print(message_rating.message_id)
+            ```
         """
         return self._client.call(
             ai_rate_message.OPERATION,
@@ -296,25 +392,46 @@ class Ai:
         """Get a hint.
 
         A hint on a concept of a lesson that leads without telling: the first is vague, and each of `previous_hints`
-        brings the next
-        one nearer. One request of the plan's allowance is used; a failure uses none.
+        brings the next one nearer. One request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/hint/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            concept: What is not clear.
-            difficulty_level: How the learner is getting on with a concept.
+            concept: What is not clear. 1 to 200 characters.
+            difficulty_level: How the learner is getting on with a concept. One of `struggling`, `comfortable`,
+                `advanced`.
             previous_hints: The hints that were given already, by id or in their words; each makes the next one
-                nearer.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+                nearer. At most 20 items.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The hint. Fields: `hint_id`, `hint`, `level`, `next_hint_available`, `related_examples`, `references`,
+            `model`, `usage`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            hint = client.ai.generate_hint(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1",
+                concept="React useEffect",
+                previous_hints=[],
+                difficulty_level="struggling",
+            )
+            print(hint.hint_id)
+            ```
         """
         return self._client.call(
             ai_generate_hint.OPERATION,
@@ -345,25 +462,45 @@ class Ai:
         """Make a practice quiz.
 
         Questions on a lesson, with the right answers: it is practice, and nothing of it counts in a course. There
-        may be fewer
-        questions than were asked for where the lesson gives no more. One request of the plan's allowance is used; a
-        failure uses none.
+        may be fewer questions than were asked for where the lesson gives no more. One request of the plan's
+        allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/quiz/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            topics: What the questions are about, anything in the lesson if absent.
-            question_count: How many questions at most, 5 if absent.
-            difficulty: How hard questions are.
-            question_types: Kinds of questions, both if absent.
+            topics: What the questions are about, anything in the lesson if absent. At most 20 items.
+            question_count: How many questions at most, 5 if absent. 1 to 20.
+            difficulty: How hard questions are. One of `beginner`, `intermediate`, `advanced`.
+            question_types: Kinds of questions, both if absent. 1 to 2 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The quiz. Fields: `quiz_id`, `lesson_id`, `questions`, `total_points`, `passing_score`,
+            `time_limit_minutes`, `model`, `usage`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice_quiz = client.ai.generate_quiz(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1",
+                question_count=5,
+                difficulty="intermediate",
+                topics=["React hooks", "useState", "useEffect"],
+            )
+            print(practice_quiz.quiz_id)
+            ```
         """
         return self._client.call(
             ai_generate_quiz.OPERATION,
@@ -392,21 +529,37 @@ class Ai:
         """Get prompts to reflect on.
 
         Questions that help to think about a lesson, or about a moment of it; `reflections.create` keeps what comes
-        of them. One
-        request of the plan's allowance is used; a failure uses none.
+        of them. One request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/reflection/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
-            count: How many prompts at most, 3 if absent.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
+            count: How many prompts at most, 3 if absent. 1 to 5.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The prompts. Fields: `lesson_id`, `prompts`, `model`, `usage`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection_prompts = client.ai.prompt_reflection(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1", count=3, timestamp_seconds=245
+            )
+            print(reflection_prompts.lesson_id)
+            ```
         """
         return self._client.call(
             ai_prompt_reflection.OPERATION,
@@ -432,22 +585,37 @@ class Ai:
         """Get a learning path.
 
         What to do next, and why: lessons that are open, moments where the caller got stuck, practice that went
-        badly, and where a
-        goal is named what comes nearest to it. Only courses that the caller takes are in it. One request of the
-        plan's allowance is
-        used; a failure uses none.
+        badly, and where a goal is named what comes nearest to it. Only courses that the caller takes are in it. One
+        request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/path/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             course_id: Only in this course, in all that the caller takes if absent.
-            goal: What the caller wants to be able to do.
+            goal: What the caller wants to be able to do. At most 500 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The path. Fields: `summary`, `steps`, `model`, `usage`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_path = client.ai.suggest_path(
+                goal="Understand when an effect runs", course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            )
+            print(learning_path.summary)
+            ```
         """
         return self._client.call(
             ai_suggest_path.OPERATION,
@@ -472,13 +640,29 @@ class Ai:
 
         One of the caller's practice quizzes, as it was made.
 
+        `GET /api/v1/ai-assistant/quizzes/{quiz_id}/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
             quiz_id: The id of the practice quiz.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The quiz. Fields: `quiz_id`, `lesson_id`, `questions`, `total_points`, `passing_score`,
+            `time_limit_minutes`, `model`, `usage`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice_quiz = client.ai.get_quiz("2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d")
+            print(practice_quiz.quiz_id)
+            ```
         """
         return self._client.call(
             ai_get_quiz.OPERATION,
@@ -502,18 +686,37 @@ class Ai:
         """Have a practice quiz graded.
 
         Grades answers to one of the caller's practice quizzes; a question without an answer is wrong. It can be
-        done again, and
-        uses nothing of the allowance.
+        done again, and uses nothing of the allowance.
+
+        `POST /api/v1/ai-assistant/quizzes/{quiz_id}/answers/`. For whoever is signed in; an API key needs
+        `ai:write`.
 
         Args:
             quiz_id: The id of the practice quiz.
-            answers: An answer to each question, or to some.
+            answers: An answer to each question, or to some. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The result. Fields: `quiz_id`, `score`, `total_points`, `passing_score`, `percentage`, `passed`,
+            `results`, `graded_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.AnswerInvalid: `ANSWER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.AnswerInvalid: `ANSWER_INVALID`. An answer does not fit its question; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice = client.ai.grade_quiz(
+                "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+                answers=[{"question_id": "8e7d6c5b-4a39-4281-9f0e-8d7c6b5a4938", "answer": 1}],
+            )
+            print(practice.quiz_id)
+            ```
         """
         return self._client.call(
             ai_grade_quiz.OPERATION,
@@ -544,13 +747,32 @@ class Ai:
 
         Finds the moments where words are said, in every lesson whose transcript the caller may see, the best first.
 
+        `GET /api/v1/ai-assistant/transcript/search/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
-            q: What to look for.
+            q: What to look for. 1 to 200 characters.
             course_id: Only in this course.
             lesson_id: Only in this lesson.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of moments; iterating over it gives the items of all pages. Fields: `course_id`, `course_title`,
+            `lesson_id`, `lesson_title`, `timestamp`, `content`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for transcript_match in client.ai.search_transcripts(
+                q="closures", course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(transcript_match.course_id)
+            ```
         """
         return self._client.page(
             ai_search_transcripts.OPERATION,
@@ -573,8 +795,23 @@ class Ai:
         """Check your allowance.
 
         How many requests to the tutor the caller's plan allows and how many are used, today and this month. Both
-        begin at 00:00 UTC.
-        What is null has no limit.
+        begin at 00:00 UTC. What is null has no limit.
+
+        `GET /api/v1/ai-assistant/user/check-limits/`. For whoever is signed in; an API key needs `ai:read`.
+
+        Returns:
+            The allowance. Fields: `subscription_plan`, `limits`, `usage`, `reset_times`, `features`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tutor_limits = client.ai.get_limits()
+            print(tutor_limits.subscription_plan)
+            ```
         """
         return self._client.call(
             ai_get_limits.OPERATION,
@@ -590,15 +827,28 @@ class Ai:
         """Get your usage.
 
         What the caller has asked of the tutor, with tokens and cost, by day (UTC) and by agent: the last 30 days
-        where no dates are
-        given, and at most 366.
+        where no dates are given, and at most 366.
+
+        `GET /api/v1/ai-assistant/user/usage/`. For whoever is signed in; an API key needs `ai:read`.
 
         Args:
             start_date: From this day (UTC) on.
             end_date: Up to and with this day (UTC).
 
+        Returns:
+            The usage. Fields: `start_date`, `end_date`, `total`, `by_day`, `by_agent`.
+
         Raises:
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tutor_usage = client.ai.get_usage()
+            print(tutor_usage.start_date)
+            ```
         """
         return self._client.call(
             ai_get_usage.OPERATION,
@@ -629,34 +879,49 @@ class AsyncAi:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
-        `references`
-        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
-        conversation begins,
-        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
-        used; a
-        failure uses none.
+        `references` points to what the answer rests on, `suggested_actions` to where to go on. Without a
+        `session_id` a conversation begins, and one goes on otherwise: its own context stands where none is sent.
+        One request of the plan's allowance is used; a failure uses none.
 
         With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
-        `message.delta`,
-        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
-        wrong in the
-        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
-        counts.
+        `message.delta`, `message.references`, and `message.done` with all of it. Together the pieces are the
+        `response`. What goes wrong in the middle is the event `error`, and costs nothing. Closing the connection
+        ends the answer; what was read of it counts.
+
+        `POST /api/v1/ai-assistant/chat/send/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
-            message: What is asked.
+            message: What is asked. 1 to 4000 characters.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The answer, or with `stream` the events on the way to it. Fields: `message_id`, `response`,
+            `session_id`, `usage`, `references`, `suggested_actions`, `model`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            chat_answer = await client.ai.send_message(
+                message="Can you explain React hooks?",
+                include_transcript=True,
+                session_id="7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a",
+            )
+            print(chat_answer.message_id)
+            ```
         """
         return await self._client.call(
             ai_send_message.OPERATION,
@@ -685,34 +950,49 @@ class AsyncAi:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
-        `references`
-        points to what the answer rests on, `suggested_actions` to where to go on. Without a `session_id` a
-        conversation begins,
-        and one goes on otherwise: its own context stands where none is sent. One request of the plan's allowance is
-        used; a
-        failure uses none.
+        `references` points to what the answer rests on, `suggested_actions` to where to go on. Without a
+        `session_id` a conversation begins, and one goes on otherwise: its own context stands where none is sent.
+        One request of the plan's allowance is used; a failure uses none.
 
         With `stream` the answer comes as server-sent events: `message.start`, its text in pieces as
-        `message.delta`,
-        `message.references`, and `message.done` with all of it. Together the pieces are the `response`. What goes
-        wrong in the
-        middle is the event `error`, and costs nothing. Closing the connection ends the answer; what was read of it
-        counts.
+        `message.delta`, `message.references`, and `message.done` with all of it. Together the pieces are the
+        `response`. What goes wrong in the middle is the event `error`, and costs nothing. Closing the connection
+        ends the answer; what was read of it counts.
+
+        `POST /api/v1/ai-assistant/chat/send/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
-            message: What is asked.
+            message: What is asked. 1 to 4000 characters.
             session_id: The conversation to go on with, a new one if absent.
             context: What a message is about.
             include_transcript: Whether the answer may rest on transcripts, true if absent.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            Events as they come: `message.start` (`models.ChatStart`), `message.delta` (`models.ChatDelta`),
+            `message.references` (`models.ChatSources`), `message.done` (`models.ChatAnswer`).
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for piece in client.ai.stream_message(
+                message="Can you explain React hooks?",
+                include_transcript=True,
+                session_id="7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a",
+            ).text_deltas():
+                print(piece, end="")
+            ```
         """
         return self._client.stream(
             ai_send_message_stream.OPERATION,
@@ -742,12 +1022,31 @@ class AsyncAi:
 
         The caller's conversations with the tutor, the one that was last gone on with first.
 
+        `GET /api/v1/ai-assistant/chat/sessions/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only conversations about this course.
             lesson_id: Only conversations about this lesson.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of conversations; iterating over it gives the items of all pages. Fields: `id`, `title`,
+            `course_id`, `lesson_id`, `messages_count`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for chat_session in client.ai.list_sessions(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(chat_session.title)
+            ```
         """
         return self._client.page(
             ai_list_sessions.OPERATION,
@@ -773,13 +1072,29 @@ class AsyncAi:
 
         One of the caller's conversations with all its messages, the oldest first.
 
+        `GET /api/v1/ai-assistant/chat/history/{session_id}/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
             session_id: The id of the conversation.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The conversation. Fields: `id`, `title`, `course_id`, `lesson_id`, `messages`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            chat_history = await client.ai.get_session("7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a")
+            print(chat_history.title)
+            ```
         """
         return await self._client.call(
             ai_get_session.OPERATION,
@@ -803,13 +1118,24 @@ class AsyncAi:
 
         The conversation is gone for good, with its messages. What it used of the allowance stays used.
 
+        `DELETE /api/v1/ai-assistant/chat/sessions/{session_id}/`. For whoever is signed in; an API key needs
+        `ai:write`.
+
         Args:
             session_id: The id of the conversation.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.ai.delete_session("7d6c5b4a-3f2e-4d1c-9b8a-7f6e5d4c3b2a")
+            ```
         """
         return await self._client.call(
             ai_delete_session.OPERATION,
@@ -835,15 +1161,35 @@ class AsyncAi:
 
         Says whether an answer of the tutor helped. Saying it again replaces what was said before.
 
+        `POST /api/v1/ai-assistant/messages/{message_id}/feedback/`. For whoever is signed in; an API key needs
+        `ai:write`.
+
         Args:
             message_id: The id of an answer.
-            rating: Whether an answer helped.
-            comment: Why.
+            rating: Whether an answer helped. One of `helpful`, `unhelpful`.
+            comment: Why. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            What is kept. Fields: `message_id`, `rating`, `comment`, `rated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message_rating = await client.ai.rate_message(
+                "1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e",
+                rating="helpful",
+                comment="The quote was just what I had missed.",
+            )
+            print(message_rating.message_id)
+            ```
         """
         return await self._client.call(
             ai_rate_message.OPERATION,
@@ -874,25 +1220,46 @@ class AsyncAi:
         """Get a hint.
 
         A hint on a concept of a lesson that leads without telling: the first is vague, and each of `previous_hints`
-        brings the next
-        one nearer. One request of the plan's allowance is used; a failure uses none.
+        brings the next one nearer. One request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/hint/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            concept: What is not clear.
-            difficulty_level: How the learner is getting on with a concept.
+            concept: What is not clear. 1 to 200 characters.
+            difficulty_level: How the learner is getting on with a concept. One of `struggling`, `comfortable`,
+                `advanced`.
             previous_hints: The hints that were given already, by id or in their words; each makes the next one
-                nearer.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+                nearer. At most 20 items.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The hint. Fields: `hint_id`, `hint`, `level`, `next_hint_available`, `related_examples`, `references`,
+            `model`, `usage`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            hint = await client.ai.generate_hint(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1",
+                concept="React useEffect",
+                previous_hints=[],
+                difficulty_level="struggling",
+            )
+            print(hint.hint_id)
+            ```
         """
         return await self._client.call(
             ai_generate_hint.OPERATION,
@@ -923,25 +1290,45 @@ class AsyncAi:
         """Make a practice quiz.
 
         Questions on a lesson, with the right answers: it is practice, and nothing of it counts in a course. There
-        may be fewer
-        questions than were asked for where the lesson gives no more. One request of the plan's allowance is used; a
-        failure uses none.
+        may be fewer questions than were asked for where the lesson gives no more. One request of the plan's
+        allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/quiz/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            topics: What the questions are about, anything in the lesson if absent.
-            question_count: How many questions at most, 5 if absent.
-            difficulty: How hard questions are.
-            question_types: Kinds of questions, both if absent.
+            topics: What the questions are about, anything in the lesson if absent. At most 20 items.
+            question_count: How many questions at most, 5 if absent. 1 to 20.
+            difficulty: How hard questions are. One of `beginner`, `intermediate`, `advanced`.
+            question_types: Kinds of questions, both if absent. 1 to 2 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The quiz. Fields: `quiz_id`, `lesson_id`, `questions`, `total_points`, `passing_score`,
+            `time_limit_minutes`, `model`, `usage`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice_quiz = await client.ai.generate_quiz(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1",
+                question_count=5,
+                difficulty="intermediate",
+                topics=["React hooks", "useState", "useEffect"],
+            )
+            print(practice_quiz.quiz_id)
+            ```
         """
         return await self._client.call(
             ai_generate_quiz.OPERATION,
@@ -970,21 +1357,37 @@ class AsyncAi:
         """Get prompts to reflect on.
 
         Questions that help to think about a lesson, or about a moment of it; `reflections.create` keeps what comes
-        of them. One
-        request of the plan's allowance is used; a failure uses none.
+        of them. One request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/reflection/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             lesson_id: The lesson.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
-            count: How many prompts at most, 3 if absent.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
+            count: How many prompts at most, 3 if absent. 1 to 5.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The prompts. Fields: `lesson_id`, `prompts`, `model`, `usage`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.LessonEmpty: `LESSON_EMPTY`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.LessonEmpty: `LESSON_EMPTY`. The lesson has no transcript and no text.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection_prompts = await client.ai.prompt_reflection(
+                lesson_id="15e43791-13d2-5390-8364-514287b80ec1", count=3, timestamp_seconds=245
+            )
+            print(reflection_prompts.lesson_id)
+            ```
         """
         return await self._client.call(
             ai_prompt_reflection.OPERATION,
@@ -1010,22 +1413,37 @@ class AsyncAi:
         """Get a learning path.
 
         What to do next, and why: lessons that are open, moments where the caller got stuck, practice that went
-        badly, and where a
-        goal is named what comes nearest to it. Only courses that the caller takes are in it. One request of the
-        plan's allowance is
-        used; a failure uses none.
+        badly, and where a goal is named what comes nearest to it. Only courses that the caller takes are in it. One
+        request of the plan's allowance is used; a failure uses none.
+
+        `POST /api/v1/ai-assistant/agents/path/`. For whoever is signed in; an API key needs `ai:write`.
 
         Args:
             course_id: Only in this course, in all that the caller takes if absent.
-            goal: What the caller wants to be able to do.
+            goal: What the caller wants to be able to do. At most 500 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The path. Fields: `summary`, `steps`, `model`, `usage`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`.
-            errors.AiServiceError: `AI_SERVICE_ERROR`.
-            errors.MessageRefused: `MESSAGE_REFUSED`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.AiLimitExceeded: `AI_LIMIT_EXCEEDED`. The plan's requests to the tutor are used up.
+            errors.AiServiceError: `AI_SERVICE_ERROR`. The tutor is not available now; nothing was counted.
+            errors.MessageRefused: `MESSAGE_REFUSED`. The message goes against the rules of use.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_path = await client.ai.suggest_path(
+                goal="Understand when an effect runs", course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            )
+            print(learning_path.summary)
+            ```
         """
         return await self._client.call(
             ai_suggest_path.OPERATION,
@@ -1050,13 +1468,29 @@ class AsyncAi:
 
         One of the caller's practice quizzes, as it was made.
 
+        `GET /api/v1/ai-assistant/quizzes/{quiz_id}/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
             quiz_id: The id of the practice quiz.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The quiz. Fields: `quiz_id`, `lesson_id`, `questions`, `total_points`, `passing_score`,
+            `time_limit_minutes`, `model`, `usage`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice_quiz = await client.ai.get_quiz("2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d")
+            print(practice_quiz.quiz_id)
+            ```
         """
         return await self._client.call(
             ai_get_quiz.OPERATION,
@@ -1080,18 +1514,37 @@ class AsyncAi:
         """Have a practice quiz graded.
 
         Grades answers to one of the caller's practice quizzes; a question without an answer is wrong. It can be
-        done again, and
-        uses nothing of the allowance.
+        done again, and uses nothing of the allowance.
+
+        `POST /api/v1/ai-assistant/quizzes/{quiz_id}/answers/`. For whoever is signed in; an API key needs
+        `ai:write`.
 
         Args:
             quiz_id: The id of the practice quiz.
-            answers: An answer to each question, or to some.
+            answers: An answer to each question, or to some. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The result. Fields: `quiz_id`, `score`, `total_points`, `passing_score`, `percentage`, `passed`,
+            `results`, `graded_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.AnswerInvalid: `ANSWER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.AnswerInvalid: `ANSWER_INVALID`. An answer does not fit its question; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            practice = await client.ai.grade_quiz(
+                "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+                answers=[{"question_id": "8e7d6c5b-4a39-4281-9f0e-8d7c6b5a4938", "answer": 1}],
+            )
+            print(practice.quiz_id)
+            ```
         """
         return await self._client.call(
             ai_grade_quiz.OPERATION,
@@ -1122,13 +1575,32 @@ class AsyncAi:
 
         Finds the moments where words are said, in every lesson whose transcript the caller may see, the best first.
 
+        `GET /api/v1/ai-assistant/transcript/search/`. For whoever is signed in; an API key needs `ai:read`.
+
         Args:
-            q: What to look for.
+            q: What to look for. 1 to 200 characters.
             course_id: Only in this course.
             lesson_id: Only in this lesson.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of moments; iterating over it gives the items of all pages. Fields: `course_id`, `course_title`,
+            `lesson_id`, `lesson_title`, `timestamp`, `content`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for transcript_match in client.ai.search_transcripts(
+                q="closures", course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(transcript_match.course_id)
+            ```
         """
         return self._client.page(
             ai_search_transcripts.OPERATION,
@@ -1151,8 +1623,23 @@ class AsyncAi:
         """Check your allowance.
 
         How many requests to the tutor the caller's plan allows and how many are used, today and this month. Both
-        begin at 00:00 UTC.
-        What is null has no limit.
+        begin at 00:00 UTC. What is null has no limit.
+
+        `GET /api/v1/ai-assistant/user/check-limits/`. For whoever is signed in; an API key needs `ai:read`.
+
+        Returns:
+            The allowance. Fields: `subscription_plan`, `limits`, `usage`, `reset_times`, `features`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tutor_limits = await client.ai.get_limits()
+            print(tutor_limits.subscription_plan)
+            ```
         """
         return await self._client.call(
             ai_get_limits.OPERATION,
@@ -1168,15 +1655,28 @@ class AsyncAi:
         """Get your usage.
 
         What the caller has asked of the tutor, with tokens and cost, by day (UTC) and by agent: the last 30 days
-        where no dates are
-        given, and at most 366.
+        where no dates are given, and at most 366.
+
+        `GET /api/v1/ai-assistant/user/usage/`. For whoever is signed in; an API key needs `ai:read`.
 
         Args:
             start_date: From this day (UTC) on.
             end_date: Up to and with this day (UTC).
 
+        Returns:
+            The usage. Fields: `start_date`, `end_date`, `total`, `by_day`, `by_agent`.
+
         Raises:
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tutor_usage = await client.ai.get_usage()
+            print(tutor_usage.start_date)
+            ```
         """
         return await self._client.call(
             ai_get_usage.OPERATION,

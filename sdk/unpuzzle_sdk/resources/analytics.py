@@ -31,13 +31,29 @@ class Analytics:
         """Get your learning analytics.
 
         What the caller learnt, day by day, and how far they are. Days begin where the caller is, by the time zone
-        of
-        their preferences. Time counts each moment of a video once.
+        of their preferences. Time counts each moment of a video once.
+
+        `GET /api/v1/analytics/learning/`. For whoever is signed in; an API key needs `analytics:read`.
 
         Args:
             period: How far back to look, today included; a week is 7 days, a month 30, a year 365; a month if
-                absent.
+                absent. One of `week`, `month`, `year`, `all_time`.
             course_id: Only what was done in this course.
+
+        Returns:
+            The analytics. Fields: `period`, `start_date`, `end_date`, `summary`, `daily_activity`,
+            `course_progress`, `achievements`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_analytics = client.analytics.get_learning()
+            print(learning_analytics.period)
+            ```
         """
         return self._client.call(
             analytics_get_learning.OPERATION,
@@ -61,10 +77,27 @@ class Analytics:
         Every achievement there is, with those of the caller first, the latest at the top, and how far the caller is
         with each.
 
+        `GET /api/v1/analytics/achievements/`. For whoever is signed in; an API key needs `analytics:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of achievements; iterating over it gives the items of all pages. Fields: `name`, `type`, `title`,
+            `description`, `earned_at`, `icon_url`, `current`, `target`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for achievement in client.analytics.list_achievements():
+                print(achievement.title)
+            ```
         """
         return self._client.page(
             analytics_list_achievements.OPERATION,
@@ -86,11 +119,24 @@ class Analytics:
 
         The picture that `icon_url` of an achievement leads to.
 
+        `GET /achievements/{achievement}/icon.svg`. Open to everybody.
+
         Args:
-            achievement: The name of the achievement.
+            achievement: The name of the achievement. 1 to 40 characters.
+
+        Returns:
+            The picture, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.analytics.get_icon("streak-7")
+            print(len(content))
+            ```
         """
         return self._client.call(
             analytics_get_icon.OPERATION,
@@ -112,13 +158,28 @@ class Analytics:
         Who enrols in a course of the caller, how far they come and where they stop, what they say of it and what it
         earns. Days are in UTC.
 
+        `GET /api/v1/instructor/courses/{course_id}/analytics/`. For instructors; an API key needs `analytics:read`.
+
         Args:
             course_id: The id of the course.
             period: How far back to look, today included; a week is 7 days, a month 30, a year 365; a month if
-                absent.
+                absent. One of `week`, `month`, `year`, `all_time`.
+
+        Returns:
+            The analytics. Fields: `course_id`, `title`, `period`, `start_date`, `end_date`, `enrollments`,
+            `funnel`, `completion_rate`, `lessons`, `ratings`, `quizzes`, `revenue`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course_analytics = client.analytics.get_course("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course_analytics.title)
+            ```
         """
         return self._client.call(
             analytics_get_course.OPERATION,
@@ -142,13 +203,28 @@ class Analytics:
         """Get your earnings.
 
         What the courses of the caller have earned, by currency, by month and by course. What is sold counts in the
-        month
-        in which it was paid, what is given back in that in which it was; months are in UTC.
+        month in which it was paid, what is given back in that in which it was; months are in UTC.
+
+        `GET /api/v1/instructor/earnings/`. For instructors; an API key needs `analytics:read`.
 
         Args:
-            start_month: The first month.
-            end_month: The last month.
+            start_month: The first month. 7 characters.
+            end_month: The last month. 7 characters.
             course_id: Only what this course has earned.
+
+        Returns:
+            The earnings. Fields: `totals`, `by_month`, `by_course`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            earnings = client.analytics.get_earnings()
+            print(earnings.totals)
+            ```
         """
         return self._client.call(
             analytics_get_earnings.OPERATION,
@@ -177,13 +253,29 @@ class AsyncAnalytics:
         """Get your learning analytics.
 
         What the caller learnt, day by day, and how far they are. Days begin where the caller is, by the time zone
-        of
-        their preferences. Time counts each moment of a video once.
+        of their preferences. Time counts each moment of a video once.
+
+        `GET /api/v1/analytics/learning/`. For whoever is signed in; an API key needs `analytics:read`.
 
         Args:
             period: How far back to look, today included; a week is 7 days, a month 30, a year 365; a month if
-                absent.
+                absent. One of `week`, `month`, `year`, `all_time`.
             course_id: Only what was done in this course.
+
+        Returns:
+            The analytics. Fields: `period`, `start_date`, `end_date`, `summary`, `daily_activity`,
+            `course_progress`, `achievements`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_analytics = await client.analytics.get_learning()
+            print(learning_analytics.period)
+            ```
         """
         return await self._client.call(
             analytics_get_learning.OPERATION,
@@ -207,10 +299,27 @@ class AsyncAnalytics:
         Every achievement there is, with those of the caller first, the latest at the top, and how far the caller is
         with each.
 
+        `GET /api/v1/analytics/achievements/`. For whoever is signed in; an API key needs `analytics:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of achievements; iterating over it gives the items of all pages. Fields: `name`, `type`, `title`,
+            `description`, `earned_at`, `icon_url`, `current`, `target`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for achievement in client.analytics.list_achievements():
+                print(achievement.title)
+            ```
         """
         return self._client.page(
             analytics_list_achievements.OPERATION,
@@ -232,11 +341,24 @@ class AsyncAnalytics:
 
         The picture that `icon_url` of an achievement leads to.
 
+        `GET /achievements/{achievement}/icon.svg`. Open to everybody.
+
         Args:
-            achievement: The name of the achievement.
+            achievement: The name of the achievement. 1 to 40 characters.
+
+        Returns:
+            The picture, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.analytics.get_icon("streak-7")
+            print(len(content))
+            ```
         """
         return await self._client.call(
             analytics_get_icon.OPERATION,
@@ -258,13 +380,28 @@ class AsyncAnalytics:
         Who enrols in a course of the caller, how far they come and where they stop, what they say of it and what it
         earns. Days are in UTC.
 
+        `GET /api/v1/instructor/courses/{course_id}/analytics/`. For instructors; an API key needs `analytics:read`.
+
         Args:
             course_id: The id of the course.
             period: How far back to look, today included; a week is 7 days, a month 30, a year 365; a month if
-                absent.
+                absent. One of `week`, `month`, `year`, `all_time`.
+
+        Returns:
+            The analytics. Fields: `course_id`, `title`, `period`, `start_date`, `end_date`, `enrollments`,
+            `funnel`, `completion_rate`, `lessons`, `ratings`, `quizzes`, `revenue`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course_analytics = await client.analytics.get_course("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course_analytics.title)
+            ```
         """
         return await self._client.call(
             analytics_get_course.OPERATION,
@@ -288,13 +425,28 @@ class AsyncAnalytics:
         """Get your earnings.
 
         What the courses of the caller have earned, by currency, by month and by course. What is sold counts in the
-        month
-        in which it was paid, what is given back in that in which it was; months are in UTC.
+        month in which it was paid, what is given back in that in which it was; months are in UTC.
+
+        `GET /api/v1/instructor/earnings/`. For instructors; an API key needs `analytics:read`.
 
         Args:
-            start_month: The first month.
-            end_month: The last month.
+            start_month: The first month. 7 characters.
+            end_month: The last month. 7 characters.
             course_id: Only what this course has earned.
+
+        Returns:
+            The earnings. Fields: `totals`, `by_month`, `by_course`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            earnings = await client.analytics.get_earnings()
+            print(earnings.totals)
+            ```
         """
         return await self._client.call(
             analytics_get_earnings.OPERATION,

@@ -71,19 +71,41 @@ class Auth:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
-        sets
-        the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is never
-        stored: an `Idempotency-Key` has no effect here.
+        sets the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is
+        never stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/signup/`. Open to everybody.
 
         Args:
             email: The e-mail address; case does not matter.
-            password: At least 8 characters, not a common password, not containing the address.
-            full_name: The name shown to others.
+            password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+            full_name: The name shown to others. 1 to 200 characters.
             metadata: Notes of the client, kept with the account.
 
+        Returns:
+            The account is there and signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`,
+            `expires_at`, `expires_in`.
+
         Raises:
-            errors.EmailTaken: `EMAIL_TAKEN`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.EmailTaken: `EMAIL_TAKEN`. There is an account with this e-mail address.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.ConfirmationRequired: Where the server asks for confirmed addresses: a mail is on its way,
+                and nobody is signed in yet. The answer is the same for an address that has an account.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            auth_session = client.auth.sign_up(
+                email="user@example.com",
+                password="SecurePassword123!",
+                full_name="John Doe",
+                metadata={"source": "web", "referral_code": "FRIEND123"},
+            )
+            print(auth_session.user)
+            ```
         """
         return self._client.call(
             auth_sign_up.OPERATION,
@@ -109,14 +131,29 @@ class Auth:
         time. Ten tries a minute are taken for one address and account. The answer carries secrets, so it is never
         stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/signin/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
-            password: The password.
+            password: The password. 1 to 256 characters.
+
+        Returns:
+            Signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
-            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`. The e-mail address has to be confirmed first.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            auth_session = client.auth.sign_in(email="user@example.com", password="SecurePassword123!")
+            print(auth_session.user)
+            ```
         """
         return self._client.call(
             auth_sign_in.OPERATION,
@@ -139,13 +176,27 @@ class Auth:
         seconds after is taken as stolen and ends the whole session. Browsers with cookies send an empty body. The
         answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/refresh/`. Open to everybody.
+
         Args:
-            refresh_token: The newest refresh token of the session.
+            refresh_token: The newest refresh token of the session. 1 to 512 characters.
+
+        Returns:
+            New tokens. Fields: `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`.
 
         Raises:
-            errors.AuthInvalidToken: `AUTH_INVALID_TOKEN`.
-            errors.AuthRequired: `AUTH_REQUIRED`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.AuthInvalidToken: `AUTH_INVALID_TOKEN`. The token is wrong, revoked or has expired.
+            errors.AuthRequired: `AUTH_REQUIRED`. Nobody is signed in.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tokens = client.auth.refresh(refresh_token="unr_3f8a1c5e9b7d")
+            print(tokens.access_token)
+            ```
         """
         return self._client.call(
             auth_refresh.OPERATION,
@@ -163,6 +214,22 @@ class Auth:
 
         Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies. Nothing is
         left to repeat: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/signout/`. For whoever is signed in; no API key will do.
+
+        Returns:
+            Signed out. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.sign_out()
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_sign_out.OPERATION,
@@ -178,11 +245,27 @@ class Auth:
 
         The account that is signed in, with its roles, its plan and its preferences.
 
+        `GET /api/v1/auth/profile/`. For whoever is signed in; an API key needs `profile:read`.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            Your profile. Fields: `id`, `email`, `full_name`, `avatar_url`, `bio`, `roles`, `subscription`,
+            `preferences`, `email_verified`, `created_at`, `updated_at`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            user = client.auth.get_profile()
+            print(user.full_name)
+            ```
         """
         return self._client.call(
             auth_get_profile.OPERATION,
@@ -208,17 +291,37 @@ class Auth:
         Changes what is sent and keeps the rest; preferences are merged key by key. `null` clears the bio or the
         avatar.
 
+        `PUT /api/v1/auth/profile/update/`. For whoever is signed in; an API key needs `profile:write`.
+
         Args:
-            full_name: The name shown to others.
-            bio: A few words about oneself.
+            full_name: The name shown to others. 1 to 200 characters.
+            bio: A few words about oneself. At most 2000 characters.
             avatar_url: A picture.
             preferences: The preferences to change.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The profile as it is now. Fields: `message`, `profile`.
 
         Raises:
-            errors.TimezoneUnknown: `TIMEZONE_UNKNOWN`.
+            errors.TimezoneUnknown: `TIMEZONE_UNKNOWN`. It is no IANA time zone.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 412 `PreconditionFailedError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            profile_updated = client.auth.update_profile(
+                bio="Updated bio",
+                full_name="John Updated Doe",
+                avatar_url="https://new-avatar.com/image.jpg",
+            )
+            print(profile_updated.message)
+            ```
         """
         return self._client.call(
             auth_update_profile.OPERATION,
@@ -247,13 +350,31 @@ class Auth:
         Asks for the role `instructor`. Where the server approves applications at once, the caller has the role when
         this is answered; else an admin decides.
 
+        `POST /api/v1/auth/instructor/apply/`. For whoever is signed in; an API key needs `profile:write`.
+
         Args:
-            motivation: What one wants to teach and why.
+            motivation: What one wants to teach and why. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The application, and whether it is approved. Fields: `application_id`, `status`, `roles`, `message`,
+            `created_at`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            instructor_application = client.auth.apply_as_instructor(
+                motivation="I have taught statistics for eight years and want to write it down."
+            )
+            print(instructor_application.message)
+            ```
         """
         return self._client.call(
             auth_apply_as_instructor.OPERATION,
@@ -273,6 +394,22 @@ class Auth:
         """Get a CSRF token.
 
         The value for the header `X-CSRF-Token` of unsafe methods under cookies. It is good for the whole session.
+
+        `GET /api/v1/auth/csrf-token/`. For whoever is signed in; no API key will do.
+
+        Returns:
+            The token. Fields: `csrf_token`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            csrf_token = client.auth.csrf_token()
+            print(csrf_token.csrf_token)
+            ```
         """
         return self._client.call(
             auth_csrf_token.OPERATION,
@@ -290,13 +427,31 @@ class Auth:
         Needs the present password too. Every other session ends; this one goes on. Nothing is stored: an
         `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/password/change/`. For whoever is signed in; no API key will do.
+
         Args:
-            current_password: The password now.
-            new_password: At least 8 characters, not a common password, not containing the address.
+            current_password: The password now. 1 to 256 characters.
+            new_password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+
+        Returns:
+            The password is changed. Fields: `message`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.change_password(
+                current_password="SecurePassword123!", new_password="an-even-better-one"
+            )
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_change_password.OPERATION,
@@ -319,10 +474,27 @@ class Auth:
 
         Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
 
+        `GET /api/v1/auth/sessions/`. For whoever is signed in; no API key will do.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of sessions; iterating over it gives the items of all pages. Fields: `id`, `device`, `address`,
+            `created_at`, `last_seen_at`, `is_current`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for session in client.auth.list_sessions():
+                print(session.id)
+            ```
         """
         return self._client.page(
             auth_list_sessions.OPERATION,
@@ -345,9 +517,25 @@ class Auth:
 
         Signs the caller out everywhere but here.
 
+        `POST /api/v1/auth/sessions/revoke-all/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            They have ended. Fields: `message`, `revoked_count`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            sessions_revoked = client.auth.revoke_other_sessions()
+            print(sessions_revoked.message)
+            ```
         """
         return self._client.call(
             auth_revoke_other_sessions.OPERATION,
@@ -368,13 +556,23 @@ class Auth:
 
         Ends one of the caller's sessions, with all its tokens; it may be this one.
 
+        `DELETE /api/v1/auth/sessions/{session_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             session_id: The id of the session.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.auth.revoke_session("0c6d4f1e-2b3a-4c5d-8e9f-7a6b5c4d3e2f")
+            ```
         """
         return self._client.call(
             auth_revoke_session.OPERATION,
@@ -400,10 +598,27 @@ class Auth:
         The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
         made.
 
+        `GET /api/v1/auth/api-keys/`. For whoever is signed in; no API key will do.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of keys; iterating over it gives the items of all pages. Fields: `id`, `name`, `prefix`,
+            `scopes`, `created_at`, `expires_at`, `last_used_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for api_key in client.auth.list_api_keys():
+                print(api_key.name)
+            ```
         """
         return self._client.page(
             auth_list_api_keys.OPERATION,
@@ -429,13 +644,30 @@ class Auth:
         A key for scripts, sent as a bearer token. It may do what its scopes say and what its owner may. It is shown
         in this answer and never again, so that the answer is not stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/api-keys/`. For whoever is signed in; no API key will do.
+
         Args:
-            name: What to call it.
-            scopes: What it may do.
-            expires_in_days: In how many days it ends, never if absent.
+            name: What to call it. 1 to 100 characters.
+            scopes: What it may do. 1 to 50 items.
+            expires_in_days: In how many days it ends, never if absent. 1 to 3650 days.
+
+        Returns:
+            The key. Fields: `id`, `name`, `prefix`, `scopes`, `created_at`, `expires_at`, `last_used_at`, `key`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            api_key_created = client.auth.create_api_key(
+                name="nightly export", scopes=["courses:read"], expires_in_days=90
+            )
+            print(api_key_created.name)
+            ```
         """
         return self._client.call(
             auth_create_api_key.OPERATION,
@@ -458,13 +690,23 @@ class Auth:
 
         From now on nobody gets in with it.
 
+        `DELETE /api/v1/auth/api-keys/{key_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             key_id: The id of the API key.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.auth.delete_api_key("4e5f6a7b-8c9d-4e0f-9a1b-2c3d4e5f6a7b")
+            ```
         """
         return self._client.call(
             auth_delete_api_key.OPERATION,
@@ -492,13 +734,30 @@ class Auth:
 
         All accounts, the newest first.
 
+        `GET /api/v1/admin/users/`. For admins; an API key needs `admin:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            search: Only accounts with this in the name or the address.
-            role: Only accounts with this role.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            search: Only accounts with this in the name or the address. 1 to 200 characters.
+            role: Only accounts with this role. One of `student`, `instructor`, `admin`.
             is_suspended: Only accounts that are suspended, or that are not.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of accounts; iterating over it gives the items of all pages. Fields: `id`, `email`, `full_name`,
+            `roles`, `email_verified`, `is_suspended`, `suspended_at`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for account in client.auth.list_users(search="jane"):
+                print(account.full_name)
+            ```
         """
         return self._client.page(
             auth_list_users.OPERATION,
@@ -529,17 +788,34 @@ class Auth:
         Gives or takes roles, suspends an account or lets it in again. Whoever is suspended is out at once, with
         tokens that are already out too.
 
+        `PATCH /api/v1/admin/users/{user_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             user_id: The id of the account.
-            roles: What it may do from now on; everybody is a student.
+            roles: What it may do from now on; everybody is a student. 1 to 3 items.
             is_suspended: Whether to keep it out.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The account as it is now. Fields: `id`, `email`, `full_name`, `roles`, `email_verified`, `is_suspended`,
+            `suspended_at`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            account = client.auth.update_user("69af37bc-6f84-5630-a92a-3cdc8d0b71b4", is_suspended=True)
+            print(account.full_name)
+            ```
         """
         return self._client.call(
             auth_update_user.OPERATION,
@@ -570,11 +846,28 @@ class Auth:
 
         All applications, the oldest first, so that the one that waits longest is on top.
 
+        `GET /api/v1/admin/instructor-applications/`. For admins; an API key needs `admin:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only applications that are so far.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only applications that are so far. One of `pending`, `approved`, `rejected`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of applications; iterating over it gives the items of all pages. Fields: `id`, `user`,
+            `motivation`, `status`, `reason`, `created_at`, `decided_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for application in client.auth.list_instructor_applications(status="pending"):
+                print(application.status)
+            ```
         """
         return self._client.page(
             auth_list_instructor_applications.OPERATION,
@@ -601,16 +894,35 @@ class Auth:
 
         Whoever is approved may write courses at once; either way they are told.
 
+        `POST /api/v1/admin/instructor-applications/{application_id}/decision/`. For admins; an API key needs
+        `admin:write`.
+
         Args:
             application_id: The id of the application.
-            decision: What is decided.
-            reason: What to tell the applicant.
+            decision: What is decided. One of `approved`, `rejected`.
+            reason: What to tell the applicant. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The application, decided. Fields: `id`, `user`, `motivation`, `status`, `reason`, `created_at`,
+            `decided_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            application = client.auth.decide_instructor_application(
+                "5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55", decision="approved", reason="Welcome!"
+            )
+            print(application.status)
+            ```
         """
         return self._client.call(
             auth_decide_instructor_application.OPERATION,
@@ -638,8 +950,24 @@ class Auth:
         Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
         one. Five are taken an hour from one address.
 
+        `POST /api/v1/auth/password/reset/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
+
+        Returns:
+            If there is an account, a mail is on its way. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.request_password_reset(email="user@example.com")
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_request_password_reset.OPERATION,
@@ -660,13 +988,30 @@ class Auth:
 
         Takes the token of the link that was sent, which is good once and for one hour. Every session ends.
 
+        `POST /api/v1/auth/password/reset/confirm/`. Open to everybody.
+
         Args:
-            token: The token of the link.
-            password: At least 8 characters, not a common password, not containing the address.
+            token: The token of the link. 1 to 200 characters.
+            password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+
+        Returns:
+            The password is changed. Fields: `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.confirm_password_reset(
+                token="3f8a1c5e9b7d", password="an-even-better-one"
+            )
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_confirm_password_reset.OPERATION,
@@ -687,12 +1032,27 @@ class Auth:
 
         Takes the token of the link that was sent to it, which is good once.
 
+        `POST /api/v1/auth/email/verify/`. Open to everybody.
+
         Args:
-            token: The token of the link.
+            token: The token of the link. 1 to 200 characters.
+
+        Returns:
+            The address is confirmed. Fields: `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.EmailTaken: `EMAIL_TAKEN`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.EmailTaken: `EMAIL_TAKEN`. There is an account with this e-mail address.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.verify_email(token="3f8a1c5e9b7d")
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_verify_email.OPERATION,
@@ -713,8 +1073,24 @@ class Auth:
         Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
         same either way.
 
+        `POST /api/v1/auth/email/resend/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
+
+        Returns:
+            If it is needed, a mail is on its way. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.resend_verification(email="user@example.com")
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_resend_verification.OPERATION,
@@ -735,12 +1111,27 @@ class Auth:
 
         Sends a link to the new address. The old one stays until it is opened; then the old one is told.
 
+        `POST /api/v1/auth/email/change/`. For whoever is signed in; no API key will do.
+
         Args:
             email: The new address; case does not matter.
-            password: The password.
+            password: The password. 1 to 256 characters.
+
+        Returns:
+            A mail is on its way. Fields: `message`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = client.auth.change_email(email="new@example.com", password="SecurePassword123!")
+            print(message.message)
+            ```
         """
         return self._client.call(
             auth_change_email.OPERATION,
@@ -762,9 +1153,26 @@ class Auth:
         Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
         is in the making, or one day old at most, that one is answered.
 
+        `POST /api/v1/auth/account/export/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is being made. Fields: `export_id`, `status`, `requested_at`, `ready_at`, `expires_at`, `size_bytes`,
+            `download_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            export = client.auth.request_export()
+            print(export.status)
+            ```
         """
         return self._client.call(
             auth_request_export.OPERATION,
@@ -786,13 +1194,29 @@ class Auth:
         When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
         for seven days.
 
+        `GET /api/v1/auth/account/export/{export_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             export_id: The id of the export.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            How far it is. Fields: `export_id`, `status`, `requested_at`, `ready_at`, `expires_at`, `size_bytes`,
+            `download_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            export = client.auth.get_export("2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e")
+            print(export.status)
+            ```
         """
         return self._client.call(
             auth_get_export.OPERATION,
@@ -817,13 +1241,28 @@ class Auth:
 
         The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
 
+        `GET /api/v1/auth/account/export/{export_id}/archive.zip`. Open to everybody.
+
         Args:
             export_id: The id of the export.
-            expires: When the link ends, in seconds since 1970.
-            signature: What proves that the link is ours.
+            expires: When the link ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the link is ours. 1 to 128 characters.
+
+        Returns:
+            The archive, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.auth.download_export(
+                "2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e", expires=1768870800, signature="9f2c1e"
+            )
+            print(len(content))
+            ```
         """
         return self._client.call(
             auth_download_export.OPERATION,
@@ -849,12 +1288,23 @@ class Auth:
         14 days (a setting of the server) whoever signs in can restore the account; then everything personal is
         erased.
 
+        `DELETE /api/v1/auth/account/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`.
+            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`. This needs a session of the last 15
+                minutes.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.auth.delete_account()
+            ```
         """
         return self._client.call(
             auth_delete_account.OPERATION,
@@ -874,9 +1324,26 @@ class Auth:
 
         Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
 
+        `POST /api/v1/auth/account/restore/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The account stays. Fields: `id`, `email`, `full_name`, `avatar_url`, `bio`, `roles`, `subscription`,
+            `preferences`, `email_verified`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            user = client.auth.cancel_deletion()
+            print(user.full_name)
+            ```
         """
         return self._client.call(
             auth_cancel_deletion.OPERATION,
@@ -899,10 +1366,26 @@ class Auth:
         The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
         and says so.
 
+        `GET /api/v1/auth/oauth/providers/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of providers; iterating over it gives the items of all pages. Fields: `provider`, `name`,
+            `is_sandbox`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for oauth_provider in client.auth.list_oauth_providers():
+                print(oauth_provider.name)
+            ```
         """
         return self._client.page(
             auth_list_oauth_providers.OPERATION,
@@ -926,27 +1409,41 @@ class Auth:
         """Begin to sign in with a provider.
 
         Answers the address at the provider to send the person to. From there they come back to `redirect_url` with
-        `code`,
-        `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
+        `code`, `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
 
         The attempt is good once, for ten minutes, and only for who began it: a browser shows the cookie
-        `unpuzzle_oauth`
-        that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and later the
-        `code_verifier`.
-        `redirect_url` is one of the server's list, or a loopback address (RFC 8252) together with a
-        `code_challenge`.
+        `unpuzzle_oauth` that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and
+        later the `code_verifier`. `redirect_url` is one of the server's list, or a loopback address (RFC 8252)
+        together with a `code_challenge`.
+
+        `POST /api/v1/auth/oauth/signin/`. Open to everybody.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
             redirect_url: Where the app takes the person back.
             code_challenge: For clients without cookies: the SHA-256 of a secret `code_verifier`, in base64url
-                (PKCE, S256).
+                (PKCE, S256). 43 characters.
+
+        Returns:
+            Where to send the person. Fields: `auth_url`, `state`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
-            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`. The server leads nobody to this address.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            oauth_start = client.auth.oauth_sign_in(
+                provider="google", redirect_url="https://app.unpuzzle.com/auth/callback"
+            )
+            print(oauth_start.auth_url)
+            ```
         """
         return self._client.call(
             auth_oauth_sign_in.OPERATION,
@@ -971,18 +1468,30 @@ class Auth:
         """Come back from a provider.
 
         Where providers send the browser back to: leads on to the app, with what the provider said. It signs nobody
-        in.
-        Parameters that a provider adds are ignored.
+        in. Parameters that a provider adds are ignored.
+
+        `GET /api/v1/auth/oauth/callback/`. Open to everybody.
 
         Args:
-            state: What the attempt began with.
-            code: What the provider gave.
-            error: Why the provider gave no code.
-            error_description: The same in words.
-            iss: Who the provider says it is (RFC 9207).
+            state: What the attempt began with. 1 to 200 characters.
+            code: What the provider gave. 1 to 4096 characters.
+            error: Why the provider gave no code. 1 to 200 characters.
+            error_description: The same in words. 1 to 2000 characters.
+            iss: Who the provider says it is (RFC 9207). 1 to 500 characters.
+
+        Returns:
+            On to the app's `redirect_url`, with `code`, `state` and `provider`, or `error`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(client.auth.oauth_redirect(state="n3lT8xkQmZ0"))
+            ```
         """
         return self._client.call(
             auth_oauth_redirect.OPERATION,
@@ -1008,25 +1517,40 @@ class Auth:
         """Sign in with what a provider gave.
 
         Exchanges the code at the provider and signs its person in. A person that is not known yet gets an account,
-        if the
-        provider has confirmed their e-mail address; an account with that address is theirs, and what nobody had
-        confirmed of
-        it before (a password, other sessions) ends. The answer carries secrets, so it is never stored: an
-        `Idempotency-Key`
-        has no effect here.
+        if the provider has confirmed their e-mail address; an account with that address is theirs, and what nobody
+        had confirmed of it before (a password, other sessions) ends. The answer carries secrets, so it is never
+        stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/oauth/callback/`. Open to everybody.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
-            code: The code.
-            state: What names the attempt.
-            code_verifier: The secret of the `code_challenge`, where there was one.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
+            code: The code. 1 to 4096 characters.
+            state: What names the attempt. 1 to 200 characters.
+            code_verifier: The secret of the `code_challenge`, where there was one. 43 to 128 characters.
+
+        Returns:
+            Signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`,
+            `is_new_user`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`. The e-mail address has to be confirmed first.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 403 `PermissionDeniedError`,
+                409 `ConflictError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            oauth_session = client.auth.oauth_callback(
+                provider="google", code="4/0AfJohXk", state="n3lT8xkQmZ0"
+            )
+            print(oauth_session.user)
+            ```
         """
         return self._client.call(
             auth_oauth_callback.OPERATION,
@@ -1051,17 +1575,30 @@ class Auth:
         """Come back from a provider that posts.
 
         As `auth.oauth_redirect`, for providers that send the browser back with a form (Apple's `form_post`). Fields
-        that a
-        provider adds are ignored.
+        that a provider adds are ignored.
+
+        `POST /api/v1/auth/oauth/callback/form/`. Open to everybody.
 
         Args:
-            state: What the attempt began with.
-            code: What the provider gave.
-            error: Why the provider gave no code.
-            user: The name of the person as JSON, which Apple sends the first time only.
+            state: What the attempt began with. 1 to 200 characters.
+            code: What the provider gave. 1 to 4096 characters.
+            error: Why the provider gave no code. 1 to 200 characters.
+            user: The name of the person as JSON, which Apple sends the first time only. 1 to 2000 characters.
+
+        Returns:
+            On to the app's `redirect_url`, with `code`, `state` and `provider`, or `error`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 413 `PayloadTooLargeError`,
+                415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(client.auth.oauth_form_callback(state="n3lT8xkQmZ0", code="c0ffee"))
+            ```
         """
         return self._client.call(
             auth_oauth_form_callback.OPERATION,
@@ -1086,10 +1623,27 @@ class Auth:
 
         Where the caller can sign in besides with a password, the oldest first.
 
+        `GET /api/v1/auth/oauth/identities/`. For whoever is signed in; an API key needs `profile:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of identities; iterating over it gives the items of all pages. Fields: `id`, `provider`, `email`,
+            `name`, `created_at`, `last_used_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for identity in client.auth.list_identities():
+                print(identity.name)
+            ```
         """
         return self._client.page(
             auth_list_identities.OPERATION,
@@ -1114,22 +1668,38 @@ class Auth:
         """Link an identity.
 
         Lets the caller sign in with another provider too. It begins with `auth.oauth_sign_in` and ends here, with
-        what the
-        provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
-        `Idempotency-Key` has
-        no effect here.
+        what the provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
+        `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/oauth/identities/`. For whoever is signed in; no API key will do.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
-            code: The code.
-            state: What names the attempt.
-            code_verifier: The secret of the `code_challenge`, where there was one.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
+            code: The code. 1 to 4096 characters.
+            state: What names the attempt. 1 to 200 characters.
+            code_verifier: The secret of the `code_challenge`, where there was one. 43 to 128 characters.
+
+        Returns:
+            The identity. Fields: `id`, `provider`, `email`, `name`, `created_at`, `last_used_at`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.Conflict: `CONFLICT`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            identity = client.auth.link_identity(
+                provider="google", code="4/0AfJohXk", state="n3lT8xkQmZ0"
+            )
+            print(identity.name)
+            ```
         """
         return self._client.call(
             auth_link_identity.OPERATION,
@@ -1154,14 +1724,24 @@ class Auth:
         The caller can no longer sign in with it. The last way in is refused: set a password first, or link another
         one.
 
+        `DELETE /api/v1/auth/oauth/identities/{identity_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             identity_id: The id of the identity.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.auth.unlink_identity("7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a")
+            ```
         """
         return self._client.call(
             auth_unlink_identity.OPERATION,
@@ -1190,27 +1770,56 @@ class Auth:
         """Take an event of Supabase Auth.
 
         What Supabase Auth tells of users and sessions. It is signed, over the body as it was sent, in one of two
-        ways:
-        `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five minutes
-        off; or the
-        three headers of Standard Webhooks. An event is taken once, by its id, and in any order: of what contradicts
-        the newest
-        one wins, and what was deleted or ended stays so. Events of other types are taken and change nothing.
+        ways: `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five
+        minutes off; or the three headers of Standard Webhooks. An event is taken once, by its id, and in any order:
+        of what contradicts the newest one wins, and what was deleted or ended stays so. Events of other types are
+        taken and change nothing.
+
+        `POST /api/v1/auth/webhooks/auth/`. For the service that signs it.
 
         Args:
-            id: The id of the event, by which it is known when it comes again.
+            id: The id of the event, by which it is known when it comes again. 1 to 255 characters.
             type: What has happened: user.created, user.updated, user.deleted, session.created, session.ended,
-                or something else.
+                or something else. 1 to 100 characters.
             created_at: When it happened.
             data: The user or the session.
-            x_supabase_signature: The hex HMAC-SHA256 of the body.
-            webhook_id: The id of the message (Standard Webhooks).
-            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks).
-            webhook_signature: Its signatures, with blanks between them (Standard Webhooks).
+            x_supabase_signature: The hex HMAC-SHA256 of the body. 1 to 200 characters.
+            webhook_id: The id of the message (Standard Webhooks). 1 to 200 characters.
+            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks). 1 to 12 characters.
+            webhook_signature: Its signatures, with blanks between them (Standard Webhooks). 1 to 2000
+                characters.
+
+        Returns:
+            It is taken. Fields: `received`.
 
         Raises:
-            errors.InvalidSignature: `INVALID_SIGNATURE`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.InvalidSignature: `INVALID_SIGNATURE`. The signature is missing, wrong or too old.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            import datetime
+
+            webhook_received = client.auth.receive_webhook(
+                id="evt_2mP9",
+                type="user.updated",
+                created_at=datetime.datetime.fromisoformat("2026-01-20T00:00:00Z"),
+                data={
+                    "id": "69af37bc-6f84-5630-a92a-3cdc8d0b71b4",
+                    "email": "user@example.com",
+                    "email_confirmed_at": "2026-01-01T00:00:00Z",
+                    "user_metadata": {"full_name": "John Doe"},
+                },
+                x_supabase_signature="9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f6a8c0e2b4d6f8a0c2e4b6d8f0a",
+                webhook_id="msg_2mP9",
+                webhook_timestamp="1768867200",
+                webhook_signature="v1,9f2c4e6a8b0d",
+            )
+            print(webhook_received.received)
+            ```
         """
         return self._client.call(
             auth_receive_webhook.OPERATION,
@@ -1248,19 +1857,41 @@ class AsyncAuth:
         """Create an account.
 
         Creates an account with an e-mail address and a password, and signs it in: the answer carries tokens and
-        sets
-        the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is never
-        stored: an `Idempotency-Key` has no effect here.
+        sets the cookies. Five sign-ups an hour are taken from one address. The answer carries secrets, so it is
+        never stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/signup/`. Open to everybody.
 
         Args:
             email: The e-mail address; case does not matter.
-            password: At least 8 characters, not a common password, not containing the address.
-            full_name: The name shown to others.
+            password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+            full_name: The name shown to others. 1 to 200 characters.
             metadata: Notes of the client, kept with the account.
 
+        Returns:
+            The account is there and signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`,
+            `expires_at`, `expires_in`.
+
         Raises:
-            errors.EmailTaken: `EMAIL_TAKEN`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.EmailTaken: `EMAIL_TAKEN`. There is an account with this e-mail address.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.ConfirmationRequired: Where the server asks for confirmed addresses: a mail is on its way,
+                and nobody is signed in yet. The answer is the same for an address that has an account.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            auth_session = await client.auth.sign_up(
+                email="user@example.com",
+                password="SecurePassword123!",
+                full_name="John Doe",
+                metadata={"source": "web", "referral_code": "FRIEND123"},
+            )
+            print(auth_session.user)
+            ```
         """
         return await self._client.call(
             auth_sign_up.OPERATION,
@@ -1286,14 +1917,31 @@ class AsyncAuth:
         time. Ten tries a minute are taken for one address and account. The answer carries secrets, so it is never
         stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/signin/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
-            password: The password.
+            password: The password. 1 to 256 characters.
+
+        Returns:
+            Signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
-            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`. The e-mail address has to be confirmed first.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            auth_session = await client.auth.sign_in(
+                email="user@example.com", password="SecurePassword123!"
+            )
+            print(auth_session.user)
+            ```
         """
         return await self._client.call(
             auth_sign_in.OPERATION,
@@ -1316,13 +1964,27 @@ class AsyncAuth:
         seconds after is taken as stolen and ends the whole session. Browsers with cookies send an empty body. The
         answer carries secrets, so it is never stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/refresh/`. Open to everybody.
+
         Args:
-            refresh_token: The newest refresh token of the session.
+            refresh_token: The newest refresh token of the session. 1 to 512 characters.
+
+        Returns:
+            New tokens. Fields: `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`.
 
         Raises:
-            errors.AuthInvalidToken: `AUTH_INVALID_TOKEN`.
-            errors.AuthRequired: `AUTH_REQUIRED`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
+            errors.AuthInvalidToken: `AUTH_INVALID_TOKEN`. The token is wrong, revoked or has expired.
+            errors.AuthRequired: `AUTH_REQUIRED`. Nobody is signed in.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            tokens = await client.auth.refresh(refresh_token="unr_3f8a1c5e9b7d")
+            print(tokens.access_token)
+            ```
         """
         return await self._client.call(
             auth_refresh.OPERATION,
@@ -1340,6 +2002,22 @@ class AsyncAuth:
 
         Ends the session of the token that is sent, with all its refresh tokens, and clears the cookies. Nothing is
         left to repeat: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/signout/`. For whoever is signed in; no API key will do.
+
+        Returns:
+            Signed out. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.sign_out()
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_sign_out.OPERATION,
@@ -1355,11 +2033,27 @@ class AsyncAuth:
 
         The account that is signed in, with its roles, its plan and its preferences.
 
+        `GET /api/v1/auth/profile/`. For whoever is signed in; an API key needs `profile:read`.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            Your profile. Fields: `id`, `email`, `full_name`, `avatar_url`, `bio`, `roles`, `subscription`,
+            `preferences`, `email_verified`, `created_at`, `updated_at`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            user = await client.auth.get_profile()
+            print(user.full_name)
+            ```
         """
         return await self._client.call(
             auth_get_profile.OPERATION,
@@ -1385,17 +2079,37 @@ class AsyncAuth:
         Changes what is sent and keeps the rest; preferences are merged key by key. `null` clears the bio or the
         avatar.
 
+        `PUT /api/v1/auth/profile/update/`. For whoever is signed in; an API key needs `profile:write`.
+
         Args:
-            full_name: The name shown to others.
-            bio: A few words about oneself.
+            full_name: The name shown to others. 1 to 200 characters.
+            bio: A few words about oneself. At most 2000 characters.
             avatar_url: A picture.
             preferences: The preferences to change.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The profile as it is now. Fields: `message`, `profile`.
 
         Raises:
-            errors.TimezoneUnknown: `TIMEZONE_UNKNOWN`.
+            errors.TimezoneUnknown: `TIMEZONE_UNKNOWN`. It is no IANA time zone.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 412 `PreconditionFailedError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            profile_updated = await client.auth.update_profile(
+                bio="Updated bio",
+                full_name="John Updated Doe",
+                avatar_url="https://new-avatar.com/image.jpg",
+            )
+            print(profile_updated.message)
+            ```
         """
         return await self._client.call(
             auth_update_profile.OPERATION,
@@ -1424,13 +2138,31 @@ class AsyncAuth:
         Asks for the role `instructor`. Where the server approves applications at once, the caller has the role when
         this is answered; else an admin decides.
 
+        `POST /api/v1/auth/instructor/apply/`. For whoever is signed in; an API key needs `profile:write`.
+
         Args:
-            motivation: What one wants to teach and why.
+            motivation: What one wants to teach and why. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The application, and whether it is approved. Fields: `application_id`, `status`, `roles`, `message`,
+            `created_at`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            instructor_application = await client.auth.apply_as_instructor(
+                motivation="I have taught statistics for eight years and want to write it down."
+            )
+            print(instructor_application.message)
+            ```
         """
         return await self._client.call(
             auth_apply_as_instructor.OPERATION,
@@ -1450,6 +2182,22 @@ class AsyncAuth:
         """Get a CSRF token.
 
         The value for the header `X-CSRF-Token` of unsafe methods under cookies. It is good for the whole session.
+
+        `GET /api/v1/auth/csrf-token/`. For whoever is signed in; no API key will do.
+
+        Returns:
+            The token. Fields: `csrf_token`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            csrf_token = await client.auth.csrf_token()
+            print(csrf_token.csrf_token)
+            ```
         """
         return await self._client.call(
             auth_csrf_token.OPERATION,
@@ -1467,13 +2215,31 @@ class AsyncAuth:
         Needs the present password too. Every other session ends; this one goes on. Nothing is stored: an
         `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/password/change/`. For whoever is signed in; no API key will do.
+
         Args:
-            current_password: The password now.
-            new_password: At least 8 characters, not a common password, not containing the address.
+            current_password: The password now. 1 to 256 characters.
+            new_password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+
+        Returns:
+            The password is changed. Fields: `message`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.change_password(
+                current_password="SecurePassword123!", new_password="an-even-better-one"
+            )
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_change_password.OPERATION,
@@ -1496,10 +2262,27 @@ class AsyncAuth:
 
         Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
 
+        `GET /api/v1/auth/sessions/`. For whoever is signed in; no API key will do.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of sessions; iterating over it gives the items of all pages. Fields: `id`, `device`, `address`,
+            `created_at`, `last_seen_at`, `is_current`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for session in client.auth.list_sessions():
+                print(session.id)
+            ```
         """
         return self._client.page(
             auth_list_sessions.OPERATION,
@@ -1522,9 +2305,25 @@ class AsyncAuth:
 
         Signs the caller out everywhere but here.
 
+        `POST /api/v1/auth/sessions/revoke-all/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            They have ended. Fields: `message`, `revoked_count`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            sessions_revoked = await client.auth.revoke_other_sessions()
+            print(sessions_revoked.message)
+            ```
         """
         return await self._client.call(
             auth_revoke_other_sessions.OPERATION,
@@ -1545,13 +2344,23 @@ class AsyncAuth:
 
         Ends one of the caller's sessions, with all its tokens; it may be this one.
 
+        `DELETE /api/v1/auth/sessions/{session_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             session_id: The id of the session.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.auth.revoke_session("0c6d4f1e-2b3a-4c5d-8e9f-7a6b5c4d3e2f")
+            ```
         """
         return await self._client.call(
             auth_revoke_session.OPERATION,
@@ -1577,10 +2386,27 @@ class AsyncAuth:
         The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
         made.
 
+        `GET /api/v1/auth/api-keys/`. For whoever is signed in; no API key will do.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of keys; iterating over it gives the items of all pages. Fields: `id`, `name`, `prefix`,
+            `scopes`, `created_at`, `expires_at`, `last_used_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for api_key in client.auth.list_api_keys():
+                print(api_key.name)
+            ```
         """
         return self._client.page(
             auth_list_api_keys.OPERATION,
@@ -1606,13 +2432,30 @@ class AsyncAuth:
         A key for scripts, sent as a bearer token. It may do what its scopes say and what its owner may. It is shown
         in this answer and never again, so that the answer is not stored: an `Idempotency-Key` has no effect here.
 
+        `POST /api/v1/auth/api-keys/`. For whoever is signed in; no API key will do.
+
         Args:
-            name: What to call it.
-            scopes: What it may do.
-            expires_in_days: In how many days it ends, never if absent.
+            name: What to call it. 1 to 100 characters.
+            scopes: What it may do. 1 to 50 items.
+            expires_in_days: In how many days it ends, never if absent. 1 to 3650 days.
+
+        Returns:
+            The key. Fields: `id`, `name`, `prefix`, `scopes`, `created_at`, `expires_at`, `last_used_at`, `key`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            api_key_created = await client.auth.create_api_key(
+                name="nightly export", scopes=["courses:read"], expires_in_days=90
+            )
+            print(api_key_created.name)
+            ```
         """
         return await self._client.call(
             auth_create_api_key.OPERATION,
@@ -1635,13 +2478,23 @@ class AsyncAuth:
 
         From now on nobody gets in with it.
 
+        `DELETE /api/v1/auth/api-keys/{key_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             key_id: The id of the API key.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.auth.delete_api_key("4e5f6a7b-8c9d-4e0f-9a1b-2c3d4e5f6a7b")
+            ```
         """
         return await self._client.call(
             auth_delete_api_key.OPERATION,
@@ -1669,13 +2522,30 @@ class AsyncAuth:
 
         All accounts, the newest first.
 
+        `GET /api/v1/admin/users/`. For admins; an API key needs `admin:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            search: Only accounts with this in the name or the address.
-            role: Only accounts with this role.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            search: Only accounts with this in the name or the address. 1 to 200 characters.
+            role: Only accounts with this role. One of `student`, `instructor`, `admin`.
             is_suspended: Only accounts that are suspended, or that are not.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of accounts; iterating over it gives the items of all pages. Fields: `id`, `email`, `full_name`,
+            `roles`, `email_verified`, `is_suspended`, `suspended_at`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for account in client.auth.list_users(search="jane"):
+                print(account.full_name)
+            ```
         """
         return self._client.page(
             auth_list_users.OPERATION,
@@ -1706,17 +2576,36 @@ class AsyncAuth:
         Gives or takes roles, suspends an account or lets it in again. Whoever is suspended is out at once, with
         tokens that are already out too.
 
+        `PATCH /api/v1/admin/users/{user_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             user_id: The id of the account.
-            roles: What it may do from now on; everybody is a student.
+            roles: What it may do from now on; everybody is a student. 1 to 3 items.
             is_suspended: Whether to keep it out.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The account as it is now. Fields: `id`, `email`, `full_name`, `roles`, `email_verified`, `is_suspended`,
+            `suspended_at`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            account = await client.auth.update_user(
+                "69af37bc-6f84-5630-a92a-3cdc8d0b71b4", is_suspended=True
+            )
+            print(account.full_name)
+            ```
         """
         return await self._client.call(
             auth_update_user.OPERATION,
@@ -1747,11 +2636,28 @@ class AsyncAuth:
 
         All applications, the oldest first, so that the one that waits longest is on top.
 
+        `GET /api/v1/admin/instructor-applications/`. For admins; an API key needs `admin:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only applications that are so far.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only applications that are so far. One of `pending`, `approved`, `rejected`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of applications; iterating over it gives the items of all pages. Fields: `id`, `user`,
+            `motivation`, `status`, `reason`, `created_at`, `decided_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for application in client.auth.list_instructor_applications(status="pending"):
+                print(application.status)
+            ```
         """
         return self._client.page(
             auth_list_instructor_applications.OPERATION,
@@ -1778,16 +2684,35 @@ class AsyncAuth:
 
         Whoever is approved may write courses at once; either way they are told.
 
+        `POST /api/v1/admin/instructor-applications/{application_id}/decision/`. For admins; an API key needs
+        `admin:write`.
+
         Args:
             application_id: The id of the application.
-            decision: What is decided.
-            reason: What to tell the applicant.
+            decision: What is decided. One of `approved`, `rejected`.
+            reason: What to tell the applicant. At most 2000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The application, decided. Fields: `id`, `user`, `motivation`, `status`, `reason`, `created_at`,
+            `decided_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            application = await client.auth.decide_instructor_application(
+                "5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55", decision="approved", reason="Welcome!"
+            )
+            print(application.status)
+            ```
         """
         return await self._client.call(
             auth_decide_instructor_application.OPERATION,
@@ -1815,8 +2740,24 @@ class AsyncAuth:
         Sends a link to an address that has an account. The answer is the same, in the same time, whether it has
         one. Five are taken an hour from one address.
 
+        `POST /api/v1/auth/password/reset/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
+
+        Returns:
+            If there is an account, a mail is on its way. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.request_password_reset(email="user@example.com")
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_request_password_reset.OPERATION,
@@ -1837,13 +2778,30 @@ class AsyncAuth:
 
         Takes the token of the link that was sent, which is good once and for one hour. Every session ends.
 
+        `POST /api/v1/auth/password/reset/confirm/`. Open to everybody.
+
         Args:
-            token: The token of the link.
-            password: At least 8 characters, not a common password, not containing the address.
+            token: The token of the link. 1 to 200 characters.
+            password: At least 8 characters, not a common password, not containing the address. 8 to 256
+                characters.
+
+        Returns:
+            The password is changed. Fields: `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.WeakPassword: `WEAK_PASSWORD`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.WeakPassword: `WEAK_PASSWORD`. The password is easy to guess.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.confirm_password_reset(
+                token="3f8a1c5e9b7d", password="an-even-better-one"
+            )
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_confirm_password_reset.OPERATION,
@@ -1864,12 +2822,27 @@ class AsyncAuth:
 
         Takes the token of the link that was sent to it, which is good once.
 
+        `POST /api/v1/auth/email/verify/`. Open to everybody.
+
         Args:
-            token: The token of the link.
+            token: The token of the link. 1 to 200 characters.
+
+        Returns:
+            The address is confirmed. Fields: `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.EmailTaken: `EMAIL_TAKEN`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.EmailTaken: `EMAIL_TAKEN`. There is an account with this e-mail address.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.verify_email(token="3f8a1c5e9b7d")
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_verify_email.OPERATION,
@@ -1890,8 +2863,24 @@ class AsyncAuth:
         Sends the link to confirm an address again, if it has an account and is not confirmed. The answer is the
         same either way.
 
+        `POST /api/v1/auth/email/resend/`. Open to everybody.
+
         Args:
             email: The e-mail address; case does not matter.
+
+        Returns:
+            If it is needed, a mail is on its way. Fields: `message`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.resend_verification(email="user@example.com")
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_resend_verification.OPERATION,
@@ -1912,12 +2901,29 @@ class AsyncAuth:
 
         Sends a link to the new address. The old one stays until it is opened; then the old one is told.
 
+        `POST /api/v1/auth/email/change/`. For whoever is signed in; no API key will do.
+
         Args:
             email: The new address; case does not matter.
-            password: The password.
+            password: The password. 1 to 256 characters.
+
+        Returns:
+            A mail is on its way. Fields: `message`.
 
         Raises:
-            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`.
+            errors.AuthInvalidCredentials: `AUTH_INVALID_CREDENTIALS`. The e-mail address or the password is
+                wrong.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            message = await client.auth.change_email(
+                email="new@example.com", password="SecurePassword123!"
+            )
+            print(message.message)
+            ```
         """
         return await self._client.call(
             auth_change_email.OPERATION,
@@ -1939,9 +2945,26 @@ class AsyncAuth:
         Puts together a ZIP archive of everything that is kept of the caller, one JSON file for each kind. While one
         is in the making, or one day old at most, that one is answered.
 
+        `POST /api/v1/auth/account/export/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is being made. Fields: `export_id`, `status`, `requested_at`, `ready_at`, `expires_at`, `size_bytes`,
+            `download_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            export = await client.auth.request_export()
+            print(export.status)
+            ```
         """
         return await self._client.call(
             auth_request_export.OPERATION,
@@ -1963,13 +2986,29 @@ class AsyncAuth:
         When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
         for seven days.
 
+        `GET /api/v1/auth/account/export/{export_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             export_id: The id of the export.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            How far it is. Fields: `export_id`, `status`, `requested_at`, `ready_at`, `expires_at`, `size_bytes`,
+            `download_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            export = await client.auth.get_export("2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e")
+            print(export.status)
+            ```
         """
         return await self._client.call(
             auth_get_export.OPERATION,
@@ -1994,13 +3033,28 @@ class AsyncAuth:
 
         The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
 
+        `GET /api/v1/auth/account/export/{export_id}/archive.zip`. Open to everybody.
+
         Args:
             export_id: The id of the export.
-            expires: When the link ends, in seconds since 1970.
-            signature: What proves that the link is ours.
+            expires: When the link ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the link is ours. 1 to 128 characters.
+
+        Returns:
+            The archive, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.auth.download_export(
+                "2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e", expires=1768870800, signature="9f2c1e"
+            )
+            print(len(content))
+            ```
         """
         return await self._client.call(
             auth_download_export.OPERATION,
@@ -2026,12 +3080,23 @@ class AsyncAuth:
         14 days (a setting of the server) whoever signs in can restore the account; then everything personal is
         erased.
 
+        `DELETE /api/v1/auth/account/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`.
+            errors.ReauthenticationRequired: `REAUTHENTICATION_REQUIRED`. This needs a session of the last 15
+                minutes.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.auth.delete_account()
+            ```
         """
         return await self._client.call(
             auth_delete_account.OPERATION,
@@ -2051,9 +3116,26 @@ class AsyncAuth:
 
         Takes back the deletion of an account that is not erased yet. Doing it again changes nothing.
 
+        `POST /api/v1/auth/account/restore/`. For whoever is signed in; no API key will do.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The account stays. Fields: `id`, `email`, `full_name`, `avatar_url`, `bio`, `roles`, `subscription`,
+            `preferences`, `email_verified`, `created_at`, `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            user = await client.auth.cancel_deletion()
+            print(user.full_name)
+            ```
         """
         return await self._client.call(
             auth_cancel_deletion.OPERATION,
@@ -2076,10 +3158,26 @@ class AsyncAuth:
         The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
         and says so.
 
+        `GET /api/v1/auth/oauth/providers/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of providers; iterating over it gives the items of all pages. Fields: `provider`, `name`,
+            `is_sandbox`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for oauth_provider in client.auth.list_oauth_providers():
+                print(oauth_provider.name)
+            ```
         """
         return self._client.page(
             auth_list_oauth_providers.OPERATION,
@@ -2103,27 +3201,41 @@ class AsyncAuth:
         """Begin to sign in with a provider.
 
         Answers the address at the provider to send the person to. From there they come back to `redirect_url` with
-        `code`,
-        `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
+        `code`, `state` and `provider` in the query, or with `error`; `auth.oauth_callback` then signs them in.
 
         The attempt is good once, for ten minutes, and only for who began it: a browser shows the cookie
-        `unpuzzle_oauth`
-        that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and later the
-        `code_verifier`.
-        `redirect_url` is one of the server's list, or a loopback address (RFC 8252) together with a
-        `code_challenge`.
+        `unpuzzle_oauth` that is set here; any other client sends a `code_challenge` (PKCE, RFC 7636, S256) and
+        later the `code_verifier`. `redirect_url` is one of the server's list, or a loopback address (RFC 8252)
+        together with a `code_challenge`.
+
+        `POST /api/v1/auth/oauth/signin/`. Open to everybody.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
             redirect_url: Where the app takes the person back.
             code_challenge: For clients without cookies: the SHA-256 of a secret `code_verifier`, in base64url
-                (PKCE, S256).
+                (PKCE, S256). 43 characters.
+
+        Returns:
+            Where to send the person. Fields: `auth_url`, `state`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
-            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.RedirectNotAllowed: `REDIRECT_NOT_ALLOWED`. The server leads nobody to this address.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            oauth_start = await client.auth.oauth_sign_in(
+                provider="google", redirect_url="https://app.unpuzzle.com/auth/callback"
+            )
+            print(oauth_start.auth_url)
+            ```
         """
         return await self._client.call(
             auth_oauth_sign_in.OPERATION,
@@ -2148,18 +3260,30 @@ class AsyncAuth:
         """Come back from a provider.
 
         Where providers send the browser back to: leads on to the app, with what the provider said. It signs nobody
-        in.
-        Parameters that a provider adds are ignored.
+        in. Parameters that a provider adds are ignored.
+
+        `GET /api/v1/auth/oauth/callback/`. Open to everybody.
 
         Args:
-            state: What the attempt began with.
-            code: What the provider gave.
-            error: Why the provider gave no code.
-            error_description: The same in words.
-            iss: Who the provider says it is (RFC 9207).
+            state: What the attempt began with. 1 to 200 characters.
+            code: What the provider gave. 1 to 4096 characters.
+            error: Why the provider gave no code. 1 to 200 characters.
+            error_description: The same in words. 1 to 2000 characters.
+            iss: Who the provider says it is (RFC 9207). 1 to 500 characters.
+
+        Returns:
+            On to the app's `redirect_url`, with `code`, `state` and `provider`, or `error`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(await client.auth.oauth_redirect(state="n3lT8xkQmZ0"))
+            ```
         """
         return await self._client.call(
             auth_oauth_redirect.OPERATION,
@@ -2185,25 +3309,40 @@ class AsyncAuth:
         """Sign in with what a provider gave.
 
         Exchanges the code at the provider and signs its person in. A person that is not known yet gets an account,
-        if the
-        provider has confirmed their e-mail address; an account with that address is theirs, and what nobody had
-        confirmed of
-        it before (a password, other sessions) ends. The answer carries secrets, so it is never stored: an
-        `Idempotency-Key`
-        has no effect here.
+        if the provider has confirmed their e-mail address; an account with that address is theirs, and what nobody
+        had confirmed of it before (a password, other sessions) ends. The answer carries secrets, so it is never
+        stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/oauth/callback/`. Open to everybody.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
-            code: The code.
-            state: What names the attempt.
-            code_verifier: The secret of the `code_challenge`, where there was one.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
+            code: The code. 1 to 4096 characters.
+            state: What names the attempt. 1 to 200 characters.
+            code_verifier: The secret of the `code_challenge`, where there was one. 43 to 128 characters.
+
+        Returns:
+            Signed in. Fields: `user`, `access_token`, `refresh_token`, `token_type`, `expires_at`, `expires_in`,
+            `is_new_user`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`.
-            errors.AccountSuspended: `ACCOUNT_SUSPENDED`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.EmailNotVerified: `EMAIL_NOT_VERIFIED`. The e-mail address has to be confirmed first.
+            errors.AccountSuspended: `ACCOUNT_SUSPENDED`. An admin has suspended the account.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 403 `PermissionDeniedError`,
+                409 `ConflictError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            oauth_session = await client.auth.oauth_callback(
+                provider="google", code="4/0AfJohXk", state="n3lT8xkQmZ0"
+            )
+            print(oauth_session.user)
+            ```
         """
         return await self._client.call(
             auth_oauth_callback.OPERATION,
@@ -2228,17 +3367,30 @@ class AsyncAuth:
         """Come back from a provider that posts.
 
         As `auth.oauth_redirect`, for providers that send the browser back with a form (Apple's `form_post`). Fields
-        that a
-        provider adds are ignored.
+        that a provider adds are ignored.
+
+        `POST /api/v1/auth/oauth/callback/form/`. Open to everybody.
 
         Args:
-            state: What the attempt began with.
-            code: What the provider gave.
-            error: Why the provider gave no code.
-            user: The name of the person as JSON, which Apple sends the first time only.
+            state: What the attempt began with. 1 to 200 characters.
+            code: What the provider gave. 1 to 4096 characters.
+            error: Why the provider gave no code. 1 to 200 characters.
+            user: The name of the person as JSON, which Apple sends the first time only. 1 to 2000 characters.
+
+        Returns:
+            On to the app's `redirect_url`, with `code`, `state` and `provider`, or `error`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 413 `PayloadTooLargeError`,
+                415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(await client.auth.oauth_form_callback(state="n3lT8xkQmZ0", code="c0ffee"))
+            ```
         """
         return await self._client.call(
             auth_oauth_form_callback.OPERATION,
@@ -2263,10 +3415,27 @@ class AsyncAuth:
 
         Where the caller can sign in besides with a password, the oldest first.
 
+        `GET /api/v1/auth/oauth/identities/`. For whoever is signed in; an API key needs `profile:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of identities; iterating over it gives the items of all pages. Fields: `id`, `provider`, `email`,
+            `name`, `created_at`, `last_used_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for identity in client.auth.list_identities():
+                print(identity.name)
+            ```
         """
         return self._client.page(
             auth_list_identities.OPERATION,
@@ -2291,22 +3460,38 @@ class AsyncAuth:
         """Link an identity.
 
         Lets the caller sign in with another provider too. It begins with `auth.oauth_sign_in` and ends here, with
-        what the
-        provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
-        `Idempotency-Key` has
-        no effect here.
+        what the provider gave. An identity that is the caller's already is answered again. Nothing is stored: an
+        `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/auth/oauth/identities/`. For whoever is signed in; no API key will do.
 
         Args:
             provider: The provider: google, github, gitlab, microsoft, apple, facebook, linkedin, twitter,
-                discord, spotify, slack, twitch, or another one that the server is set up for.
-            code: The code.
-            state: What names the attempt.
-            code_verifier: The secret of the `code_challenge`, where there was one.
+                discord, spotify, slack, twitch, or another one that the server is set up for. 2 to 32 characters.
+            code: The code. 1 to 4096 characters.
+            state: What names the attempt. 1 to 200 characters.
+            code_verifier: The secret of the `code_challenge`, where there was one. 43 to 128 characters.
+
+        Returns:
+            The identity. Fields: `id`, `provider`, `email`, `name`, `created_at`, `last_used_at`.
 
         Raises:
-            errors.OauthFailed: `OAUTH_FAILED`.
-            errors.Conflict: `CONFLICT`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.OauthFailed: `OAUTH_FAILED`. The provider refused, or the attempt to sign in is no longer
+                good.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            identity = await client.auth.link_identity(
+                provider="google", code="4/0AfJohXk", state="n3lT8xkQmZ0"
+            )
+            print(identity.name)
+            ```
         """
         return await self._client.call(
             auth_link_identity.OPERATION,
@@ -2331,14 +3516,24 @@ class AsyncAuth:
         The caller can no longer sign in with it. The last way in is refused: set a password first, or link another
         one.
 
+        `DELETE /api/v1/auth/oauth/identities/{identity_id}/`. For whoever is signed in; no API key will do.
+
         Args:
             identity_id: The id of the identity.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.auth.unlink_identity("7d8e9f0a-1b2c-4d3e-8f4a-5b6c7d8e9f0a")
+            ```
         """
         return await self._client.call(
             auth_unlink_identity.OPERATION,
@@ -2367,27 +3562,56 @@ class AsyncAuth:
         """Take an event of Supabase Auth.
 
         What Supabase Auth tells of users and sessions. It is signed, over the body as it was sent, in one of two
-        ways:
-        `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five minutes
-        off; or the
-        three headers of Standard Webhooks. An event is taken once, by its id, and in any order: of what contradicts
-        the newest
-        one wins, and what was deleted or ended stays so. Events of other types are taken and change nothing.
+        ways: `X-Supabase-Signature` is the hex HMAC-SHA256 of the body, whose `created_at` is then at most five
+        minutes off; or the three headers of Standard Webhooks. An event is taken once, by its id, and in any order:
+        of what contradicts the newest one wins, and what was deleted or ended stays so. Events of other types are
+        taken and change nothing.
+
+        `POST /api/v1/auth/webhooks/auth/`. For the service that signs it.
 
         Args:
-            id: The id of the event, by which it is known when it comes again.
+            id: The id of the event, by which it is known when it comes again. 1 to 255 characters.
             type: What has happened: user.created, user.updated, user.deleted, session.created, session.ended,
-                or something else.
+                or something else. 1 to 100 characters.
             created_at: When it happened.
             data: The user or the session.
-            x_supabase_signature: The hex HMAC-SHA256 of the body.
-            webhook_id: The id of the message (Standard Webhooks).
-            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks).
-            webhook_signature: Its signatures, with blanks between them (Standard Webhooks).
+            x_supabase_signature: The hex HMAC-SHA256 of the body. 1 to 200 characters.
+            webhook_id: The id of the message (Standard Webhooks). 1 to 200 characters.
+            webhook_timestamp: When it was sent, in seconds since 1970 (Standard Webhooks). 1 to 12 characters.
+            webhook_signature: Its signatures, with blanks between them (Standard Webhooks). 1 to 2000
+                characters.
+
+        Returns:
+            It is taken. Fields: `received`.
 
         Raises:
-            errors.InvalidSignature: `INVALID_SIGNATURE`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.InvalidSignature: `INVALID_SIGNATURE`. The signature is missing, wrong or too old.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            import datetime
+
+            webhook_received = await client.auth.receive_webhook(
+                id="evt_2mP9",
+                type="user.updated",
+                created_at=datetime.datetime.fromisoformat("2026-01-20T00:00:00Z"),
+                data={
+                    "id": "69af37bc-6f84-5630-a92a-3cdc8d0b71b4",
+                    "email": "user@example.com",
+                    "email_confirmed_at": "2026-01-01T00:00:00Z",
+                    "user_metadata": {"full_name": "John Doe"},
+                },
+                x_supabase_signature="9f2c4e6a8b0d1f3a5c7e9b1d3f5a7c9e0b2d4f6a8c0e2b4d6f8a0c2e4b6d8f0a",
+                webhook_id="msg_2mP9",
+                webhook_timestamp="1768867200",
+                webhook_signature="v1,9f2c4e6a8b0d",
+            )
+            print(webhook_received.received)
+            ```
         """
         return await self._client.call(
             auth_receive_webhook.OPERATION,

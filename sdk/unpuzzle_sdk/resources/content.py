@@ -56,14 +56,30 @@ class Content:
 
         All sections in order, published or not.
 
+        `GET /api/v1/content/courses/{course_id}/sections/`. For instructors; an API key needs `content:read`.
+
         Args:
             course_id: The id of the course.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of sections; iterating over it gives the items of all pages. Fields: `id`, `course_id`, `title`,
+            `description`, `order`, `is_published`, `is_preview`, `lessons_count`, `media_count`,
+            `total_duration_minutes`, `created_at`, `updated_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for section in client.content.list_sections("b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(section.title)
+            ```
         """
         return self._client.page(
             content_list_sections.OPERATION,
@@ -94,18 +110,39 @@ class Content:
 
         Adds a section at the place `order`, moving those behind it, or at the end. It starts unpublished.
 
+        `POST /api/v1/content/courses/{course_id}/sections/`. For instructors; an API key needs `content:write`.
+
         Args:
             course_id: The id of the course.
-            title: The title.
-            description: What it is about.
-            order: Its place in the course, from 1; a place past the end is the end.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
+            order: Its place in the course, from 1; a place past the end is the end. 1 to 10000.
             is_published: Whether learners see it.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The section. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`, `is_preview`,
+            `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = client.content.create_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                title="State Management",
+                order=3,
+                description="Learn about React state management",
+            )
+            print(section.title)
+            ```
         """
         return self._client.call(
             content_create_section.OPERATION,
@@ -137,15 +174,34 @@ class Content:
         Takes every section of the course once, in the new order. A list that is not that is refused and nothing
         moves.
 
+        `POST /api/v1/content/courses/{course_id}/sections/reorder/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
-            section_ids: Every section of the course once.
+            section_ids: Every section of the course once. 1 to 500 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The sections in their order. Fields: `message`, `count`, `results`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section_list = client.content.reorder_sections(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                section_ids=["8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"],
+            )
+            print(section_list.message)
+            ```
         """
         return self._client.call(
             content_reorder_sections.OPERATION,
@@ -173,15 +229,34 @@ class Content:
 
         One section of your course.
 
+        `GET /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:read`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The section. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`, `is_preview`,
+            `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = client.content.get_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81", "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"
+            )
+            print(section.title)
+            ```
         """
         return self._client.call(
             content_get_section.OPERATION,
@@ -209,17 +284,33 @@ class Content:
         Deletes the section with its lessons and closes the gap. The last published section with lessons of a
         published course can't be deleted.
 
+        `DELETE /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.content.delete_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81", "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"
+            )
+            ```
         """
         return self._client.call(
             content_delete_section.OPERATION,
@@ -252,21 +343,44 @@ class Content:
         Changes what is sent and keeps the rest; `order` moves it. The last published section with lessons of a
         published course can't be unpublished.
 
+        `PATCH /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
-            title: The title.
-            description: What it is about.
-            order: Its place in the course, from 1; a place past the end is the end.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
+            order: Its place in the course, from 1; a place past the end is the end. 1 to 10000.
             is_published: Whether learners see it.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The section as it is now. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`,
+            `is_preview`, `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = client.content.update_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                is_published=True,
+            )
+            print(section.title)
+            ```
         """
         return self._client.call(
             content_update_section.OPERATION,
@@ -300,14 +414,30 @@ class Content:
 
         All lessons in order.
 
+        `GET /api/v1/content/sections/{section_id}/lessons/`. For instructors; an API key needs `content:read`.
+
         Args:
             section_id: The id of the section.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of lessons; iterating over it gives the items of all pages. Fields: `id`, `course_id`,
+            `section_id`, `title`, `type`, `order`, `duration_minutes`, `duration_seconds`, `is_preview`, `body`,
+            `media_id`, `quizzes` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for lesson in client.content.list_lessons("8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"):
+                print(lesson.title)
+            ```
         """
         return self._client.page(
             content_list_lessons.OPERATION,
@@ -341,20 +471,42 @@ class Content:
         Adds a lesson at the place `order`, moving those behind it, or at the end. `body` is HTML and is cleaned of
         what could run. Without a duration an article takes as long as reading its text at 200 words a minute.
 
+        `POST /api/v1/content/sections/{section_id}/lessons/`. For instructors; an API key needs `content:write`.
+
         Args:
             section_id: The id of the section.
-            title: The title.
-            type: What a lesson shows. Later versions may add types.
-            order: Its place in the section, from 1; a place past the end is the end.
-            duration_seconds: How long it takes.
+            title: The title. 1 to 200 characters.
+            type: What a lesson shows. Later versions may add types. One of `video`, `document`, `article`,
+                `quiz`.
+            order: Its place in the section, from 1; a place past the end is the end. 1 to 10000.
+            duration_seconds: How long it takes. At most 86400 seconds.
             is_preview: Whether it is open to everybody.
-            body: The text in HTML.
+            body: The text in HTML. At most 200000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lesson. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`, `duration_minutes`,
+            `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = client.content.create_lesson(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                title="Lifting state up",
+                type="article",
+                is_preview=False,
+            )
+            print(lesson.title)
+            ```
         """
         return self._client.call(
             content_create_lesson.OPERATION,
@@ -388,15 +540,34 @@ class Content:
         Takes every lesson of the section once, in the new order. A list that is not that is refused and nothing
         moves.
 
+        `POST /api/v1/content/sections/{section_id}/lessons/reorder/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             section_id: The id of the section.
-            lesson_ids: Every lesson of the section once.
+            lesson_ids: Every lesson of the section once. 1 to 500 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lessons in their order. Fields: `message`, `count`, `results`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_list = client.content.reorder_lessons(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                lesson_ids=["3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d"],
+            )
+            print(lesson_list.message)
+            ```
         """
         return self._client.call(
             content_reorder_lessons.OPERATION,
@@ -423,13 +594,29 @@ class Content:
 
         One lesson of your course, with its text.
 
+        `GET /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:read`.
+
         Args:
             lesson_id: The id of the lesson.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The lesson. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`, `duration_minutes`,
+            `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = client.content.get_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(lesson.title)
+            ```
         """
         return self._client.call(
             content_get_lesson.OPERATION,
@@ -454,15 +641,28 @@ class Content:
 
         Deletes the lesson and closes the gap. The last lesson of a published course can't be deleted.
 
+        `DELETE /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.content.delete_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return self._client.call(
             content_delete_lesson.OPERATION,
@@ -494,20 +694,40 @@ class Content:
 
         Changes what is sent and keeps the rest; `order` moves it.
 
+        `PATCH /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
-            title: The title.
-            type: What a lesson shows. Later versions may add types.
-            order: Its place in the section, from 1; a place past the end is the end.
-            duration_seconds: How long it takes.
+            title: The title. 1 to 200 characters.
+            type: What a lesson shows. Later versions may add types. One of `video`, `document`, `article`,
+                `quiz`.
+            order: Its place in the section, from 1; a place past the end is the end. 1 to 10000.
+            duration_seconds: How long it takes. At most 86400 seconds.
             is_preview: Whether it is open to everybody.
-            body: The text in HTML.
+            body: The text in HTML. At most 200000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The lesson as it is now. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`,
+            `duration_minutes`, `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = client.content.update_lesson(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", duration_seconds=240, title="Lifting state up"
+            )
+            print(lesson.title)
+            ```
         """
         return self._client.call(
             content_update_lesson.OPERATION,
@@ -541,13 +761,30 @@ class Content:
         What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
         preview for everybody who is signed in.
 
+        `GET /api/v1/content/lessons/{lesson_id}/transcript/`. For whoever is signed in; an API key needs
+        `content:read`.
+
         Args:
             lesson_id: The id of the lesson.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The transcript. Fields: `lesson_id`, `course_id`, `language`, `source`, `segments_count`, `segments`,
+            `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcript = client.content.get_transcript("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(transcript.lesson_id)
+            ```
         """
         return self._client.call(
             content_get_transcript.OPERATION,
@@ -575,25 +812,44 @@ class Content:
         """Write the transcript of a lesson.
 
         Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
-        sent: as the
-        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
-        left out, and
-        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
-        nothing changes.
+        sent: as the `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without
+        words are left out, and the rest are put in the order of their times. A file with a fault is refused with
+        the line it stands in, and nothing changes.
+
+        `PUT /api/v1/content/lessons/{lesson_id}/transcript/`. For instructors; an API key needs `content:write`.
 
         Args:
             lesson_id: The id of the lesson.
-            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
-            language: The language that is spoken, as BCP 47 names it; English if absent.
-            text: The file, with the formats `vtt` and `srt`.
-            segments: The segments, with the format `segments`.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments. One of `vtt`, `srt`,
+                `segments`.
+            language: The language that is spoken, as BCP 47 names it; English if absent. 2 to 35 characters.
+            text: The file, with the formats `vtt` and `srt`. At most 1000000 characters.
+            segments: The segments, with the format `segments`. At most 20000 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The transcript as it is now. Fields: `lesson_id`, `course_id`, `language`, `source`, `segments_count`,
+            `segments`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`. The transcript can't be read; the details give the
+                lines.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcript = client.content.put_transcript(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", format="vtt", language="en"
+            )
+            print(transcript.lesson_id)
+            ```
         """
         return self._client.call(
             content_put_transcript.OPERATION,
@@ -625,14 +881,26 @@ class Content:
 
         Deletes what is said in a lesson of your course; the lesson stays.
 
+        `DELETE /api/v1/content/lessons/{lesson_id}/transcript/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.content.delete_transcript("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return self._client.call(
             content_delete_transcript.OPERATION,
@@ -658,15 +926,30 @@ class Content:
         Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
         when they are there, of which a notification tells. To ask again while it is being done changes nothing.
 
+        `POST /api/v1/content/lessons/{lesson_id}/transcript/generate/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It will be done. Fields: `message`, `lesson_id`, `media_id`, `requested_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcription = client.content.transcribe("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(transcription.message)
+            ```
         """
         return self._client.call(
             content_transcribe.OPERATION,
@@ -692,14 +975,30 @@ class Content:
 
         The files that the lessons of a section of your course show, in the order of the lessons.
 
+        `GET /api/v1/content/sections/{section_id}/media/`. For instructors; an API key needs `content:read`.
+
         Args:
             section_id: The id of the section.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of files; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for media in client.content.list_section_media("8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"):
+                print(media.title)
+            ```
         """
         return self._client.page(
             content_list_section_media.OPERATION,
@@ -727,23 +1026,40 @@ class Content:
         """Make lessons of files.
 
         Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
-        A file that
-        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
-        where one
-        is shown in another section or can't be a lesson, none.
+        A file that this section shows already stays as it is, so that the same can be sent again. Either all are
+        assigned or, where one is shown in another section or can't be a lesson, none.
+
+        `POST /api/v1/content/sections/{section_id}/media/`. For instructors; an API key needs `content:write`.
 
         Args:
             section_id: The id of the section.
-            media_ids: Files of your library, in the order in which they go to the end.
+            media_ids: Files of your library, in the order in which they go to the end. 1 to 100 items.
             order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
                 is the end.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lessons that show these files. Fields: `message`, `assigned_count`, `section_id`, `lessons`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.OrderInvalid: `ORDER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.OrderInvalid: `ORDER_INVALID`. There is a place for a file that is not assigned.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            assigned_media = client.content.assign_media(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                media_ids=["f47ac10b-58cc-4372-a567-0e02b2c3d479"],
+                order_mapping={"f47ac10b-58cc-4372-a567-0e02b2c3d479": 1},
+            )
+            print(assigned_media.message)
+            ```
         """
         return self._client.call(
             content_assign_media.OPERATION,
@@ -772,14 +1088,29 @@ class Content:
         Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
         lesson shows it nothing changes. The last lesson of a published course stays.
 
+        `POST /api/v1/content/media/{media_id}/unassign/`. For instructors; an API key needs `content:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            Where it was. Fields: `message`, `media_id`, `section_id`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            unassigned_media = client.content.unassign_media("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(unassigned_media.message)
+            ```
         """
         return self._client.call(
             content_unassign_media.OPERATION,
@@ -812,32 +1143,53 @@ class Content:
         """Add a quiz.
 
         Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
-        for
-        multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
-        a
-        `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be changed
-        later. Learners
-        see none of the answers before they have submitted theirs.
+        for multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number`
+        with a `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be
+        changed later. Learners see none of the answers before they have submitted theirs.
+
+        `POST /api/v1/content/lessons/{lesson_id}/quizzes/`. For instructors; an API key needs `content:write`.
 
         Args:
             lesson_id: The id of the lesson.
-            title: The title.
-            description: What it is about.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
             is_required: Whether the course is completed only when it is passed, true if absent.
-            passing_percentage: Which share of the points passes, 70 if absent.
-            time_limit_minutes: How long an attempt may take.
-            max_attempts: How often one may try.
+            passing_percentage: Which share of the points passes, 70 if absent. 0 to 100.
+            time_limit_minutes: How long an attempt may take. 1 to 1440 minutes.
+            max_attempts: How often one may try. 1 to 100.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
-            questions: The questions in order.
+            questions: The questions in order. 1 to 100 items.
             source_ai_quiz_id: A practice quiz that the tutor has made for you: its questions come first.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The quiz. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.QuestionInvalid: `QUESTION_INVALID`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.QuestionInvalid: `QUESTION_INVALID`. A question does not fit its type; the details say which.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = client.content.create_quiz(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                title="Hooks in a nutshell",
+                max_attempts=3,
+                shuffle_options=True,
+                passing_percentage=70,
+                time_limit_minutes=10,
+            )
+            print(quiz.title)
+            ```
         """
         return self._client.call(
             content_create_quiz.OPERATION,
@@ -873,13 +1225,30 @@ class Content:
 
         A quiz of your course, with its answers.
 
+        `GET /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:read`.
+
         Args:
             quiz_id: The id of the quiz.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The quiz. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = client.content.get_quiz("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            print(quiz.title)
+            ```
         """
         return self._client.call(
             content_get_quiz.OPERATION,
@@ -904,14 +1273,26 @@ class Content:
 
         Deletes the quiz. What learners achieved in it still counts in their analytics.
 
+        `DELETE /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             quiz_id: The id of the quiz.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.content.delete_quiz("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            ```
         """
         return self._client.call(
             content_delete_quiz.OPERATION,
@@ -945,27 +1326,46 @@ class Content:
         """Change a quiz.
 
         Changes what is sent and keeps the rest. `questions` is the whole list: what is not in it is taken out, and
-        a
-        question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+        a question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+
+        `PATCH /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:write`.
 
         Args:
             quiz_id: The id of the quiz.
-            title: The title.
-            description: What it is about.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
             is_required: Whether the course is completed only when it is passed, true if absent.
-            passing_percentage: Which share of the points passes, 70 if absent.
-            time_limit_minutes: How long an attempt may take.
-            max_attempts: How often one may try.
+            passing_percentage: Which share of the points passes, 70 if absent. 0 to 100.
+            time_limit_minutes: How long an attempt may take. 1 to 1440 minutes.
+            max_attempts: How often one may try. 1 to 100.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
-            questions: The questions in order.
+            questions: The questions in order. 1 to 100 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The quiz as it is now. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.QuestionInvalid: `QUESTION_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.QuestionInvalid: `QUESTION_INVALID`. A question does not fit its type; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = client.content.update_quiz(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f", max_attempts=None, title="Hooks in a nutshell"
+            )
+            print(quiz.title)
+            ```
         """
         return self._client.call(
             content_update_quiz.OPERATION,
@@ -1010,14 +1410,30 @@ class AsyncContent:
 
         All sections in order, published or not.
 
+        `GET /api/v1/content/courses/{course_id}/sections/`. For instructors; an API key needs `content:read`.
+
         Args:
             course_id: The id of the course.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of sections; iterating over it gives the items of all pages. Fields: `id`, `course_id`, `title`,
+            `description`, `order`, `is_published`, `is_preview`, `lessons_count`, `media_count`,
+            `total_duration_minutes`, `created_at`, `updated_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for section in client.content.list_sections("b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(section.title)
+            ```
         """
         return self._client.page(
             content_list_sections.OPERATION,
@@ -1048,18 +1464,39 @@ class AsyncContent:
 
         Adds a section at the place `order`, moving those behind it, or at the end. It starts unpublished.
 
+        `POST /api/v1/content/courses/{course_id}/sections/`. For instructors; an API key needs `content:write`.
+
         Args:
             course_id: The id of the course.
-            title: The title.
-            description: What it is about.
-            order: Its place in the course, from 1; a place past the end is the end.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
+            order: Its place in the course, from 1; a place past the end is the end. 1 to 10000.
             is_published: Whether learners see it.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The section. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`, `is_preview`,
+            `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = await client.content.create_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                title="State Management",
+                order=3,
+                description="Learn about React state management",
+            )
+            print(section.title)
+            ```
         """
         return await self._client.call(
             content_create_section.OPERATION,
@@ -1091,15 +1528,34 @@ class AsyncContent:
         Takes every section of the course once, in the new order. A list that is not that is refused and nothing
         moves.
 
+        `POST /api/v1/content/courses/{course_id}/sections/reorder/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
-            section_ids: Every section of the course once.
+            section_ids: Every section of the course once. 1 to 500 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The sections in their order. Fields: `message`, `count`, `results`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section_list = await client.content.reorder_sections(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                section_ids=["8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"],
+            )
+            print(section_list.message)
+            ```
         """
         return await self._client.call(
             content_reorder_sections.OPERATION,
@@ -1127,15 +1583,34 @@ class AsyncContent:
 
         One section of your course.
 
+        `GET /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:read`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The section. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`, `is_preview`,
+            `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = await client.content.get_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81", "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"
+            )
+            print(section.title)
+            ```
         """
         return await self._client.call(
             content_get_section.OPERATION,
@@ -1163,17 +1638,33 @@ class AsyncContent:
         Deletes the section with its lessons and closes the gap. The last published section with lessons of a
         published course can't be deleted.
 
+        `DELETE /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.content.delete_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81", "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"
+            )
+            ```
         """
         return await self._client.call(
             content_delete_section.OPERATION,
@@ -1206,21 +1697,44 @@ class AsyncContent:
         Changes what is sent and keeps the rest; `order` moves it. The last published section with lessons of a
         published course can't be unpublished.
 
+        `PATCH /api/v1/content/courses/{course_id}/sections/{section_id}/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             course_id: The id of the course.
             section_id: The id of the section.
-            title: The title.
-            description: What it is about.
-            order: Its place in the course, from 1; a place past the end is the end.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
+            order: Its place in the course, from 1; a place past the end is the end. 1 to 10000.
             is_published: Whether learners see it.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The section as it is now. Fields: `id`, `course_id`, `title`, `description`, `order`, `is_published`,
+            `is_preview`, `lessons_count`, `media_count`, `total_duration_minutes`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            section = await client.content.update_section(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                is_published=True,
+            )
+            print(section.title)
+            ```
         """
         return await self._client.call(
             content_update_section.OPERATION,
@@ -1254,14 +1768,30 @@ class AsyncContent:
 
         All lessons in order.
 
+        `GET /api/v1/content/sections/{section_id}/lessons/`. For instructors; an API key needs `content:read`.
+
         Args:
             section_id: The id of the section.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of lessons; iterating over it gives the items of all pages. Fields: `id`, `course_id`,
+            `section_id`, `title`, `type`, `order`, `duration_minutes`, `duration_seconds`, `is_preview`, `body`,
+            `media_id`, `quizzes` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for lesson in client.content.list_lessons("8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"):
+                print(lesson.title)
+            ```
         """
         return self._client.page(
             content_list_lessons.OPERATION,
@@ -1295,20 +1825,42 @@ class AsyncContent:
         Adds a lesson at the place `order`, moving those behind it, or at the end. `body` is HTML and is cleaned of
         what could run. Without a duration an article takes as long as reading its text at 200 words a minute.
 
+        `POST /api/v1/content/sections/{section_id}/lessons/`. For instructors; an API key needs `content:write`.
+
         Args:
             section_id: The id of the section.
-            title: The title.
-            type: What a lesson shows. Later versions may add types.
-            order: Its place in the section, from 1; a place past the end is the end.
-            duration_seconds: How long it takes.
+            title: The title. 1 to 200 characters.
+            type: What a lesson shows. Later versions may add types. One of `video`, `document`, `article`,
+                `quiz`.
+            order: Its place in the section, from 1; a place past the end is the end. 1 to 10000.
+            duration_seconds: How long it takes. At most 86400 seconds.
             is_preview: Whether it is open to everybody.
-            body: The text in HTML.
+            body: The text in HTML. At most 200000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lesson. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`, `duration_minutes`,
+            `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = await client.content.create_lesson(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                title="Lifting state up",
+                type="article",
+                is_preview=False,
+            )
+            print(lesson.title)
+            ```
         """
         return await self._client.call(
             content_create_lesson.OPERATION,
@@ -1342,15 +1894,34 @@ class AsyncContent:
         Takes every lesson of the section once, in the new order. A list that is not that is refused and nothing
         moves.
 
+        `POST /api/v1/content/sections/{section_id}/lessons/reorder/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             section_id: The id of the section.
-            lesson_ids: Every lesson of the section once.
+            lesson_ids: Every lesson of the section once. 1 to 500 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lessons in their order. Fields: `message`, `count`, `results`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_list = await client.content.reorder_lessons(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                lesson_ids=["3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d"],
+            )
+            print(lesson_list.message)
+            ```
         """
         return await self._client.call(
             content_reorder_lessons.OPERATION,
@@ -1377,13 +1948,29 @@ class AsyncContent:
 
         One lesson of your course, with its text.
 
+        `GET /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:read`.
+
         Args:
             lesson_id: The id of the lesson.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The lesson. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`, `duration_minutes`,
+            `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = await client.content.get_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(lesson.title)
+            ```
         """
         return await self._client.call(
             content_get_lesson.OPERATION,
@@ -1408,15 +1995,28 @@ class AsyncContent:
 
         Deletes the lesson and closes the gap. The last lesson of a published course can't be deleted.
 
+        `DELETE /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.content.delete_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return await self._client.call(
             content_delete_lesson.OPERATION,
@@ -1448,20 +2048,40 @@ class AsyncContent:
 
         Changes what is sent and keeps the rest; `order` moves it.
 
+        `PATCH /api/v1/content/lessons/{lesson_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
-            title: The title.
-            type: What a lesson shows. Later versions may add types.
-            order: Its place in the section, from 1; a place past the end is the end.
-            duration_seconds: How long it takes.
+            title: The title. 1 to 200 characters.
+            type: What a lesson shows. Later versions may add types. One of `video`, `document`, `article`,
+                `quiz`.
+            order: Its place in the section, from 1; a place past the end is the end. 1 to 10000.
+            duration_seconds: How long it takes. At most 86400 seconds.
             is_preview: Whether it is open to everybody.
-            body: The text in HTML.
+            body: The text in HTML. At most 200000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The lesson as it is now. Fields: `id`, `course_id`, `section_id`, `title`, `type`, `order`,
+            `duration_minutes`, `duration_seconds`, `is_preview`, `body`, `media_id`, `quizzes` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson = await client.content.update_lesson(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", duration_seconds=240, title="Lifting state up"
+            )
+            print(lesson.title)
+            ```
         """
         return await self._client.call(
             content_update_lesson.OPERATION,
@@ -1495,13 +2115,30 @@ class AsyncContent:
         What is said in a lesson, in segments with their times. For whoever teaches or takes its course, and of a
         preview for everybody who is signed in.
 
+        `GET /api/v1/content/lessons/{lesson_id}/transcript/`. For whoever is signed in; an API key needs
+        `content:read`.
+
         Args:
             lesson_id: The id of the lesson.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The transcript. Fields: `lesson_id`, `course_id`, `language`, `source`, `segments_count`, `segments`,
+            `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcript = await client.content.get_transcript("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(transcript.lesson_id)
+            ```
         """
         return await self._client.call(
             content_get_transcript.OPERATION,
@@ -1529,25 +2166,44 @@ class AsyncContent:
         """Write the transcript of a lesson.
 
         Replaces the transcript of a lesson of your course as a whole, or adds the first. `format` says how it is
-        sent: as the
-        `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without words are
-        left out, and
-        the rest are put in the order of their times. A file with a fault is refused with the line it stands in, and
-        nothing changes.
+        sent: as the `text` of a WebVTT or an SRT file, or as `segments`. Markup is taken out of cues, cues without
+        words are left out, and the rest are put in the order of their times. A file with a fault is refused with
+        the line it stands in, and nothing changes.
+
+        `PUT /api/v1/content/lessons/{lesson_id}/transcript/`. For instructors; an API key needs `content:write`.
 
         Args:
             lesson_id: The id of the lesson.
-            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments.
-            language: The language that is spoken, as BCP 47 names it; English if absent.
-            text: The file, with the formats `vtt` and `srt`.
-            segments: The segments, with the format `segments`.
+            format: How a transcript is sent: as a WebVTT or an SRT file, or as segments. One of `vtt`, `srt`,
+                `segments`.
+            language: The language that is spoken, as BCP 47 names it; English if absent. 2 to 35 characters.
+            text: The file, with the formats `vtt` and `srt`. At most 1000000 characters.
+            segments: The segments, with the format `segments`. At most 20000 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The transcript as it is now. Fields: `lesson_id`, `course_id`, `language`, `source`, `segments_count`,
+            `segments`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.TranscriptInvalid: `TRANSCRIPT_INVALID`. The transcript can't be read; the details give the
+                lines.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcript = await client.content.put_transcript(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d", format="vtt", language="en"
+            )
+            print(transcript.lesson_id)
+            ```
         """
         return await self._client.call(
             content_put_transcript.OPERATION,
@@ -1579,14 +2235,26 @@ class AsyncContent:
 
         Deletes what is said in a lesson of your course; the lesson stays.
 
+        `DELETE /api/v1/content/lessons/{lesson_id}/transcript/`. For instructors; an API key needs `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.content.delete_transcript("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return await self._client.call(
             content_delete_transcript.OPERATION,
@@ -1612,15 +2280,30 @@ class AsyncContent:
         Asks for the words of the film or the sound that a lesson of your course shows. They replace its transcript
         when they are there, of which a notification tells. To ask again while it is being done changes nothing.
 
+        `POST /api/v1/content/lessons/{lesson_id}/transcript/generate/`. For instructors; an API key needs
+        `content:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It will be done. Fields: `message`, `lesson_id`, `media_id`, `requested_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.NotConfigured: `NOT_CONFIGURED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.NotConfigured: `NOT_CONFIGURED`. The server has not been set up for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            transcription = await client.content.transcribe("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(transcription.message)
+            ```
         """
         return await self._client.call(
             content_transcribe.OPERATION,
@@ -1646,14 +2329,32 @@ class AsyncContent:
 
         The files that the lessons of a section of your course show, in the order of the lessons.
 
+        `GET /api/v1/content/sections/{section_id}/media/`. For instructors; an API key needs `content:read`.
+
         Args:
             section_id: The id of the section.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of files; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for media in client.content.list_section_media(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f"
+            ):
+                print(media.title)
+            ```
         """
         return self._client.page(
             content_list_section_media.OPERATION,
@@ -1681,23 +2382,40 @@ class AsyncContent:
         """Make lessons of files.
 
         Makes a lesson of each file of your library, at the place that `order_mapping` gives it or else at the end.
-        A file that
-        this section shows already stays as it is, so that the same can be sent again. Either all are assigned or,
-        where one
-        is shown in another section or can't be a lesson, none.
+        A file that this section shows already stays as it is, so that the same can be sent again. Either all are
+        assigned or, where one is shown in another section or can't be a lesson, none.
+
+        `POST /api/v1/content/sections/{section_id}/media/`. For instructors; an API key needs `content:write`.
 
         Args:
             section_id: The id of the section.
-            media_ids: Files of your library, in the order in which they go to the end.
+            media_ids: Files of your library, in the order in which they go to the end. 1 to 100 items.
             order_mapping: The places of some of them in the section, from 1, by their ids; a place past the end
                 is the end.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The lessons that show these files. Fields: `message`, `assigned_count`, `section_id`, `lessons`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.OrderInvalid: `ORDER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.OrderInvalid: `ORDER_INVALID`. There is a place for a file that is not assigned.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            assigned_media = await client.content.assign_media(
+                "8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f",
+                media_ids=["f47ac10b-58cc-4372-a567-0e02b2c3d479"],
+                order_mapping={"f47ac10b-58cc-4372-a567-0e02b2c3d479": 1},
+            )
+            print(assigned_media.message)
+            ```
         """
         return await self._client.call(
             content_assign_media.OPERATION,
@@ -1726,14 +2444,31 @@ class AsyncContent:
         Deletes the lesson that shows a file of yours and closes the gap; the file stays in your library. Where no
         lesson shows it nothing changes. The last lesson of a published course stays.
 
+        `POST /api/v1/content/media/{media_id}/unassign/`. For instructors; an API key needs `content:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            Where it was. Fields: `message`, `media_id`, `section_id`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            unassigned_media = await client.content.unassign_media(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+            )
+            print(unassigned_media.message)
+            ```
         """
         return await self._client.call(
             content_unassign_media.OPERATION,
@@ -1766,32 +2501,53 @@ class AsyncContent:
         """Add a quiz.
 
         Adds a quiz to a lesson, with its questions. Which fields a question has follows from its type: `options`
-        for
-        multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number` with
-        a
-        `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be changed
-        later. Learners
-        see none of the answers before they have submitted theirs.
+        for multiple_choice and multi_select, `is_true` for true_false, `accepted_answers` for short_text, `number`
+        with a `tolerance` for numeric. `source_ai_quiz_id` takes over the questions of a practice quiz, to be
+        changed later. Learners see none of the answers before they have submitted theirs.
+
+        `POST /api/v1/content/lessons/{lesson_id}/quizzes/`. For instructors; an API key needs `content:write`.
 
         Args:
             lesson_id: The id of the lesson.
-            title: The title.
-            description: What it is about.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
             is_required: Whether the course is completed only when it is passed, true if absent.
-            passing_percentage: Which share of the points passes, 70 if absent.
-            time_limit_minutes: How long an attempt may take.
-            max_attempts: How often one may try.
+            passing_percentage: Which share of the points passes, 70 if absent. 0 to 100.
+            time_limit_minutes: How long an attempt may take. 1 to 1440 minutes.
+            max_attempts: How often one may try. 1 to 100.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
-            questions: The questions in order.
+            questions: The questions in order. 1 to 100 items.
             source_ai_quiz_id: A practice quiz that the tutor has made for you: its questions come first.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The quiz. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.QuestionInvalid: `QUESTION_INVALID`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.QuestionInvalid: `QUESTION_INVALID`. A question does not fit its type; the details say which.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = await client.content.create_quiz(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                title="Hooks in a nutshell",
+                max_attempts=3,
+                shuffle_options=True,
+                passing_percentage=70,
+                time_limit_minutes=10,
+            )
+            print(quiz.title)
+            ```
         """
         return await self._client.call(
             content_create_quiz.OPERATION,
@@ -1827,13 +2583,30 @@ class AsyncContent:
 
         A quiz of your course, with its answers.
 
+        `GET /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:read`.
+
         Args:
             quiz_id: The id of the quiz.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The quiz. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = await client.content.get_quiz("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            print(quiz.title)
+            ```
         """
         return await self._client.call(
             content_get_quiz.OPERATION,
@@ -1858,14 +2631,26 @@ class AsyncContent:
 
         Deletes the quiz. What learners achieved in it still counts in their analytics.
 
+        `DELETE /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:write`.
+
         Args:
             quiz_id: The id of the quiz.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.content.delete_quiz("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            ```
         """
         return await self._client.call(
             content_delete_quiz.OPERATION,
@@ -1899,27 +2684,46 @@ class AsyncContent:
         """Change a quiz.
 
         Changes what is sent and keeps the rest. `questions` is the whole list: what is not in it is taken out, and
-        a
-        question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+        a question sent with its `id` keeps that. Attempts that were begun go on with the quiz as it was.
+
+        `PATCH /api/v1/content/quizzes/{quiz_id}/`. For instructors; an API key needs `content:write`.
 
         Args:
             quiz_id: The id of the quiz.
-            title: The title.
-            description: What it is about.
+            title: The title. 1 to 200 characters.
+            description: What it is about. At most 2000 characters.
             is_required: Whether the course is completed only when it is passed, true if absent.
-            passing_percentage: Which share of the points passes, 70 if absent.
-            time_limit_minutes: How long an attempt may take.
-            max_attempts: How often one may try.
+            passing_percentage: Which share of the points passes, 70 if absent. 0 to 100.
+            time_limit_minutes: How long an attempt may take. 1 to 1440 minutes.
+            max_attempts: How often one may try. 1 to 100.
             shuffle_questions: Whether each attempt has the questions in an order of its own, false if absent.
             shuffle_options: Whether each attempt has the options in an order of its own, false if absent.
-            questions: The questions in order.
+            questions: The questions in order. 1 to 100 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The quiz as it is now. Fields: `id`, `course_id`, `lesson_id`, `title`, `description`, `is_required`,
+            `passing_percentage`, `time_limit_minutes`, `max_attempts`, `shuffle_questions`, `shuffle_options`,
+            `questions_count` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.QuestionInvalid: `QUESTION_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.QuestionInvalid: `QUESTION_INVALID`. A question does not fit its type; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            quiz = await client.content.update_quiz(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f", max_attempts=None, title="Hooks in a nutshell"
+            )
+            print(quiz.title)
+            ```
         """
         return await self._client.call(
             content_update_quiz.OPERATION,

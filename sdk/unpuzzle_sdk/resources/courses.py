@@ -59,20 +59,38 @@ class Courses:
         The catalogue. A search looks in titles and descriptions, finds words by their beginning, and ranks by
         relevance unless a sort is given; without a search the newest come first.
 
+        `GET /api/v1/courses/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            category: Only courses of this category; its slug.
-            search: Only courses with these words in the title or the description.
-            difficulty: Only courses of this difficulty.
-            tag: Only courses with this tag.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            category: Only courses of this category; its slug. 1 to 100 characters.
+            search: Only courses with these words in the title or the description. 1 to 200 characters.
+            difficulty: Only courses of this difficulty. One of `beginner`, `intermediate`, `advanced`.
+            tag: Only courses with this tag. 1 to 50 characters.
+            sort: What to sort by. One of `title`, `created_at`, `price`, `rating`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of the catalogue; iterating over it gives the items of all pages. Fields: `id`, `title`, `slug`,
+            `description`, `thumbnail_url`, `instructor`, `category`, `difficulty`, `duration_hours`, `price`,
+            `currency`, `rating` and more.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for course in client.courses.list(category="programming"):
+                print(course.title)
+            ```
         """
         return self._client.page(
             courses_list.OPERATION,
@@ -106,13 +124,29 @@ class Courses:
         Everything the page of a course shows. Courses that are not published are there for their instructor and for
         those enrolled in them only.
 
+        `GET /api/v1/courses/{course_id}/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor`, `category`, `difficulty`, `duration_hours`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.get("introduction-to-python-programming")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_get.OPERATION,
@@ -136,13 +170,28 @@ class Courses:
 
         The published sections and their lessons in order. Lessons that are previews carry their text.
 
+        `GET /api/v1/courses/{course_id}/curriculum/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The curriculum. Fields: `course_id`, `sections_count`, `lessons_count`, `duration_hours`, `sections`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            curriculum = client.courses.get_curriculum("introduction-to-python-programming")
+            print(curriculum.course_id)
+            ```
         """
         return self._client.call(
             courses_get_curriculum.OPERATION,
@@ -173,19 +222,36 @@ class Courses:
         What learners say of a course, with how often each rating was given; the newest first unless a sort is
         given.
 
+        `GET /api/v1/courses/{course_id}/reviews/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            rating: Only reviews with this rating.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            rating: Only reviews with this rating. 1 to 5.
+            sort: What to sort by. One of `created_at`, `rating`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of reviews; iterating over it gives the items of all pages. Fields: `id`, `course_id`, `user`,
+            `rating`, `comment`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for review in client.courses.list_reviews("introduction-to-python-programming", rating=5):
+                print(review.id)
+            ```
         """
         return self._client.page(
             courses_list_reviews.OPERATION,
@@ -220,14 +286,30 @@ class Courses:
 
         The categories of the catalogue by name, each with the number of its published courses.
 
+        `GET /api/v1/categories/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of categories; iterating over it gives the items of all pages. Fields: `id`, `name`, `slug`,
+            `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for category in client.courses.list_categories():
+                print(category.name)
+            ```
         """
         return self._client.page(
             courses_list_categories.OPERATION,
@@ -265,29 +347,47 @@ class Courses:
         """Create a course.
 
         Creates a draft. Only a title is needed now; a description, a category, a price and a published section with
-        a
-        lesson are needed to publish. `detailed_description` is HTML and is cleaned of what could run.
+        a lesson are needed to publish. `detailed_description` is HTML and is cleaned of what could run.
+
+        `POST /api/v1/instructor/courses/create/`. For instructors; an API key needs `courses:write`.
 
         Args:
-            title: The title.
-            description: What it is about, in plain text.
-            detailed_description: What it is about at length, in HTML.
+            title: The title. 1 to 200 characters.
+            description: What it is about, in plain text. At most 1000 characters.
+            detailed_description: What it is about at length, in HTML. At most 50000 characters.
             category_id: The id of its category.
-            difficulty: For whom a course is.
-            price: The price in units of the currency, with no more decimals than the currency has; 0 is free.
+            difficulty: For whom a course is. One of `beginner`, `intermediate`, `advanced`.
+            price: The price in units of the currency, with no more decimals than the currency has; 0 is free. 0
+                to 999999.
             currency: An ISO 4217 currency. Later versions may add currencies.
             thumbnail_url: A picture.
             preview_video_url: A video that everybody may see.
-            requirements: What one needs to begin.
-            objectives: What one can do afterwards.
-            target_audience: Whom it is for.
-            tags: Words to find it by.
+            requirements: What one needs to begin. At most 50 items.
+            objectives: What one can do afterwards. At most 50 items.
+            target_audience: Whom it is for. At most 50 items.
+            tags: Words to find it by. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The draft. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CategoryUnknown: `CATEGORY_UNKNOWN`.
-            errors.PriceInvalid: `PRICE_INVALID`.
+            errors.CategoryUnknown: `CATEGORY_UNKNOWN`. There is no such category.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.create(
+                title="Advanced React Development", price=79.99, currency="USD", difficulty="advanced"
+            )
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_create.OPERATION,
@@ -328,14 +428,33 @@ class Courses:
 
         The courses that the caller teaches, in every status.
 
+        `GET /api/v1/instructor/courses/`. For instructors; an API key needs `courses:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only courses in this status.
-            search: Only courses with these words in the title or the description.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only courses in this status. One of `draft`, `published`, `archived`.
+            search: Only courses with these words in the title or the description. 1 to 200 characters.
+            sort: What to sort by. One of `title`, `created_at`, `updated_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of your courses; iterating over it gives the items of all pages. Fields: `id`, `title`, `slug`,
+            `description`, `thumbnail_url`, `category`, `difficulty`, `status`, `price`, `currency`,
+            `duration_hours`, `rating` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for course in client.courses.list_own(status="draft"):
+                print(course.title)
+            ```
         """
         return self._client.page(
             courses_list_own.OPERATION,
@@ -363,13 +482,29 @@ class Courses:
 
         The course as its instructor sees it, with everything that can be edited.
 
+        `GET /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:read`.
+
         Args:
             course_id: The id of the course.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.get_own("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_get_own.OPERATION,
@@ -394,15 +529,27 @@ class Courses:
 
         Deletes a course that nobody has ever enrolled in, with its sections and lessons. Others can be archived.
 
+        `DELETE /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.courses.delete("b6b28414-328b-5b14-930c-0a8320288e81")
+            ```
         """
         return self._client.call(
             courses_delete.OPERATION,
@@ -440,33 +587,54 @@ class Courses:
         """Change a course.
 
         Changes what is sent and keeps the rest; `null` clears what may be empty. A published course stays ready to
-        be
-        published: a change that would take away what publishing needs is refused.
+        be published: a change that would take away what publishing needs is refused.
+
+        `PATCH /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
 
         Args:
             course_id: The id of the course.
-            title: The title.
-            description: What it is about, in plain text.
-            detailed_description: What it is about at length, in HTML.
+            title: The title. 1 to 200 characters.
+            description: What it is about, in plain text. At most 1000 characters.
+            detailed_description: What it is about at length, in HTML. At most 50000 characters.
             category_id: The id of its category.
-            difficulty: For whom a course is.
-            price: The price in units of the currency, with no more decimals than the currency has; 0 is free.
+            difficulty: For whom a course is. One of `beginner`, `intermediate`, `advanced`.
+            price: The price in units of the currency, with no more decimals than the currency has; 0 is free. 0
+                to 999999.
             currency: An ISO 4217 currency. Later versions may add currencies.
             thumbnail_url: A picture.
             preview_video_url: A video that everybody may see.
-            requirements: What one needs to begin.
-            objectives: What one can do afterwards.
-            target_audience: Whom it is for.
-            tags: Words to find it by.
+            requirements: What one needs to begin. At most 50 items.
+            objectives: What one can do afterwards. At most 50 items.
+            target_audience: Whom it is for. At most 50 items.
+            tags: Words to find it by. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The course as it is now. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CategoryUnknown: `CATEGORY_UNKNOWN`.
-            errors.PriceInvalid: `PRICE_INVALID`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CategoryUnknown: `CATEGORY_UNKNOWN`. There is no such category.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.update(
+                "b6b28414-328b-5b14-930c-0a8320288e81", price=59.99, tags=["react", "hooks"]
+            )
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_update.OPERATION,
@@ -506,18 +674,36 @@ class Courses:
         """Publish a course.
 
         Puts the course into the catalogue, or back into it. It needs a title, a description, a category, a price
-        and a
-        published section with a lesson; else every problem is listed. Publishing again changes nothing.
+        and a published section with a lesson; else every problem is listed. Publishing again changes nothing.
+
+        `POST /api/v1/instructor/courses/{course_id}/publish/`. For instructors; an API key needs `courses:write`.
 
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The published course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.publish("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_publish.OPERATION,
@@ -543,14 +729,32 @@ class Courses:
 
         Makes it a draft again. Those enrolled keep it. Doing it again changes nothing.
 
+        `POST /api/v1/instructor/courses/{course_id}/unpublish/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The course as a draft. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.unpublish("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_unpublish.OPERATION,
@@ -576,14 +780,32 @@ class Courses:
 
         Takes it out of the catalogue for good, until it is published again. Those enrolled keep it.
 
+        `POST /api/v1/instructor/courses/{course_id}/archive/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The archived course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.archive("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_archive.OPERATION,
@@ -606,11 +828,25 @@ class Courses:
 
         Lists everything that is still missing, as publishing would.
 
+        `GET /api/v1/instructor/courses/{course_id}/readiness/`. For instructors; an API key needs `courses:read`.
+
         Args:
             course_id: The id of the course.
 
+        Returns:
+            Whether it is ready, and what is missing. Fields: `course_id`, `ready`, `problems`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            readiness = client.courses.check_readiness("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(readiness.course_id)
+            ```
         """
         return self._client.call(
             courses_check_readiness.OPERATION,
@@ -631,13 +867,28 @@ class Courses:
 
         Makes a draft with the same texts, sections and lessons, and none of the learners or reviews.
 
+        `POST /api/v1/instructor/courses/{course_id}/duplicate/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The copy. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = client.courses.duplicate("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return self._client.call(
             courses_duplicate.OPERATION,
@@ -663,15 +914,32 @@ class Courses:
 
         Adds a category to the catalogue. Names and slugs are unique.
 
+        `POST /api/v1/admin/categories/`. For admins; an API key needs `admin:write`.
+
         Args:
-            name: The name.
-            slug: The name in URLs; made from the name if absent.
-            description: What belongs in it.
+            name: The name. 1 to 100 characters.
+            slug: The name in URLs; made from the name if absent. 1 to 100 characters.
+            description: What belongs in it. At most 1000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The category. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = client.courses.create_category(
+                name="Woodworking", slug="woodworking", description="Joints, tools and finishes."
+            )
+            print(category.name)
+            ```
         """
         return self._client.call(
             courses_create_category.OPERATION,
@@ -697,13 +965,28 @@ class Courses:
 
         The category with the ETag that changing it safely needs.
 
+        `GET /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:read`.
+
         Args:
             category_id: The id of the category.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The category. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = client.courses.get_category("0a136f1b-ae97-5b33-aebc-4ebec7b6a90e")
+            print(category.name)
+            ```
         """
         return self._client.call(
             courses_get_category.OPERATION,
@@ -728,15 +1011,27 @@ class Courses:
 
         Deletes a category that no course is in.
 
+        `DELETE /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             category_id: The id of the category.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.courses.delete_category("0a136f1b-ae97-5b33-aebc-4ebec7b6a90e")
+            ```
         """
         return self._client.call(
             courses_delete_category.OPERATION,
@@ -765,18 +1060,38 @@ class Courses:
 
         Changes what is sent and keeps the rest.
 
+        `PATCH /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             category_id: The id of the category.
-            name: The name.
-            slug: The name in URLs; made from the name if absent.
-            description: What belongs in it.
+            name: The name. 1 to 100 characters.
+            slug: The name in URLs; made from the name if absent. 1 to 100 characters.
+            description: What belongs in it. At most 1000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The category as it is now. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = client.courses.update_category(
+                "0a136f1b-ae97-5b33-aebc-4ebec7b6a90e",
+                description="Joints, tools, finishes and repair.",
+            )
+            print(category.name)
+            ```
         """
         return self._client.call(
             courses_update_category.OPERATION,
@@ -822,20 +1137,38 @@ class AsyncCourses:
         The catalogue. A search looks in titles and descriptions, finds words by their beginning, and ranks by
         relevance unless a sort is given; without a search the newest come first.
 
+        `GET /api/v1/courses/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            category: Only courses of this category; its slug.
-            search: Only courses with these words in the title or the description.
-            difficulty: Only courses of this difficulty.
-            tag: Only courses with this tag.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            category: Only courses of this category; its slug. 1 to 100 characters.
+            search: Only courses with these words in the title or the description. 1 to 200 characters.
+            difficulty: Only courses of this difficulty. One of `beginner`, `intermediate`, `advanced`.
+            tag: Only courses with this tag. 1 to 50 characters.
+            sort: What to sort by. One of `title`, `created_at`, `price`, `rating`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of the catalogue; iterating over it gives the items of all pages. Fields: `id`, `title`, `slug`,
+            `description`, `thumbnail_url`, `instructor`, `category`, `difficulty`, `duration_hours`, `price`,
+            `currency`, `rating` and more.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for course in client.courses.list(category="programming"):
+                print(course.title)
+            ```
         """
         return self._client.page(
             courses_list.OPERATION,
@@ -869,13 +1202,29 @@ class AsyncCourses:
         Everything the page of a course shows. Courses that are not published are there for their instructor and for
         those enrolled in them only.
 
+        `GET /api/v1/courses/{course_id}/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor`, `category`, `difficulty`, `duration_hours`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.get("introduction-to-python-programming")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_get.OPERATION,
@@ -899,13 +1248,28 @@ class AsyncCourses:
 
         The published sections and their lessons in order. Lessons that are previews carry their text.
 
+        `GET /api/v1/courses/{course_id}/curriculum/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The curriculum. Fields: `course_id`, `sections_count`, `lessons_count`, `duration_hours`, `sections`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            curriculum = await client.courses.get_curriculum("introduction-to-python-programming")
+            print(curriculum.course_id)
+            ```
         """
         return await self._client.call(
             courses_get_curriculum.OPERATION,
@@ -936,19 +1300,38 @@ class AsyncCourses:
         What learners say of a course, with how often each rating was given; the newest first unless a sort is
         given.
 
+        `GET /api/v1/courses/{course_id}/reviews/`. Open to everybody.
+
         Args:
-            course_id: The id of the course, or its slug.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            rating: Only reviews with this rating.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            rating: Only reviews with this rating. 1 to 5.
+            sort: What to sort by. One of `created_at`, `rating`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of reviews; iterating over it gives the items of all pages. Fields: `id`, `course_id`, `user`,
+            `rating`, `comment`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for review in client.courses.list_reviews(
+                "introduction-to-python-programming", rating=5
+            ):
+                print(review.id)
+            ```
         """
         return self._client.page(
             courses_list_reviews.OPERATION,
@@ -983,14 +1366,30 @@ class AsyncCourses:
 
         The categories of the catalogue by name, each with the number of its published courses.
 
+        `GET /api/v1/categories/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            A page of categories; iterating over it gives the items of all pages. Fields: `id`, `name`, `slug`,
+            `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for category in client.courses.list_categories():
+                print(category.name)
+            ```
         """
         return self._client.page(
             courses_list_categories.OPERATION,
@@ -1028,29 +1427,47 @@ class AsyncCourses:
         """Create a course.
 
         Creates a draft. Only a title is needed now; a description, a category, a price and a published section with
-        a
-        lesson are needed to publish. `detailed_description` is HTML and is cleaned of what could run.
+        a lesson are needed to publish. `detailed_description` is HTML and is cleaned of what could run.
+
+        `POST /api/v1/instructor/courses/create/`. For instructors; an API key needs `courses:write`.
 
         Args:
-            title: The title.
-            description: What it is about, in plain text.
-            detailed_description: What it is about at length, in HTML.
+            title: The title. 1 to 200 characters.
+            description: What it is about, in plain text. At most 1000 characters.
+            detailed_description: What it is about at length, in HTML. At most 50000 characters.
             category_id: The id of its category.
-            difficulty: For whom a course is.
-            price: The price in units of the currency, with no more decimals than the currency has; 0 is free.
+            difficulty: For whom a course is. One of `beginner`, `intermediate`, `advanced`.
+            price: The price in units of the currency, with no more decimals than the currency has; 0 is free. 0
+                to 999999.
             currency: An ISO 4217 currency. Later versions may add currencies.
             thumbnail_url: A picture.
             preview_video_url: A video that everybody may see.
-            requirements: What one needs to begin.
-            objectives: What one can do afterwards.
-            target_audience: Whom it is for.
-            tags: Words to find it by.
+            requirements: What one needs to begin. At most 50 items.
+            objectives: What one can do afterwards. At most 50 items.
+            target_audience: Whom it is for. At most 50 items.
+            tags: Words to find it by. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The draft. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CategoryUnknown: `CATEGORY_UNKNOWN`.
-            errors.PriceInvalid: `PRICE_INVALID`.
+            errors.CategoryUnknown: `CATEGORY_UNKNOWN`. There is no such category.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.create(
+                title="Advanced React Development", price=79.99, currency="USD", difficulty="advanced"
+            )
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_create.OPERATION,
@@ -1091,14 +1508,33 @@ class AsyncCourses:
 
         The courses that the caller teaches, in every status.
 
+        `GET /api/v1/instructor/courses/`. For instructors; an API key needs `courses:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only courses in this status.
-            search: Only courses with these words in the title or the description.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only courses in this status. One of `draft`, `published`, `archived`.
+            search: Only courses with these words in the title or the description. 1 to 200 characters.
+            sort: What to sort by. One of `title`, `created_at`, `updated_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of your courses; iterating over it gives the items of all pages. Fields: `id`, `title`, `slug`,
+            `description`, `thumbnail_url`, `category`, `difficulty`, `status`, `price`, `currency`,
+            `duration_hours`, `rating` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for course in client.courses.list_own(status="draft"):
+                print(course.title)
+            ```
         """
         return self._client.page(
             courses_list_own.OPERATION,
@@ -1126,13 +1562,29 @@ class AsyncCourses:
 
         The course as its instructor sees it, with everything that can be edited.
 
+        `GET /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:read`.
+
         Args:
             course_id: The id of the course.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.get_own("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_get_own.OPERATION,
@@ -1157,15 +1609,27 @@ class AsyncCourses:
 
         Deletes a course that nobody has ever enrolled in, with its sections and lessons. Others can be archived.
 
+        `DELETE /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.courses.delete("b6b28414-328b-5b14-930c-0a8320288e81")
+            ```
         """
         return await self._client.call(
             courses_delete.OPERATION,
@@ -1203,33 +1667,54 @@ class AsyncCourses:
         """Change a course.
 
         Changes what is sent and keeps the rest; `null` clears what may be empty. A published course stays ready to
-        be
-        published: a change that would take away what publishing needs is refused.
+        be published: a change that would take away what publishing needs is refused.
+
+        `PATCH /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
 
         Args:
             course_id: The id of the course.
-            title: The title.
-            description: What it is about, in plain text.
-            detailed_description: What it is about at length, in HTML.
+            title: The title. 1 to 200 characters.
+            description: What it is about, in plain text. At most 1000 characters.
+            detailed_description: What it is about at length, in HTML. At most 50000 characters.
             category_id: The id of its category.
-            difficulty: For whom a course is.
-            price: The price in units of the currency, with no more decimals than the currency has; 0 is free.
+            difficulty: For whom a course is. One of `beginner`, `intermediate`, `advanced`.
+            price: The price in units of the currency, with no more decimals than the currency has; 0 is free. 0
+                to 999999.
             currency: An ISO 4217 currency. Later versions may add currencies.
             thumbnail_url: A picture.
             preview_video_url: A video that everybody may see.
-            requirements: What one needs to begin.
-            objectives: What one can do afterwards.
-            target_audience: Whom it is for.
-            tags: Words to find it by.
+            requirements: What one needs to begin. At most 50 items.
+            objectives: What one can do afterwards. At most 50 items.
+            target_audience: Whom it is for. At most 50 items.
+            tags: Words to find it by. At most 20 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The course as it is now. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CategoryUnknown: `CATEGORY_UNKNOWN`.
-            errors.PriceInvalid: `PRICE_INVALID`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CategoryUnknown: `CATEGORY_UNKNOWN`. There is no such category.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.update(
+                "b6b28414-328b-5b14-930c-0a8320288e81", price=59.99, tags=["react", "hooks"]
+            )
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_update.OPERATION,
@@ -1269,18 +1754,36 @@ class AsyncCourses:
         """Publish a course.
 
         Puts the course into the catalogue, or back into it. It needs a title, a description, a category, a price
-        and a
-        published section with a lesson; else every problem is listed. Publishing again changes nothing.
+        and a published section with a lesson; else every problem is listed. Publishing again changes nothing.
+
+        `POST /api/v1/instructor/courses/{course_id}/publish/`. For instructors; an API key needs `courses:write`.
 
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The published course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotReady: `COURSE_NOT_READY`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotReady: `COURSE_NOT_READY`. The course lacks what publishing needs; the details list
+                what.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.publish("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_publish.OPERATION,
@@ -1306,14 +1809,32 @@ class AsyncCourses:
 
         Makes it a draft again. Those enrolled keep it. Doing it again changes nothing.
 
+        `POST /api/v1/instructor/courses/{course_id}/unpublish/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The course as a draft. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.unpublish("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_unpublish.OPERATION,
@@ -1339,14 +1860,32 @@ class AsyncCourses:
 
         Takes it out of the catalogue for good, until it is published again. Those enrolled keep it.
 
+        `POST /api/v1/instructor/courses/{course_id}/archive/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The archived course. Fields: `id`, `title`, `slug`, `description`, `detailed_description`,
+            `thumbnail_url`, `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and
+            more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.archive("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_archive.OPERATION,
@@ -1369,11 +1908,25 @@ class AsyncCourses:
 
         Lists everything that is still missing, as publishing would.
 
+        `GET /api/v1/instructor/courses/{course_id}/readiness/`. For instructors; an API key needs `courses:read`.
+
         Args:
             course_id: The id of the course.
 
+        Returns:
+            Whether it is ready, and what is missing. Fields: `course_id`, `ready`, `problems`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            readiness = await client.courses.check_readiness("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(readiness.course_id)
+            ```
         """
         return await self._client.call(
             courses_check_readiness.OPERATION,
@@ -1394,13 +1947,28 @@ class AsyncCourses:
 
         Makes a draft with the same texts, sections and lessons, and none of the learners or reviews.
 
+        `POST /api/v1/instructor/courses/{course_id}/duplicate/`. For instructors; an API key needs `courses:write`.
+
         Args:
             course_id: The id of the course.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The copy. Fields: `id`, `title`, `slug`, `description`, `detailed_description`, `thumbnail_url`,
+            `preview_video_url`, `instructor_id`, `category`, `difficulty`, `status`, `price` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course = await client.courses.duplicate("b6b28414-328b-5b14-930c-0a8320288e81")
+            print(course.title)
+            ```
         """
         return await self._client.call(
             courses_duplicate.OPERATION,
@@ -1426,15 +1994,32 @@ class AsyncCourses:
 
         Adds a category to the catalogue. Names and slugs are unique.
 
+        `POST /api/v1/admin/categories/`. For admins; an API key needs `admin:write`.
+
         Args:
-            name: The name.
-            slug: The name in URLs; made from the name if absent.
-            description: What belongs in it.
+            name: The name. 1 to 100 characters.
+            slug: The name in URLs; made from the name if absent. 1 to 100 characters.
+            description: What belongs in it. At most 1000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The category. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = await client.courses.create_category(
+                name="Woodworking", slug="woodworking", description="Joints, tools and finishes."
+            )
+            print(category.name)
+            ```
         """
         return await self._client.call(
             courses_create_category.OPERATION,
@@ -1460,13 +2045,28 @@ class AsyncCourses:
 
         The category with the ETag that changing it safely needs.
 
+        `GET /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:read`.
+
         Args:
             category_id: The id of the category.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The category. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = await client.courses.get_category("0a136f1b-ae97-5b33-aebc-4ebec7b6a90e")
+            print(category.name)
+            ```
         """
         return await self._client.call(
             courses_get_category.OPERATION,
@@ -1491,15 +2091,27 @@ class AsyncCourses:
 
         Deletes a category that no course is in.
 
+        `DELETE /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             category_id: The id of the category.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.courses.delete_category("0a136f1b-ae97-5b33-aebc-4ebec7b6a90e")
+            ```
         """
         return await self._client.call(
             courses_delete_category.OPERATION,
@@ -1528,18 +2140,38 @@ class AsyncCourses:
 
         Changes what is sent and keeps the rest.
 
+        `PATCH /api/v1/admin/categories/{category_id}/`. For admins; an API key needs `admin:write`.
+
         Args:
             category_id: The id of the category.
-            name: The name.
-            slug: The name in URLs; made from the name if absent.
-            description: What belongs in it.
+            name: The name. 1 to 100 characters.
+            slug: The name in URLs; made from the name if absent. 1 to 100 characters.
+            description: What belongs in it. At most 1000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The category as it is now. Fields: `id`, `name`, `slug`, `description`, `courses_count`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            category = await client.courses.update_category(
+                "0a136f1b-ae97-5b33-aebc-4ebec7b6a90e",
+                description="Joints, tools, finishes and repair.",
+            )
+            print(category.name)
+            ```
         """
         return await self._client.call(
             courses_update_category.OPERATION,

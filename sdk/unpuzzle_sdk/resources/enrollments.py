@@ -45,22 +45,42 @@ class Enrollments:
         enrolment comes of it, and one charge. Without a method, or when the holder of the card has to authenticate,
         the error carries the `payment_id` and the `client_secret` to go on with.
 
+        `POST /api/v1/courses/{course_id}/enroll/`. For whoever is signed in; an API key needs `enrollments:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            payment_method_id: A payment method of Stripe.
-            coupon_code: A coupon that lowers the price.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            payment_method_id: A payment method of Stripe. 1 to 255 characters.
+            coupon_code: A coupon that lowers the price. 1 to 64 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course_id`, `user_id`, `enrolled_at`, `payment`, `message`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
-            errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
-            errors.CouponInvalid: `COUPON_INVALID`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
+                to authenticate, first.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment_created = client.enrollments.enroll(
+                "introduction-to-python-programming",
+                coupon_code="DISCOUNT20",
+                payment_method_id="pm_stripe_method_id",
+            )
+            print(enrollment_created.message)
+            ```
         """
         return self._client.call(
             enrollments_enroll.OPERATION,
@@ -90,15 +110,34 @@ class Enrollments:
         Ends the enrolment. Progress, reflections and a review stay: whoever enrols again goes on where they
         stopped.
 
+        `POST /api/v1/courses/{course_id}/unenroll/`. For whoever is signed in; an API key needs
+        `enrollments:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The enrolment has ended. Fields: `enrollment_id`, `course`, `status`, `progress_percentage`,
+            `enrolled_at`, `last_accessed_at`, `completed_at`, `certificate`, `time_spent_minutes`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment = client.enrollments.unenroll("introduction-to-python-programming")
+            print(enrollment.status)
+            ```
         """
         return self._client.call(
             enrollments_unenroll.OPERATION,
@@ -128,13 +167,33 @@ class Enrollments:
         Every course that the caller takes, has completed or has left, the newest enrolment first unless a sort is
         given.
 
+        `GET /api/v1/enrollments/`. For whoever is signed in; an API key needs `enrollments:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only enrolments in this status.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only enrolments in this status. One of `active`, `completed`, `cancelled`, `expired`,
+                `suspended`.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed`, `progress`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of enrolments; iterating over it gives the items of all pages. Fields: `enrollment_id`, `course`,
+            `status`, `progress_percentage`, `enrolled_at`, `last_accessed_at`, `completed_at`, `certificate`,
+            `time_spent_minutes`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for enrollment in client.enrollments.list(status="active"):
+                print(enrollment.status)
+            ```
         """
         return self._client.page(
             enrollments_list.OPERATION,
@@ -161,13 +220,30 @@ class Enrollments:
 
         One of the caller's enrolments.
 
+        `GET /api/v1/enrollments/{enrollment_id}/`. For whoever is signed in; an API key needs `enrollments:read`.
+
         Args:
             enrollment_id: The id of the enrolment.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course`, `status`, `progress_percentage`, `enrolled_at`,
+            `last_accessed_at`, `completed_at`, `certificate`, `time_spent_minutes`.
 
         Raises:
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment = client.enrollments.get("1d4c8e2f-6a3b-4f5c-8d7e-9f0a1b2c3d4e")
+            print(enrollment.status)
+            ```
         """
         return self._client.call(
             enrollments_get.OPERATION,
@@ -196,21 +272,40 @@ class Enrollments:
         """List who takes your course.
 
         Everybody who takes a course of the caller's, has completed or has left it, the newest enrolment first
-        unless
-        a sort is given.
+        unless a sort is given.
+
+        `GET /api/v1/instructor/courses/{course_id}/students/`. For instructors; an API key needs
+        `enrollments:read`.
 
         Args:
             course_id: The id of the course.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only enrolments in this status.
-            search: Only learners with this in their name.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only enrolments in this status. One of `active`, `completed`, `cancelled`, `expired`,
+                `suspended`.
+            search: Only learners with this in their name. 1 to 100 characters.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of learners; iterating over it gives the items of all pages. Fields: `enrollment_id`, `user`,
+            `status`, `progress_percentage`, `enrolled_at`, `last_accessed_at`, `completed_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for student in client.enrollments.list_students(
+                "b6b28414-328b-5b14-930c-0a8320288e81", status="active"
+            ):
+                print(student.status)
+            ```
         """
         return self._client.page(
             enrollments_list_students.OPERATION,
@@ -243,15 +338,35 @@ class Enrollments:
 
         A notification for each learner of the course, however many there are; by mail too for those who want that.
 
+        `POST /api/v1/instructor/courses/{course_id}/announcements/`. For instructors; an API key needs
+        `enrollments:write`.
+
         Args:
             course_id: The id of the course.
-            title: What it is about.
-            message: What to tell, as plain text.
+            title: What it is about. 1 to 200 characters.
+            message: What to tell, as plain text. 1 to 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is told. Fields: `course_id`, `title`, `message`, `recipients_count`, `sent_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            announcement = client.enrollments.announce(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                title="Live session on Friday",
+                message="We meet on Friday at six, and look at your puzzles together.",
+            )
+            print(announcement.title)
+            ```
         """
         return self._client.call(
             enrollments_announce.OPERATION,
@@ -281,19 +396,38 @@ class Enrollments:
 
         Enrols whoever has an account under an address in a course of the caller's, without a payment, and invites
         the others by mail. It is done after the answer; the job tells how far it is, and what came of each row.
-        Rows
-        that can't be done keep no other row, and sending the same rows again changes nothing.
+        Rows that can't be done keep no other row, and sending the same rows again changes nothing.
+
+        `POST /api/v1/enrollments/bulk/`. For instructors; an API key needs `enrollments:write`.
 
         Args:
             course_id: The course, which is published.
-            rows: Whom to enrol.
+            rows: Whom to enrol. 1 to 10000 items.
             dry_run: Whether to tell only what would come of each row, and change nothing.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The job that does it. Fields: `job_id`, `course_id`, `status`, `dry_run`, `total`, `processed`,
+            `enrolled`, `invited`, `already_enrolled`, `already_invited`, `duplicate`, `invalid` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            bulk_job = client.enrollments.bulk_enroll(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81",
+                rows=[{"email": "ada@example.com"}, {"email": "grace@example.com"}],
+                dry_run=False,
+            )
+            print(bulk_job.status)
+            ```
         """
         return self._client.call(
             enrollments_bulk_enroll.OPERATION,
@@ -321,15 +455,32 @@ class Enrollments:
 
         How many rows are done, and what came of each, in their order. Jobs are kept for 90 days.
 
+        `GET /api/v1/enrollments/bulk/{job_id}/`. For instructors; an API key needs `enrollments:read`.
+
         Args:
             job_id: The id of the job.
-            outcome: Only rows of which this came; the counts are of all.
-            with_results: Whether to answer what came of the rows.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            outcome: Only rows of which this came; the counts are of all. One of `enrolled`, `invited`,
+                `already_enrolled`, `already_invited`, `duplicate`, `invalid`.
+            with_results: Whether to answer what came of the rows. True by default.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The job. Fields: `job_id`, `course_id`, `status`, `dry_run`, `total`, `processed`, `enrolled`,
+            `invited`, `already_enrolled`, `already_invited`, `duplicate`, `invalid` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            bulk_job = client.enrollments.get_bulk_job("4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d")
+            print(bulk_job.status)
+            ```
         """
         return self._client.call(
             enrollments_get_bulk_job.OPERATION,
@@ -356,12 +507,29 @@ class Enrollments:
 
         Enrols the caller in the course that they were invited to by mail. The link is good once, within 30 days.
 
+        `POST /api/v1/enrollments/invitations/accept/`. For whoever is signed in; an API key needs
+        `enrollments:write`.
+
         Args:
-            token: The token of the link.
+            token: The token of the link. 1 to 512 characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course_id`, `user_id`, `enrolled_at`, `payment`, `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment_created = client.enrollments.accept_invitation(token="3f8a1c5e9b7d")
+            print(enrollment_created.message)
+            ```
         """
         return self._client.call(
             enrollments_accept_invitation.OPERATION,
@@ -394,22 +562,42 @@ class AsyncEnrollments:
         enrolment comes of it, and one charge. Without a method, or when the holder of the card has to authenticate,
         the error carries the `payment_id` and the `client_secret` to go on with.
 
+        `POST /api/v1/courses/{course_id}/enroll/`. For whoever is signed in; an API key needs `enrollments:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            payment_method_id: A payment method of Stripe.
-            coupon_code: A coupon that lowers the price.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            payment_method_id: A payment method of Stripe. 1 to 255 characters.
+            coupon_code: A coupon that lowers the price. 1 to 64 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course_id`, `user_id`, `enrolled_at`, `payment`, `message`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
-            errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
-            errors.CouponInvalid: `COUPON_INVALID`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
+                to authenticate, first.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment_created = await client.enrollments.enroll(
+                "introduction-to-python-programming",
+                coupon_code="DISCOUNT20",
+                payment_method_id="pm_stripe_method_id",
+            )
+            print(enrollment_created.message)
+            ```
         """
         return await self._client.call(
             enrollments_enroll.OPERATION,
@@ -439,15 +627,34 @@ class AsyncEnrollments:
         Ends the enrolment. Progress, reflections and a review stay: whoever enrols again goes on where they
         stopped.
 
+        `POST /api/v1/courses/{course_id}/unenroll/`. For whoever is signed in; an API key needs
+        `enrollments:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The enrolment has ended. Fields: `enrollment_id`, `course`, `status`, `progress_percentage`,
+            `enrolled_at`, `last_accessed_at`, `completed_at`, `certificate`, `time_spent_minutes`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment = await client.enrollments.unenroll("introduction-to-python-programming")
+            print(enrollment.status)
+            ```
         """
         return await self._client.call(
             enrollments_unenroll.OPERATION,
@@ -477,13 +684,33 @@ class AsyncEnrollments:
         Every course that the caller takes, has completed or has left, the newest enrolment first unless a sort is
         given.
 
+        `GET /api/v1/enrollments/`. For whoever is signed in; an API key needs `enrollments:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only enrolments in this status.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only enrolments in this status. One of `active`, `completed`, `cancelled`, `expired`,
+                `suspended`.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed`, `progress`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of enrolments; iterating over it gives the items of all pages. Fields: `enrollment_id`, `course`,
+            `status`, `progress_percentage`, `enrolled_at`, `last_accessed_at`, `completed_at`, `certificate`,
+            `time_spent_minutes`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for enrollment in client.enrollments.list(status="active"):
+                print(enrollment.status)
+            ```
         """
         return self._client.page(
             enrollments_list.OPERATION,
@@ -510,13 +737,30 @@ class AsyncEnrollments:
 
         One of the caller's enrolments.
 
+        `GET /api/v1/enrollments/{enrollment_id}/`. For whoever is signed in; an API key needs `enrollments:read`.
+
         Args:
             enrollment_id: The id of the enrolment.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course`, `status`, `progress_percentage`, `enrolled_at`,
+            `last_accessed_at`, `completed_at`, `certificate`, `time_spent_minutes`.
 
         Raises:
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment = await client.enrollments.get("1d4c8e2f-6a3b-4f5c-8d7e-9f0a1b2c3d4e")
+            print(enrollment.status)
+            ```
         """
         return await self._client.call(
             enrollments_get.OPERATION,
@@ -545,21 +789,40 @@ class AsyncEnrollments:
         """List who takes your course.
 
         Everybody who takes a course of the caller's, has completed or has left it, the newest enrolment first
-        unless
-        a sort is given.
+        unless a sort is given.
+
+        `GET /api/v1/instructor/courses/{course_id}/students/`. For instructors; an API key needs
+        `enrollments:read`.
 
         Args:
             course_id: The id of the course.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only enrolments in this status.
-            search: Only learners with this in their name.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only enrolments in this status. One of `active`, `completed`, `cancelled`, `expired`,
+                `suspended`.
+            search: Only learners with this in their name. 1 to 100 characters.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of learners; iterating over it gives the items of all pages. Fields: `enrollment_id`, `user`,
+            `status`, `progress_percentage`, `enrolled_at`, `last_accessed_at`, `completed_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for student in client.enrollments.list_students(
+                "b6b28414-328b-5b14-930c-0a8320288e81", status="active"
+            ):
+                print(student.status)
+            ```
         """
         return self._client.page(
             enrollments_list_students.OPERATION,
@@ -592,15 +855,35 @@ class AsyncEnrollments:
 
         A notification for each learner of the course, however many there are; by mail too for those who want that.
 
+        `POST /api/v1/instructor/courses/{course_id}/announcements/`. For instructors; an API key needs
+        `enrollments:write`.
+
         Args:
             course_id: The id of the course.
-            title: What it is about.
-            message: What to tell, as plain text.
+            title: What it is about. 1 to 200 characters.
+            message: What to tell, as plain text. 1 to 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is told. Fields: `course_id`, `title`, `message`, `recipients_count`, `sent_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            announcement = await client.enrollments.announce(
+                "b6b28414-328b-5b14-930c-0a8320288e81",
+                title="Live session on Friday",
+                message="We meet on Friday at six, and look at your puzzles together.",
+            )
+            print(announcement.title)
+            ```
         """
         return await self._client.call(
             enrollments_announce.OPERATION,
@@ -630,19 +913,38 @@ class AsyncEnrollments:
 
         Enrols whoever has an account under an address in a course of the caller's, without a payment, and invites
         the others by mail. It is done after the answer; the job tells how far it is, and what came of each row.
-        Rows
-        that can't be done keep no other row, and sending the same rows again changes nothing.
+        Rows that can't be done keep no other row, and sending the same rows again changes nothing.
+
+        `POST /api/v1/enrollments/bulk/`. For instructors; an API key needs `enrollments:write`.
 
         Args:
             course_id: The course, which is published.
-            rows: Whom to enrol.
+            rows: Whom to enrol. 1 to 10000 items.
             dry_run: Whether to tell only what would come of each row, and change nothing.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The job that does it. Fields: `job_id`, `course_id`, `status`, `dry_run`, `total`, `processed`,
+            `enrolled`, `invited`, `already_enrolled`, `already_invited`, `duplicate`, `invalid` and more.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            bulk_job = await client.enrollments.bulk_enroll(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81",
+                rows=[{"email": "ada@example.com"}, {"email": "grace@example.com"}],
+                dry_run=False,
+            )
+            print(bulk_job.status)
+            ```
         """
         return await self._client.call(
             enrollments_bulk_enroll.OPERATION,
@@ -670,15 +972,32 @@ class AsyncEnrollments:
 
         How many rows are done, and what came of each, in their order. Jobs are kept for 90 days.
 
+        `GET /api/v1/enrollments/bulk/{job_id}/`. For instructors; an API key needs `enrollments:read`.
+
         Args:
             job_id: The id of the job.
-            outcome: Only rows of which this came; the counts are of all.
-            with_results: Whether to answer what came of the rows.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            outcome: Only rows of which this came; the counts are of all. One of `enrolled`, `invited`,
+                `already_enrolled`, `already_invited`, `duplicate`, `invalid`.
+            with_results: Whether to answer what came of the rows. True by default.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The job. Fields: `job_id`, `course_id`, `status`, `dry_run`, `total`, `processed`, `enrolled`,
+            `invited`, `already_enrolled`, `already_invited`, `duplicate`, `invalid` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            bulk_job = await client.enrollments.get_bulk_job("4a5b6c7d-8e9f-4a0b-9c1d-2e3f4a5b6c7d")
+            print(bulk_job.status)
+            ```
         """
         return await self._client.call(
             enrollments_get_bulk_job.OPERATION,
@@ -705,12 +1024,29 @@ class AsyncEnrollments:
 
         Enrols the caller in the course that they were invited to by mail. The link is good once, within 30 days.
 
+        `POST /api/v1/enrollments/invitations/accept/`. For whoever is signed in; an API key needs
+        `enrollments:write`.
+
         Args:
-            token: The token of the link.
+            token: The token of the link. 1 to 512 characters.
+
+        Returns:
+            The enrolment. Fields: `enrollment_id`, `course_id`, `user_id`, `enrolled_at`, `payment`, `message`.
 
         Raises:
-            errors.TokenInvalid: `TOKEN_INVALID`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
+            errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            enrollment_created = await client.enrollments.accept_invitation(token="3f8a1c5e9b7d")
+            print(enrollment_created.message)
+            ```
         """
         return await self._client.call(
             enrollments_accept_invitation.OPERATION,

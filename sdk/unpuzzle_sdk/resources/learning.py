@@ -57,13 +57,31 @@ class Learning:
         The courses that the caller takes or has completed, with how far they are; the one last learnt in comes
         first unless a sort is given.
 
+        `GET /api/v1/student/courses/`. For whoever is signed in; an API key needs `learning:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only courses that are so far.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only courses that are so far. One of `not_started`, `in_progress`, `completed`.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed`, `progress`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of courses; iterating over it gives the items of all pages. Fields: `enrollment_id`, `course`,
+            `status`, `progress`, `enrolled_at`, `completed_at`, `certificate_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for student_course in client.learning.list_courses(status="in_progress"):
+                print(student_course.status)
+            ```
         """
         return self._client.page(
             learning_list_courses.OPERATION,
@@ -91,14 +109,32 @@ class Learning:
         How far the caller is in each section and lesson, where they were last, and the time spent. Days and weeks
         begin in the time zone of the caller's preferences, weeks on Monday.
 
+        `GET /api/v1/student/courses/{course_id}/progress/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The progress. Fields: `course_id`, `overall_progress`, `completed_lessons`, `total_lessons`, `sections`,
+            `quizzes`, `last_accessed`, `time_spent`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course_progress = client.learning.get_progress("introduction-to-python-programming")
+            print(course_progress.course_id)
+            ```
         """
         return self._client.call(
             learning_get_progress.OPERATION,
@@ -124,15 +160,33 @@ class Learning:
         The whole course as a tree, with the text of its lessons, how far the caller is in each, and the lesson to
         go on with.
 
+        `GET /api/v1/student/courses/{course_id}/learn/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            texts: Whether the lessons carry their texts; an outline is smaller without.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            texts: Whether the lessons carry their texts; an outline is smaller without. True by default.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `course_id`, `title`, `slug`, `instructor_name`, `enrollment_id`, `status`,
+            `progress_percentage`, `completed_lessons`, `total_lessons`, `next_lesson`, `sections`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_course = client.learning.get_course("introduction-to-python-programming")
+            print(learning_course.title)
+            ```
         """
         return self._client.call(
             learning_get_course.OPERATION,
@@ -165,21 +219,45 @@ class Learning:
         before, so that sending one twice, late or from two devices adds nothing. A video is completed when 90 % of
         it (a setting of the server) was watched; the last lesson completes the course.
 
+        `PUT /api/v1/student/lessons/{lesson_id}/progress/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
-            position_seconds: Where the learner is now.
-            watched: What was watched. In any order, and again as often as you like: each moment counts once.
+            position_seconds: Where the learner is now. At most 86400 seconds.
+            watched: What was watched. In any order, and again as often as you like: each moment counts once. At
+                most 500 items.
             active_seconds: For texts: how long the learner was active since the last record. No more counts
-                than has really passed since then, and at most 10 minutes.
+                than has really passed since then, and at most 10 minutes. At most 3600 seconds.
             recorded_at: When this was so, by the clock of the device; now if absent. An older record does not
                 move the position back.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The progress as it is now. Fields: `lesson_id`, `course_id`, `position_seconds`, `watched`,
+            `watch_time_seconds`, `time_spent_seconds`, `is_completed`, `completed_at`, `progress_percentage`,
+            `course_completed_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_progress = client.learning.record_progress(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                position_seconds=42.5,
+                watched=[{"start": 0, "end": 42.5}],
+            )
+            print(lesson_progress.lesson_id)
+            ```
         """
         return self._client.call(
             learning_record_progress.OPERATION,
@@ -209,14 +287,32 @@ class Learning:
 
         Marks a lesson of any type as completed; the last one completes the course. Doing it again changes nothing.
 
+        `POST /api/v1/student/lessons/{lesson_id}/complete/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The progress as it is now. Fields: `lesson_id`, `course_id`, `position_seconds`, `watched`,
+            `watch_time_seconds`, `time_spent_seconds`, `is_completed`, `completed_at`, `progress_percentage`,
+            `course_completed_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_progress = client.learning.complete_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(lesson_progress.lesson_id)
+            ```
         """
         return self._client.call(
             learning_complete_lesson.OPERATION,
@@ -240,14 +336,26 @@ class Learning:
 
         Takes the mark away. What was watched stays, and a course once completed stays completed.
 
+        `DELETE /api/v1/student/lessons/{lesson_id}/complete/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.learning.reopen_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return self._client.call(
             learning_reopen_lesson.OPERATION,
@@ -274,18 +382,37 @@ class Learning:
 
         Changes what is sent and keeps the rest; `null` clears the comment.
 
+        `PUT /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            rating: From 1, poor, to 5, excellent.
-            comment: What to say about the course, as plain text.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            rating: From 1, poor, to 5, excellent. 1 to 5.
+            comment: What to say about the course, as plain text. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The review as it is now. Fields: `id`, `course_id`, `user`, `rating`, `comment`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            review = client.learning.update_review("introduction-to-python-programming", rating=4)
+            print(review.id)
+            ```
         """
         return self._client.call(
             learning_update_review.OPERATION,
@@ -316,17 +443,36 @@ class Learning:
 
         Rates a course that the caller takes or has completed, once. The rating of the course follows at once.
 
+        `POST /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            rating: From 1, poor, to 5, excellent.
-            comment: What to say about the course, as plain text.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            rating: From 1, poor, to 5, excellent. 1 to 5.
+            comment: What to say about the course, as plain text. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The review. Fields: `id`, `course_id`, `user`, `rating`, `comment`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            review = client.learning.create_review(
+                "introduction-to-python-programming", rating=5, comment="I finally understand closures."
+            )
+            print(review.id)
+            ```
         """
         return self._client.call(
             learning_create_review.OPERATION,
@@ -355,14 +501,27 @@ class Learning:
 
         Takes the review back, also after leaving the course.
 
+        `DELETE /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.learning.delete_review("introduction-to-python-programming")
+            ```
         """
         return self._client.call(
             learning_delete_review.OPERATION,
@@ -384,18 +543,32 @@ class Learning:
         """Get what a lesson plays.
 
         The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
-        another one is
-        to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or teaches the
-        course; a preview
-        plays for everybody.
+        another one is to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or
+        teaches the course; a preview plays for everybody.
+
+        `POST /api/v1/student/lessons/{lesson_id}/playback/`. Open to everybody; an API key needs `learning:read`.
 
         Args:
             lesson_id: The id of the lesson.
 
+        Returns:
+            Where it is. Fields: `lesson_id`, `media_id`, `kind`, `content_type`, `duration_seconds`,
+            `playback_url`, `expires_at`, `has_transcript`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            playback = client.learning.get_playback("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(playback.lesson_id)
+            ```
         """
         return self._client.call(
             learning_get_playback.OPERATION,
@@ -418,15 +591,33 @@ class Learning:
 
         The attempts of the caller at a quiz, the latest first.
 
+        `GET /api/v1/student/quizzes/{quiz_id}/attempts/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
             quiz_id: The id of the quiz.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of attempts; iterating over it gives the items of all pages. Fields: `id`, `quiz_id`, `title`,
+            `number`, `status`, `started_at`, `expires_at`, `submitted_at`, `points`, `total_points`,
+            `passing_percentage`, `score` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for attempt in client.learning.list_attempts("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f"):
+                print(attempt.title)
+            ```
         """
         return self._client.page(
             learning_list_attempts.OPERATION,
@@ -454,15 +645,32 @@ class Learning:
         Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
         200. What the instructor changes later does not change it.
 
+        `POST /api/v1/student/quizzes/{quiz_id}/attempts/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             quiz_id: The id of the quiz.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The attempt that is open already. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
+            `expires_at`, `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`. The quiz has been tried as often as it may be.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = client.learning.start_attempt("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            print(attempt.title)
+            ```
         """
         return self._client.call(
             learning_start_attempt.OPERATION,
@@ -487,14 +695,33 @@ class Learning:
 
         An attempt of the caller. Right answers and explanations are in it once it is submitted.
 
+        `GET /api/v1/student/quizzes/{quiz_id}/attempts/{attempt_id}/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
             quiz_id: The id of the quiz.
             attempt_id: The id of the attempt.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The attempt. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`, `expires_at`,
+            `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = client.learning.get_attempt(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f", "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b"
+            )
+            print(attempt.title)
+            ```
         """
         return self._client.call(
             learning_get_attempt.OPERATION,
@@ -521,21 +748,47 @@ class Learning:
 
         Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
         answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
-        whose
-        lessons are completed.
+        whose lessons are completed.
+
+        `POST /api/v1/student/quizzes/{quiz_id}/attempts/{attempt_id}/submit/`. For whoever is signed in; an API key
+        needs `learning:write`.
 
         Args:
             quiz_id: The id of the quiz.
             attempt_id: The id of the attempt.
-            answers: The answers, in any order; what is missing is not answered.
+            answers: The answers, in any order; what is missing is not answered. At most 100 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The attempt, graded. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`, `expires_at`,
+            `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.AttemptClosed: `ATTEMPT_CLOSED`.
-            errors.AnswerInvalid: `ANSWER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`. The attempt is handed in, or its time is over.
+            errors.AnswerInvalid: `ANSWER_INVALID`. An answer does not fit its question; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = client.learning.submit_attempt(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f",
+                "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b",
+                answers=[
+                    {
+                        "question_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d",
+                        "option_ids": ["2c3d4e5f-6a7b-4c8d-9e0f-1a2b3c4d5e6f"],
+                    }
+                ],
+            )
+            print(attempt.title)
+            ```
         """
         return self._client.call(
             learning_submit_attempt.OPERATION,
@@ -564,10 +817,27 @@ class Learning:
 
         The certificates of the caller, the newest first, with those that were revoked.
 
+        `GET /api/v1/student/certificates/`. For whoever is signed in; an API key needs `learning:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of certificates; iterating over it gives the items of all pages. Fields: `code`, `status`,
+            `learner_name`, `course`, `instructor_name`, `issued_at`, `revoked_at`, `url`, `pdf_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for certificate in client.learning.list_certificates():
+                print(certificate.status)
+            ```
         """
         return self._client.page(
             learning_list_certificates.OPERATION,
@@ -591,14 +861,29 @@ class Learning:
 
         What a certificate says, and whether it holds; for anybody who knows its code.
 
+        `GET /api/v1/certificates/{code}/`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+                for 1. 12 to 40 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The certificate. Fields: `code`, `status`, `learner_name`, `course`, `instructor_name`, `issued_at`,
+            `revoked_at`, `url`, `pdf_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            certificate = client.learning.verify_certificate("7K3D-9QXM-42WT")
+            print(certificate.status)
+            ```
         """
         return self._client.call(
             learning_verify_certificate.OPERATION,
@@ -621,12 +906,25 @@ class Learning:
         The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
         anybody can verify it. One that was revoked is not there.
 
+        `GET /api/v1/certificates/{code}/certificate.pdf`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
+                for 1. 12 to 40 characters.
+
+        Returns:
+            The certificate, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.learning.download_certificate("7K3D-9QXM-42WT")
+            print(len(content))
+            ```
         """
         return self._client.call(
             learning_download_certificate.OPERATION,
@@ -647,14 +945,27 @@ class Learning:
 
         The page to which the code on a certificate leads: what it says, and whether it holds.
 
+        `GET /certificates/{code}/`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+                for 1. 12 to 40 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The page, as text.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(client.learning.certificate_page("7K3D-9QXM-42WT"))
+            ```
         """
         return self._client.call(
             learning_certificate_page.OPERATION,
@@ -678,18 +989,35 @@ class Learning:
         """Revoke a certificate.
 
         Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
-        changes
-        nothing.
+        changes nothing.
+
+        `POST /api/v1/admin/certificates/{code}/revoke/`. For admins; an API key needs `learning:write`.
 
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            reason: Why, for its learner; nobody else is told.
+                for 1. 12 to 40 characters.
+            reason: Why, for its learner; nobody else is told. At most 500 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The certificate, revoked. Fields: `code`, `status`, `learner_name`, `course`, `instructor_name`,
+            `issued_at`, `revoked_at`, `url`, `pdf_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            certificate = client.learning.revoke_certificate(
+                "7K3D-9QXM-42WT", reason="The answers were somebody else's."
+            )
+            print(certificate.status)
+            ```
         """
         return self._client.call(
             learning_revoke_certificate.OPERATION,
@@ -728,13 +1056,31 @@ class AsyncLearning:
         The courses that the caller takes or has completed, with how far they are; the one last learnt in comes
         first unless a sort is given.
 
+        `GET /api/v1/student/courses/`. For whoever is signed in; an API key needs `learning:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only courses that are so far.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only courses that are so far. One of `not_started`, `in_progress`, `completed`.
+            sort: What to sort by. One of `enrolled_at`, `last_accessed`, `progress`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of courses; iterating over it gives the items of all pages. Fields: `enrollment_id`, `course`,
+            `status`, `progress`, `enrolled_at`, `completed_at`, `certificate_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for student_course in client.learning.list_courses(status="in_progress"):
+                print(student_course.status)
+            ```
         """
         return self._client.page(
             learning_list_courses.OPERATION,
@@ -762,14 +1108,32 @@ class AsyncLearning:
         How far the caller is in each section and lesson, where they were last, and the time spent. Days and weeks
         begin in the time zone of the caller's preferences, weeks on Monday.
 
+        `GET /api/v1/student/courses/{course_id}/progress/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The progress. Fields: `course_id`, `overall_progress`, `completed_lessons`, `total_lessons`, `sections`,
+            `quizzes`, `last_accessed`, `time_spent`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            course_progress = await client.learning.get_progress("introduction-to-python-programming")
+            print(course_progress.course_id)
+            ```
         """
         return await self._client.call(
             learning_get_progress.OPERATION,
@@ -795,15 +1159,33 @@ class AsyncLearning:
         The whole course as a tree, with the text of its lessons, how far the caller is in each, and the lesson to
         go on with.
 
+        `GET /api/v1/student/courses/{course_id}/learn/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            texts: Whether the lessons carry their texts; an outline is smaller without.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            texts: Whether the lessons carry their texts; an outline is smaller without. True by default.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The course. Fields: `course_id`, `title`, `slug`, `instructor_name`, `enrollment_id`, `status`,
+            `progress_percentage`, `completed_lessons`, `total_lessons`, `next_lesson`, `sections`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            learning_course = await client.learning.get_course("introduction-to-python-programming")
+            print(learning_course.title)
+            ```
         """
         return await self._client.call(
             learning_get_course.OPERATION,
@@ -836,21 +1218,45 @@ class AsyncLearning:
         before, so that sending one twice, late or from two devices adds nothing. A video is completed when 90 % of
         it (a setting of the server) was watched; the last lesson completes the course.
 
+        `PUT /api/v1/student/lessons/{lesson_id}/progress/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
-            position_seconds: Where the learner is now.
-            watched: What was watched. In any order, and again as often as you like: each moment counts once.
+            position_seconds: Where the learner is now. At most 86400 seconds.
+            watched: What was watched. In any order, and again as often as you like: each moment counts once. At
+                most 500 items.
             active_seconds: For texts: how long the learner was active since the last record. No more counts
-                than has really passed since then, and at most 10 minutes.
+                than has really passed since then, and at most 10 minutes. At most 3600 seconds.
             recorded_at: When this was so, by the clock of the device; now if absent. An older record does not
                 move the position back.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The progress as it is now. Fields: `lesson_id`, `course_id`, `position_seconds`, `watched`,
+            `watch_time_seconds`, `time_spent_seconds`, `is_completed`, `completed_at`, `progress_percentage`,
+            `course_completed_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_progress = await client.learning.record_progress(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                position_seconds=42.5,
+                watched=[{"start": 0, "end": 42.5}],
+            )
+            print(lesson_progress.lesson_id)
+            ```
         """
         return await self._client.call(
             learning_record_progress.OPERATION,
@@ -880,14 +1286,34 @@ class AsyncLearning:
 
         Marks a lesson of any type as completed; the last one completes the course. Doing it again changes nothing.
 
+        `POST /api/v1/student/lessons/{lesson_id}/complete/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The progress as it is now. Fields: `lesson_id`, `course_id`, `position_seconds`, `watched`,
+            `watch_time_seconds`, `time_spent_seconds`, `is_completed`, `completed_at`, `progress_percentage`,
+            `course_completed_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            lesson_progress = await client.learning.complete_lesson(
+                "3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d"
+            )
+            print(lesson_progress.lesson_id)
+            ```
         """
         return await self._client.call(
             learning_complete_lesson.OPERATION,
@@ -911,14 +1337,26 @@ class AsyncLearning:
 
         Takes the mark away. What was watched stays, and a course once completed stays completed.
 
+        `DELETE /api/v1/student/lessons/{lesson_id}/complete/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             lesson_id: The id of the lesson.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.learning.reopen_lesson("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            ```
         """
         return await self._client.call(
             learning_reopen_lesson.OPERATION,
@@ -945,18 +1383,37 @@ class AsyncLearning:
 
         Changes what is sent and keeps the rest; `null` clears the comment.
 
+        `PUT /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            rating: From 1, poor, to 5, excellent.
-            comment: What to say about the course, as plain text.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            rating: From 1, poor, to 5, excellent. 1 to 5.
+            comment: What to say about the course, as plain text. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The review as it is now. Fields: `id`, `course_id`, `user`, `rating`, `comment`, `created_at`,
+            `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.NotFound: `NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            review = await client.learning.update_review("introduction-to-python-programming", rating=4)
+            print(review.id)
+            ```
         """
         return await self._client.call(
             learning_update_review.OPERATION,
@@ -987,17 +1444,36 @@ class AsyncLearning:
 
         Rates a course that the caller takes or has completed, once. The rating of the course follows at once.
 
+        `POST /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            rating: From 1, poor, to 5, excellent.
-            comment: What to say about the course, as plain text.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            rating: From 1, poor, to 5, excellent. 1 to 5.
+            comment: What to say about the course, as plain text. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The review. Fields: `id`, `course_id`, `user`, `rating`, `comment`, `created_at`, `updated_at`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            review = await client.learning.create_review(
+                "introduction-to-python-programming", rating=5, comment="I finally understand closures."
+            )
+            print(review.id)
+            ```
         """
         return await self._client.call(
             learning_create_review.OPERATION,
@@ -1026,14 +1502,27 @@ class AsyncLearning:
 
         Takes the review back, also after leaving the course.
 
+        `DELETE /api/v1/student/courses/{course_id}/review/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
-            course_id: The id of the course, or its slug.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.learning.delete_review("introduction-to-python-programming")
+            ```
         """
         return await self._client.call(
             learning_delete_review.OPERATION,
@@ -1055,18 +1544,32 @@ class AsyncLearning:
         """Get what a lesson plays.
 
         The address of the file that a lesson shows: signed for you, and no longer good after `expires_at`, when
-        another one is
-        to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or teaches the
-        course; a preview
-        plays for everybody.
+        another one is to be asked for. It takes ranges, so that a player can begin anywhere. For whoever takes or
+        teaches the course; a preview plays for everybody.
+
+        `POST /api/v1/student/lessons/{lesson_id}/playback/`. Open to everybody; an API key needs `learning:read`.
 
         Args:
             lesson_id: The id of the lesson.
 
+        Returns:
+            Where it is. Fields: `lesson_id`, `media_id`, `kind`, `content_type`, `duration_seconds`,
+            `playback_url`, `expires_at`, `has_transcript`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            playback = await client.learning.get_playback("3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d")
+            print(playback.lesson_id)
+            ```
         """
         return await self._client.call(
             learning_get_playback.OPERATION,
@@ -1089,15 +1592,33 @@ class AsyncLearning:
 
         The attempts of the caller at a quiz, the latest first.
 
+        `GET /api/v1/student/quizzes/{quiz_id}/attempts/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
             quiz_id: The id of the quiz.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of attempts; iterating over it gives the items of all pages. Fields: `id`, `quiz_id`, `title`,
+            `number`, `status`, `started_at`, `expires_at`, `submitted_at`, `points`, `total_points`,
+            `passing_percentage`, `score` and more.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for attempt in client.learning.list_attempts("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f"):
+                print(attempt.title)
+            ```
         """
         return self._client.page(
             learning_list_attempts.OPERATION,
@@ -1125,15 +1646,32 @@ class AsyncLearning:
         Begins an attempt, and with it the time limit. While one is open it is answered again, as it was begun, with
         200. What the instructor changes later does not change it.
 
+        `POST /api/v1/student/quizzes/{quiz_id}/attempts/`. For whoever is signed in; an API key needs
+        `learning:write`.
+
         Args:
             quiz_id: The id of the quiz.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The attempt that is open already. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`,
+            `expires_at`, `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.AttemptLimitReached: `ATTEMPT_LIMIT_REACHED`. The quiz has been tried as often as it may be.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = await client.learning.start_attempt("6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f")
+            print(attempt.title)
+            ```
         """
         return await self._client.call(
             learning_start_attempt.OPERATION,
@@ -1158,14 +1696,33 @@ class AsyncLearning:
 
         An attempt of the caller. Right answers and explanations are in it once it is submitted.
 
+        `GET /api/v1/student/quizzes/{quiz_id}/attempts/{attempt_id}/`. For whoever is signed in; an API key needs
+        `learning:read`.
+
         Args:
             quiz_id: The id of the quiz.
             attempt_id: The id of the attempt.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The attempt. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`, `expires_at`,
+            `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = await client.learning.get_attempt(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f", "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b"
+            )
+            print(attempt.title)
+            ```
         """
         return await self._client.call(
             learning_get_attempt.OPERATION,
@@ -1192,21 +1749,47 @@ class AsyncLearning:
 
         Grades the answers, and tells the right ones. A question without an answer earns nothing. Submitting again
         answers what the first time answered, whatever is sent. Passing the last required quiz completes a course
-        whose
-        lessons are completed.
+        whose lessons are completed.
+
+        `POST /api/v1/student/quizzes/{quiz_id}/attempts/{attempt_id}/submit/`. For whoever is signed in; an API key
+        needs `learning:write`.
 
         Args:
             quiz_id: The id of the quiz.
             attempt_id: The id of the attempt.
-            answers: The answers, in any order; what is missing is not answered.
+            answers: The answers, in any order; what is missing is not answered. At most 100 items.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The attempt, graded. Fields: `id`, `quiz_id`, `title`, `number`, `status`, `started_at`, `expires_at`,
+            `submitted_at`, `points`, `total_points`, `passing_percentage`, `score` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
-            errors.AttemptClosed: `ATTEMPT_CLOSED`.
-            errors.AnswerInvalid: `ANSWER_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.AttemptClosed: `ATTEMPT_CLOSED`. The attempt is handed in, or its time is over.
+            errors.AnswerInvalid: `ANSWER_INVALID`. An answer does not fit its question; the details say which.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            attempt = await client.learning.submit_attempt(
+                "6f0d2c1b-4e5a-4b8c-9d7e-3a2b1c0d9e8f",
+                "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b",
+                answers=[
+                    {
+                        "question_id": "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d",
+                        "option_ids": ["2c3d4e5f-6a7b-4c8d-9e0f-1a2b3c4d5e6f"],
+                    }
+                ],
+            )
+            print(attempt.title)
+            ```
         """
         return await self._client.call(
             learning_submit_attempt.OPERATION,
@@ -1235,10 +1818,27 @@ class AsyncLearning:
 
         The certificates of the caller, the newest first, with those that were revoked.
 
+        `GET /api/v1/student/certificates/`. For whoever is signed in; an API key needs `learning:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of certificates; iterating over it gives the items of all pages. Fields: `code`, `status`,
+            `learner_name`, `course`, `instructor_name`, `issued_at`, `revoked_at`, `url`, `pdf_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for certificate in client.learning.list_certificates():
+                print(certificate.status)
+            ```
         """
         return self._client.page(
             learning_list_certificates.OPERATION,
@@ -1262,14 +1862,29 @@ class AsyncLearning:
 
         What a certificate says, and whether it holds; for anybody who knows its code.
 
+        `GET /api/v1/certificates/{code}/`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+                for 1. 12 to 40 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The certificate. Fields: `code`, `status`, `learner_name`, `course`, `instructor_name`, `issued_at`,
+            `revoked_at`, `url`, `pdf_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            certificate = await client.learning.verify_certificate("7K3D-9QXM-42WT")
+            print(certificate.status)
+            ```
         """
         return await self._client.call(
             learning_verify_certificate.OPERATION,
@@ -1292,12 +1907,25 @@ class AsyncLearning:
         The certificate as a PDF of one A4 page, landscape, with its code and a QR code that leads to the page where
         anybody can verify it. One that was revoked is not there.
 
+        `GET /api/v1/certificates/{code}/certificate.pdf`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
+                for 1. 12 to 40 characters.
+
+        Returns:
+            The certificate, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.learning.download_certificate("7K3D-9QXM-42WT")
+            print(len(content))
+            ```
         """
         return await self._client.call(
             learning_download_certificate.OPERATION,
@@ -1318,14 +1946,27 @@ class AsyncLearning:
 
         The page to which the code on a certificate leads: what it says, and whether it holds.
 
+        `GET /certificates/{code}/`. Open to everybody.
+
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+                for 1. 12 to 40 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The page, as text.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            print(await client.learning.certificate_page("7K3D-9QXM-42WT"))
+            ```
         """
         return await self._client.call(
             learning_certificate_page.OPERATION,
@@ -1349,18 +1990,35 @@ class AsyncLearning:
         """Revoke a certificate.
 
         Takes a certificate back. Whoever verifies it is told so, and its learner is told why. Doing it again
-        changes
-        nothing.
+        changes nothing.
+
+        `POST /api/v1/admin/certificates/{code}/revoke/`. For admins; an API key needs `learning:write`.
 
         Args:
             code: The code of the certificate. Case and dashes make no difference, nor do O for 0, and I or L
-                for 1.
-            reason: Why, for its learner; nobody else is told.
+                for 1. 12 to 40 characters.
+            reason: Why, for its learner; nobody else is told. At most 500 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The certificate, revoked. Fields: `code`, `status`, `learner_name`, `course`, `instructor_name`,
+            `issued_at`, `revoked_at`, `url`, `pdf_url`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            certificate = await client.learning.revoke_certificate(
+                "7K3D-9QXM-42WT", reason="The answers were somebody else's."
+            )
+            print(certificate.status)
+            ```
         """
         return await self._client.call(
             learning_revoke_certificate.OPERATION,

@@ -45,22 +45,39 @@ class Media(Uploads):
         """Begin an upload.
 
         Says what will come, and answers where to send it: each chunk to `upload_url`, with the method and the
-        headers
-        as they are given and a `Content-Range`. Chunks may come in any order, several at a time, and twice. Where
-        storage takes parts itself, `parts` names addresses for that, of which each takes one part at a time.
+        headers as they are given and a `Content-Range`. Chunks may come in any order, several at a time, and twice.
+        Where storage takes parts itself, `parts` names addresses for that, of which each takes one part at a time.
         Who does not teach may upload images only. Nothing is stored for a repetition, as the addresses are secrets.
 
+        `POST /api/v1/media/upload/initiate/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
-            filename: Its name, without folders.
-            file_size: Its size in bytes.
+            filename: Its name, without folders. 1 to 255 characters.
+            file_size: Its size in bytes. 1 to 5497558138880.
             content_type: What it is.
             metadata: What is known of a file that will come.
 
+        Returns:
+            Where to send it. Fields: `upload_id`, `upload_url`, `upload_method`, `headers`, `chunk_size`,
+            `total_chunks`, `file_id`, `cdn_url`, `parts`, `expires_at`.
+
         Raises:
-            errors.QuotaExceeded: `QUOTA_EXCEEDED`.
-            errors.MediaSizeExceeded: `MEDIA_SIZE_EXCEEDED`.
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.PermissionDenied: `PERMISSION_DENIED`.
+            errors.QuotaExceeded: `QUOTA_EXCEEDED`. The caller's files would come to more than they may.
+            errors.MediaSizeExceeded: `MEDIA_SIZE_EXCEEDED`. The file is larger than the caller may upload.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.PermissionDenied: `PERMISSION_DENIED`. The caller lacks the role or the scope for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_target = client.media.initiate_upload(
+                filename="lesson-01-intro.mp4", file_size=157286400, content_type="video/mp4"
+            )
+            print(upload_target.upload_id)
+            ```
         """
         return self._client.call(
             media_initiate_upload.OPERATION,
@@ -88,24 +105,42 @@ class Media(Uploads):
         """Send a chunk.
 
         Takes one chunk of an upload: all are `chunk_size` bytes long but the last. Which one it is, `Content-Range`
-        or
-        `X-Part-Number` says; a file of one chunk needs neither. It is kept when it is answered. The address is all
-        that
-        is needed, until the upload expires; it is not limited.
+        or `X-Part-Number` says; a file of one chunk needs neither. It is kept when it is answered. The address is
+        all that is needed, until the upload expires; it is not limited.
+
+        `PUT /api/v1/media/uploads/{upload_id}/content/`. Open to everybody.
 
         Args:
             upload_id: The id of the upload.
             content: The body of the request.
-            expires: When the address ends, in seconds since 1970.
-            signature: What proves that the address is ours.
-            content_range: Which bytes of the file these are, beginning with 0.
-            x_part_number: Which chunk this is, beginning with 1.
-            x_bz_content_sha_1: The SHA-1 of the chunk: others are refused.
+            expires: When the address ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the address is ours. 1 to 128 characters.
+            content_range: Which bytes of the file these are, beginning with 0. At most 60 characters.
+            x_part_number: Which chunk this is, beginning with 1. At most 5 characters.
+            x_bz_content_sha_1: The SHA-1 of the chunk: others are refused. At most 40 characters.
+
+        Returns:
+            It is kept. Fields: `part_number`, `size`, `sha1`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.MediaMismatch: `MEDIA_MISMATCH`.
-            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.MediaMismatch: `MEDIA_MISMATCH`. The file or the part is not what was announced.
+            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`. The upload is not complete, is over, or has come
+                otherwise than it was sent.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 409
+                `ConflictError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_part = client.media.upload_content(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                content=bytes(1024),
+                expires=1768870800,
+                signature="9f2c1e",
+            )
+            print(upload_part.part_number)
+            ```
         """
         return self._client.call(
             media_upload_content.OPERATION,
@@ -136,13 +171,29 @@ class Media(Uploads):
 
         What has come of it, as storage knows it: whoever goes on after a break sends the rest.
 
+        `GET /api/v1/media/uploads/{upload_id}/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
             upload_id: The id of the upload.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The upload. Fields: `upload_id`, `filename`, `file_size`, `content_type`, `status`, `chunk_size`,
+            `total_chunks`, `received_parts`, `received_bytes`, `created_at`, `expires_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload = client.media.get_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(upload.status)
+            ```
         """
         return self._client.call(
             media_get_upload.OPERATION,
@@ -167,15 +218,27 @@ class Media(Uploads):
 
         What has come of it is deleted. A completed upload is in the library: delete it there.
 
+        `DELETE /api/v1/media/uploads/{upload_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             upload_id: The id of the upload.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.media.abort_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            ```
         """
         return self._client.call(
             media_abort_upload.OPERATION,
@@ -197,15 +260,29 @@ class Media(Uploads):
         """Get fresh addresses for an upload.
 
         The upload expires later, and its addresses with it. What has come stays. Nothing is stored for a
-        repetition, as
-        the addresses are secrets.
+        repetition, as the addresses are secrets.
+
+        `POST /api/v1/media/uploads/{upload_id}/renew/`. For whoever is signed in; an API key needs `media:write`.
 
         Args:
             upload_id: The id of the upload.
 
+        Returns:
+            Where to send the rest. Fields: `upload_id`, `upload_url`, `upload_method`, `headers`, `chunk_size`,
+            `total_chunks`, `file_id`, `cdn_url`, `parts`, `expires_at`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_target = client.media.renew_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(upload_target.upload_id)
+            ```
         """
         return self._client.call(
             media_renew_upload.OPERATION,
@@ -228,25 +305,43 @@ class Media(Uploads):
         """Complete an upload.
 
         Puts the chunks together, if all have come, and holds the beginning of the file against its content type;
-        then the
-        file is in the library, and is processed. Doing it again answers the same. A file that is not what was said
-        is
-        deleted, and so is one whose SHA-1 is not the one that is sent. `file_id` and `cdn_url` may be left out; the
-        server knows both.
+        then the file is in the library, and is processed. Doing it again answers the same. A file that is not what
+        was said is deleted, and so is one whose SHA-1 is not the one that is sent. `file_id` and `cdn_url` may be
+        left out; the server knows both.
+
+        `POST /api/v1/media/upload/complete/`. For whoever is signed in; an API key needs `media:write`.
 
         Args:
             upload_id: The upload.
             file_id: Storage's id of the file, if the client knows it: it must be the one that the server knows.
+                1 to 255 characters.
             cdn_url: Where the client expects the file to be, with or without what signs the address: it must be
                 where the server puts it.
-            sha1: The SHA-1 of the whole file, to be held against it.
+            sha1: The SHA-1 of the whole file, to be held against it. At most 40 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The file is in the library. Fields: `media_id`, `filename`, `file_size`, `content_type`, `kind`, `sha1`,
+            `cdn_url`, `thumbnail_url`, `processing_status`, `metadata`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
-            errors.MediaMismatch: `MEDIA_MISMATCH`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`. The upload is not complete, is over, or has come
+                otherwise than it was sent.
+            errors.MediaMismatch: `MEDIA_MISMATCH`. The file or the part is not what was announced.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            completed_upload = client.media.complete_upload(
+                upload_id="f47ac10b-58cc-4372-a567-0e02b2c3d479", file_id="4_za71f544e781e6891531b001a"
+            )
+            print(completed_upload.media_id)
+            ```
         """
         return self._client.call(
             media_complete_upload.OPERATION,
@@ -279,15 +374,34 @@ class Media(Uploads):
 
         The caller's own videos, the newest first unless a sort is given.
 
+        `GET /api/v1/media/videos/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only what a course shows or what was uploaded for it.
             assigned: Only what a lesson shows or only what none shows.
-            search: Only files with this in their name or title.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            search: Only files with this in their name or title. 1 to 200 characters.
+            sort: What to sort by. One of `created_at`, `title`, `file_size`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of videos; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for media in client.media.list_videos(course_id="b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(media.title)
+            ```
         """
         return self._client.page(
             media_list_videos.OPERATION,
@@ -324,17 +438,36 @@ class Media(Uploads):
 
         All files of the caller's, the newest first unless a sort is given.
 
+        `GET /api/v1/media/library/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only what a course shows or what was uploaded for it.
             assigned: Only what a lesson shows or only what none shows.
-            search: Only files with this in their name or title.
-            kind: Only files of this kind.
-            processing_status: Only files that stand so.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            search: Only files with this in their name or title. 1 to 200 characters.
+            kind: Only files of this kind. One of `video`, `audio`, `image`, `document`.
+            processing_status: Only files that stand so. One of `pending`, `processing`, `ready`, `failed`.
+            sort: What to sort by. One of `created_at`, `title`, `file_size`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of files; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for media in client.media.list(course_id="b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(media.title)
+            ```
         """
         return self._client.page(
             media_list.OPERATION,
@@ -365,13 +498,29 @@ class Media(Uploads):
 
         One of the caller's files. Its addresses hold for an hour at least, those of images for good.
 
+        `GET /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The file. Fields: `id`, `filename`, `title`, `description`, `content_type`, `kind`, `file_size`, `sha1`,
+            `duration_seconds`, `width`, `height`, `bitrate` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            media = client.media.get("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(media.title)
+            ```
         """
         return self._client.call(
             media_get.OPERATION,
@@ -397,16 +546,28 @@ class Media(Uploads):
 
         It is gone for good. One that a lesson shows is only deleted with `force`; the lesson stays, without it.
 
+        `DELETE /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            force: Whether to take it from the lesson that shows it.
+            force: Whether to take it from the lesson that shows it. False by default.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.media.delete("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            ```
         """
         return self._client.call(
             media_delete.OPERATION,
@@ -437,16 +598,37 @@ class Media(Uploads):
 
         Changes what is sent and keeps the rest; `null` takes the description away.
 
+        `PATCH /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            title: Its title.
-            description: What it is about.
+            title: Its title. 1 to 255 characters.
+            description: What it is about. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The file as it is now. Fields: `id`, `filename`, `title`, `description`, `content_type`, `kind`,
+            `file_size`, `sha1`, `duration_seconds`, `width`, `height`, `bitrate` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            media = client.media.update(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                title="Lesson 1: What hooks are",
+                description="An introduction, with examples",
+            )
+            print(media.title)
+            ```
         """
         return self._client.call(
             media_update.OPERATION,
@@ -480,25 +662,40 @@ class Media(Uploads):
         """Fetch a file.
 
         The file behind an address that the API gave, or a range of it. An image needs no more than its plain
-        address;
-        anything else is signed, for one person, until a time. It is not limited. A server whose storage is
-        elsewhere leads
-        on to there.
+        address; anything else is signed, for one person, until a time. It is not limited. A server whose storage is
+        elsewhere leads on to there.
+
+        `GET /api/v1/media/files/{media_id}/{filename}`. Open to everybody.
 
         Args:
             media_id: The id of the file, which is that of its upload.
-            filename: The name of the file, or of its thumbnail.
+            filename: The name of the file, or of its thumbnail. 1 to 255 characters.
             user: Whom the address was made for.
-            expires: When the address ends, in seconds since 1970.
-            signature: What proves that the address is ours.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
-            range: Which bytes are wanted; one range, else the whole file is answered.
-            if_range: Answers the range only if the file still has this ETag, else all of it.
+            expires: When the address ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the address is ours. 1 to 128 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+            range: Which bytes are wanted; one range, else the whole file is answered. 1 to 255 characters.
+            if_range: Answers the range only if the file still has this ETag, else all of it. 1 to 255
+                characters.
+
+        Returns:
+            The file, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`. The file has no such range of bytes.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 416
+                `APIStatusError`, 422 `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.media.download(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479", "lesson-01-intro.mp4"
+            )
+            print(len(content))
+            ```
         """
         return self._client.call(
             media_download.OPERATION,
@@ -538,22 +735,39 @@ class AsyncMedia(AsyncUploads):
         """Begin an upload.
 
         Says what will come, and answers where to send it: each chunk to `upload_url`, with the method and the
-        headers
-        as they are given and a `Content-Range`. Chunks may come in any order, several at a time, and twice. Where
-        storage takes parts itself, `parts` names addresses for that, of which each takes one part at a time.
+        headers as they are given and a `Content-Range`. Chunks may come in any order, several at a time, and twice.
+        Where storage takes parts itself, `parts` names addresses for that, of which each takes one part at a time.
         Who does not teach may upload images only. Nothing is stored for a repetition, as the addresses are secrets.
 
+        `POST /api/v1/media/upload/initiate/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
-            filename: Its name, without folders.
-            file_size: Its size in bytes.
+            filename: Its name, without folders. 1 to 255 characters.
+            file_size: Its size in bytes. 1 to 5497558138880.
             content_type: What it is.
             metadata: What is known of a file that will come.
 
+        Returns:
+            Where to send it. Fields: `upload_id`, `upload_url`, `upload_method`, `headers`, `chunk_size`,
+            `total_chunks`, `file_id`, `cdn_url`, `parts`, `expires_at`.
+
         Raises:
-            errors.QuotaExceeded: `QUOTA_EXCEEDED`.
-            errors.MediaSizeExceeded: `MEDIA_SIZE_EXCEEDED`.
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.PermissionDenied: `PERMISSION_DENIED`.
+            errors.QuotaExceeded: `QUOTA_EXCEEDED`. The caller's files would come to more than they may.
+            errors.MediaSizeExceeded: `MEDIA_SIZE_EXCEEDED`. The file is larger than the caller may upload.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.PermissionDenied: `PERMISSION_DENIED`. The caller lacks the role or the scope for this.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_target = await client.media.initiate_upload(
+                filename="lesson-01-intro.mp4", file_size=157286400, content_type="video/mp4"
+            )
+            print(upload_target.upload_id)
+            ```
         """
         return await self._client.call(
             media_initiate_upload.OPERATION,
@@ -581,24 +795,42 @@ class AsyncMedia(AsyncUploads):
         """Send a chunk.
 
         Takes one chunk of an upload: all are `chunk_size` bytes long but the last. Which one it is, `Content-Range`
-        or
-        `X-Part-Number` says; a file of one chunk needs neither. It is kept when it is answered. The address is all
-        that
-        is needed, until the upload expires; it is not limited.
+        or `X-Part-Number` says; a file of one chunk needs neither. It is kept when it is answered. The address is
+        all that is needed, until the upload expires; it is not limited.
+
+        `PUT /api/v1/media/uploads/{upload_id}/content/`. Open to everybody.
 
         Args:
             upload_id: The id of the upload.
             content: The body of the request.
-            expires: When the address ends, in seconds since 1970.
-            signature: What proves that the address is ours.
-            content_range: Which bytes of the file these are, beginning with 0.
-            x_part_number: Which chunk this is, beginning with 1.
-            x_bz_content_sha_1: The SHA-1 of the chunk: others are refused.
+            expires: When the address ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the address is ours. 1 to 128 characters.
+            content_range: Which bytes of the file these are, beginning with 0. At most 60 characters.
+            x_part_number: Which chunk this is, beginning with 1. At most 5 characters.
+            x_bz_content_sha_1: The SHA-1 of the chunk: others are refused. At most 40 characters.
+
+        Returns:
+            It is kept. Fields: `part_number`, `size`, `sha1`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.MediaMismatch: `MEDIA_MISMATCH`.
-            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.MediaMismatch: `MEDIA_MISMATCH`. The file or the part is not what was announced.
+            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`. The upload is not complete, is over, or has come
+                otherwise than it was sent.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 409
+                `ConflictError`, 413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_part = await client.media.upload_content(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                content=bytes(1024),
+                expires=1768870800,
+                signature="9f2c1e",
+            )
+            print(upload_part.part_number)
+            ```
         """
         return await self._client.call(
             media_upload_content.OPERATION,
@@ -629,13 +861,29 @@ class AsyncMedia(AsyncUploads):
 
         What has come of it, as storage knows it: whoever goes on after a break sends the rest.
 
+        `GET /api/v1/media/uploads/{upload_id}/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
             upload_id: The id of the upload.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The upload. Fields: `upload_id`, `filename`, `file_size`, `content_type`, `status`, `chunk_size`,
+            `total_chunks`, `received_parts`, `received_bytes`, `created_at`, `expires_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload = await client.media.get_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(upload.status)
+            ```
         """
         return await self._client.call(
             media_get_upload.OPERATION,
@@ -660,15 +908,27 @@ class AsyncMedia(AsyncUploads):
 
         What has come of it is deleted. A completed upload is in the library: delete it there.
 
+        `DELETE /api/v1/media/uploads/{upload_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             upload_id: The id of the upload.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.media.abort_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            ```
         """
         return await self._client.call(
             media_abort_upload.OPERATION,
@@ -690,15 +950,29 @@ class AsyncMedia(AsyncUploads):
         """Get fresh addresses for an upload.
 
         The upload expires later, and its addresses with it. What has come stays. Nothing is stored for a
-        repetition, as
-        the addresses are secrets.
+        repetition, as the addresses are secrets.
+
+        `POST /api/v1/media/uploads/{upload_id}/renew/`. For whoever is signed in; an API key needs `media:write`.
 
         Args:
             upload_id: The id of the upload.
 
+        Returns:
+            Where to send the rest. Fields: `upload_id`, `upload_url`, `upload_method`, `headers`, `chunk_size`,
+            `total_chunks`, `file_id`, `cdn_url`, `parts`, `expires_at`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            upload_target = await client.media.renew_upload("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(upload_target.upload_id)
+            ```
         """
         return await self._client.call(
             media_renew_upload.OPERATION,
@@ -721,25 +995,43 @@ class AsyncMedia(AsyncUploads):
         """Complete an upload.
 
         Puts the chunks together, if all have come, and holds the beginning of the file against its content type;
-        then the
-        file is in the library, and is processed. Doing it again answers the same. A file that is not what was said
-        is
-        deleted, and so is one whose SHA-1 is not the one that is sent. `file_id` and `cdn_url` may be left out; the
-        server knows both.
+        then the file is in the library, and is processed. Doing it again answers the same. A file that is not what
+        was said is deleted, and so is one whose SHA-1 is not the one that is sent. `file_id` and `cdn_url` may be
+        left out; the server knows both.
+
+        `POST /api/v1/media/upload/complete/`. For whoever is signed in; an API key needs `media:write`.
 
         Args:
             upload_id: The upload.
             file_id: Storage's id of the file, if the client knows it: it must be the one that the server knows.
+                1 to 255 characters.
             cdn_url: Where the client expects the file to be, with or without what signs the address: it must be
                 where the server puts it.
-            sha1: The SHA-1 of the whole file, to be held against it.
+            sha1: The SHA-1 of the whole file, to be held against it. At most 40 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The file is in the library. Fields: `media_id`, `filename`, `file_size`, `content_type`, `kind`, `sha1`,
+            `cdn_url`, `thumbnail_url`, `processing_status`, `metadata`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`.
-            errors.MediaMismatch: `MEDIA_MISMATCH`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.MediaUploadFailed: `MEDIA_UPLOAD_FAILED`. The upload is not complete, is over, or has come
+                otherwise than it was sent.
+            errors.MediaMismatch: `MEDIA_MISMATCH`. The file or the part is not what was announced.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            completed_upload = await client.media.complete_upload(
+                upload_id="f47ac10b-58cc-4372-a567-0e02b2c3d479", file_id="4_za71f544e781e6891531b001a"
+            )
+            print(completed_upload.media_id)
+            ```
         """
         return await self._client.call(
             media_complete_upload.OPERATION,
@@ -772,15 +1064,36 @@ class AsyncMedia(AsyncUploads):
 
         The caller's own videos, the newest first unless a sort is given.
 
+        `GET /api/v1/media/videos/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only what a course shows or what was uploaded for it.
             assigned: Only what a lesson shows or only what none shows.
-            search: Only files with this in their name or title.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            search: Only files with this in their name or title. 1 to 200 characters.
+            sort: What to sort by. One of `created_at`, `title`, `file_size`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of videos; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for media in client.media.list_videos(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(media.title)
+            ```
         """
         return self._client.page(
             media_list_videos.OPERATION,
@@ -817,17 +1130,36 @@ class AsyncMedia(AsyncUploads):
 
         All files of the caller's, the newest first unless a sort is given.
 
+        `GET /api/v1/media/library/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only what a course shows or what was uploaded for it.
             assigned: Only what a lesson shows or only what none shows.
-            search: Only files with this in their name or title.
-            kind: Only files of this kind.
-            processing_status: Only files that stand so.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            search: Only files with this in their name or title. 1 to 200 characters.
+            kind: Only files of this kind. One of `video`, `audio`, `image`, `document`.
+            processing_status: Only files that stand so. One of `pending`, `processing`, `ready`, `failed`.
+            sort: What to sort by. One of `created_at`, `title`, `file_size`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of files; iterating over it gives the items of all pages. Fields: `id`, `filename`, `title`,
+            `description`, `content_type`, `kind`, `file_size`, `sha1`, `duration_seconds`, `width`, `height`,
+            `bitrate` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for media in client.media.list(course_id="b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(media.title)
+            ```
         """
         return self._client.page(
             media_list.OPERATION,
@@ -858,13 +1190,29 @@ class AsyncMedia(AsyncUploads):
 
         One of the caller's files. Its addresses hold for an hour at least, those of images for good.
 
+        `GET /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:read`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The file. Fields: `id`, `filename`, `title`, `description`, `content_type`, `kind`, `file_size`, `sha1`,
+            `duration_seconds`, `width`, `height`, `bitrate` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            media = await client.media.get("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            print(media.title)
+            ```
         """
         return await self._client.call(
             media_get.OPERATION,
@@ -890,16 +1238,28 @@ class AsyncMedia(AsyncUploads):
 
         It is gone for good. One that a lesson shows is only deleted with `force`; the lesson stays, without it.
 
+        `DELETE /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            force: Whether to take it from the lesson that shows it.
+            force: Whether to take it from the lesson that shows it. False by default.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.media.delete("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+            ```
         """
         return await self._client.call(
             media_delete.OPERATION,
@@ -930,16 +1290,37 @@ class AsyncMedia(AsyncUploads):
 
         Changes what is sent and keeps the rest; `null` takes the description away.
 
+        `PATCH /api/v1/media/library/{media_id}/`. For whoever is signed in; an API key needs `media:write`.
+
         Args:
             media_id: The id of the file, which is that of its upload.
-            title: Its title.
-            description: What it is about.
+            title: Its title. 1 to 255 characters.
+            description: What it is about. At most 5000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The file as it is now. Fields: `id`, `filename`, `title`, `description`, `content_type`, `kind`,
+            `file_size`, `sha1`, `duration_seconds`, `width`, `height`, `bitrate` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            media = await client.media.update(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+                title="Lesson 1: What hooks are",
+                description="An introduction, with examples",
+            )
+            print(media.title)
+            ```
         """
         return await self._client.call(
             media_update.OPERATION,
@@ -973,25 +1354,40 @@ class AsyncMedia(AsyncUploads):
         """Fetch a file.
 
         The file behind an address that the API gave, or a range of it. An image needs no more than its plain
-        address;
-        anything else is signed, for one person, until a time. It is not limited. A server whose storage is
-        elsewhere leads
-        on to there.
+        address; anything else is signed, for one person, until a time. It is not limited. A server whose storage is
+        elsewhere leads on to there.
+
+        `GET /api/v1/media/files/{media_id}/{filename}`. Open to everybody.
 
         Args:
             media_id: The id of the file, which is that of its upload.
-            filename: The name of the file, or of its thumbnail.
+            filename: The name of the file, or of its thumbnail. 1 to 255 characters.
             user: Whom the address was made for.
-            expires: When the address ends, in seconds since 1970.
-            signature: What proves that the address is ours.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
-            range: Which bytes are wanted; one range, else the whole file is answered.
-            if_range: Answers the range only if the file still has this ETag, else all of it.
+            expires: When the address ends, in seconds since 1970. 0 to 4102444800.
+            signature: What proves that the address is ours. 1 to 128 characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+            range: Which bytes are wanted; one range, else the whole file is answered. 1 to 255 characters.
+            if_range: Answers the range only if the file still has this ETag, else all of it. 1 to 255
+                characters.
+
+        Returns:
+            The file, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeNotSatisfiable: `RANGE_NOT_SATISFIABLE`. The file has no such range of bytes.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 404 `NotFoundError`, 416
+                `APIStatusError`, 422 `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.media.download(
+                "f47ac10b-58cc-4372-a567-0e02b2c3d479", "lesson-01-intro.mp4"
+            )
+            print(len(content))
+            ```
         """
         return await self._client.call(
             media_download.OPERATION,

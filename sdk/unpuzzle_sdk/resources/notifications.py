@@ -42,12 +42,29 @@ class Notifications:
 
         What has happened that concerns the caller, the newest first.
 
+        `GET /api/v1/notifications/`. For whoever is signed in; an API key needs `notifications:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            unread_only: Only what was not read yet.
-            type: Only notifications of this type.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            unread_only: Only what was not read yet. False by default.
+            type: Only notifications of this type. One of `course`, `payment`, `achievement`, `system`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of notifications; iterating over it gives the items of all pages. Fields: `id`, `type`, `title`,
+            `message`, `is_read`, `action_url`, `icon`, `created_at`, `read_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for notification in client.notifications.list(unread_only=True):
+                print(notification.title)
+            ```
         """
         return self._client.page(
             notifications_list.OPERATION,
@@ -73,13 +90,28 @@ class Notifications:
 
         Doing it again changes nothing.
 
+        `PUT /api/v1/notifications/{notification_id}/read/`. For whoever is signed in; an API key needs
+        `notifications:write`.
+
         Args:
             notification_id: The id of the notification.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is read. Fields: `message`, `notification_id`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_read = client.notifications.mark_read("7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f")
+            print(notification_read.message)
+            ```
         """
         return self._client.call(
             notifications_mark_read.OPERATION,
@@ -102,9 +134,25 @@ class Notifications:
 
         Marks everything that is there now.
 
+        `POST /api/v1/notifications/read-all/`. For whoever is signed in; an API key needs `notifications:write`.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            They are read. Fields: `message`, `marked_count`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notifications_read = client.notifications.mark_all_read()
+            print(notifications_read.message)
+            ```
         """
         return self._client.call(
             notifications_mark_all_read.OPERATION,
@@ -123,13 +171,29 @@ class Notifications:
         """Follow your notifications.
 
         Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-
-        ID`.
-        Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most: whoever
-        comes back with the last `id` misses nothing, and gets nothing twice.
+        ID`. Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most:
+        whoever comes back with the last `id` misses nothing, and gets nothing twice.
+
+        `GET /api/v1/notifications/stream/`. For whoever is signed in; an API key needs `notifications:read`.
 
         Args:
             last_event_id: The `id` of the last event that arrived before a stream broke off. It goes on with
-                the next.
+                the next. At most 18 characters.
+
+        Returns:
+            Events as they come: `notification` (`models.Notification`).
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for event in client.notifications.stream():
+                print(event.event, event.data)
+                break  # leaving the loop closes the connection
+            ```
         """
         return self._client.stream(
             notifications_stream.OPERATION,
@@ -149,11 +213,26 @@ class Notifications:
 
         By type and channel. The two switches are those of the profile's preferences.
 
+        `GET /api/v1/notifications/preferences/`. For whoever is signed in; an API key needs `notifications:read`.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The preferences. Fields: `email_notifications`, `learning_reminders`, `types`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_preferences = client.notifications.get_preferences()
+            print(notification_preferences.email_notifications)
+            ```
         """
         return self._client.call(
             notifications_get_preferences.OPERATION,
@@ -177,13 +256,33 @@ class Notifications:
 
         Changes what is sent and keeps the rest. It holds for what happens from now on.
 
+        `PUT /api/v1/notifications/preferences/`. For whoever is signed in; an API key needs `notifications:write`.
+
         Args:
             email_notifications: Whether mail may be sent at all.
             learning_reminders: Whether to be reminded by mail after a week without learning.
             types: How some types of notifications are to be told.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The preferences as they are now. Fields: `email_notifications`, `learning_reminders`, `types`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 412 `PreconditionFailedError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_preferences = client.notifications.update_preferences(
+                types={"course": {"mail": True}}
+            )
+            print(notification_preferences.email_notifications)
+            ```
         """
         return self._client.call(
             notifications_update_preferences.OPERATION,
@@ -210,13 +309,24 @@ class Notifications:
 
         It is gone for good.
 
+        `DELETE /api/v1/notifications/{notification_id}/`. For whoever is signed in; an API key needs
+        `notifications:write`.
+
         Args:
             notification_id: The id of the notification.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.notifications.delete("7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f")
+            ```
         """
         return self._client.call(
             notifications_delete.OPERATION,
@@ -250,12 +360,29 @@ class AsyncNotifications:
 
         What has happened that concerns the caller, the newest first.
 
+        `GET /api/v1/notifications/`. For whoever is signed in; an API key needs `notifications:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            unread_only: Only what was not read yet.
-            type: Only notifications of this type.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            unread_only: Only what was not read yet. False by default.
+            type: Only notifications of this type. One of `course`, `payment`, `achievement`, `system`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of notifications; iterating over it gives the items of all pages. Fields: `id`, `type`, `title`,
+            `message`, `is_read`, `action_url`, `icon`, `created_at`, `read_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for notification in client.notifications.list(unread_only=True):
+                print(notification.title)
+            ```
         """
         return self._client.page(
             notifications_list.OPERATION,
@@ -281,13 +408,30 @@ class AsyncNotifications:
 
         Doing it again changes nothing.
 
+        `PUT /api/v1/notifications/{notification_id}/read/`. For whoever is signed in; an API key needs
+        `notifications:write`.
+
         Args:
             notification_id: The id of the notification.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            It is read. Fields: `message`, `notification_id`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_read = await client.notifications.mark_read(
+                "7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
+            )
+            print(notification_read.message)
+            ```
         """
         return await self._client.call(
             notifications_mark_read.OPERATION,
@@ -310,9 +454,25 @@ class AsyncNotifications:
 
         Marks everything that is there now.
 
+        `POST /api/v1/notifications/read-all/`. For whoever is signed in; an API key needs `notifications:write`.
+
         Args:
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            They are read. Fields: `message`, `marked_count`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notifications_read = await client.notifications.mark_all_read()
+            print(notifications_read.message)
+            ```
         """
         return await self._client.call(
             notifications_mark_all_read.OPERATION,
@@ -331,13 +491,29 @@ class AsyncNotifications:
         """Follow your notifications.
 
         Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-
-        ID`.
-        Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most: whoever
-        comes back with the last `id` misses nothing, and gets nothing twice.
+        ID`. Without one it begins with what happens from now on. A stream lasts a quarter of an hour at most:
+        whoever comes back with the last `id` misses nothing, and gets nothing twice.
+
+        `GET /api/v1/notifications/stream/`. For whoever is signed in; an API key needs `notifications:read`.
 
         Args:
             last_event_id: The `id` of the last event that arrived before a stream broke off. It goes on with
-                the next.
+                the next. At most 18 characters.
+
+        Returns:
+            Events as they come: `notification` (`models.Notification`).
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for event in client.notifications.stream():
+                print(event.event, event.data)
+                break  # leaving the loop closes the connection
+            ```
         """
         return self._client.stream(
             notifications_stream.OPERATION,
@@ -357,11 +533,26 @@ class AsyncNotifications:
 
         By type and channel. The two switches are those of the profile's preferences.
 
+        `GET /api/v1/notifications/preferences/`. For whoever is signed in; an API key needs `notifications:read`.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The preferences. Fields: `email_notifications`, `learning_reminders`, `types`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_preferences = await client.notifications.get_preferences()
+            print(notification_preferences.email_notifications)
+            ```
         """
         return await self._client.call(
             notifications_get_preferences.OPERATION,
@@ -385,13 +576,33 @@ class AsyncNotifications:
 
         Changes what is sent and keeps the rest. It holds for what happens from now on.
 
+        `PUT /api/v1/notifications/preferences/`. For whoever is signed in; an API key needs `notifications:write`.
+
         Args:
             email_notifications: Whether mail may be sent at all.
             learning_reminders: Whether to be reminded by mail after a week without learning.
             types: How some types of notifications are to be told.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The preferences as they are now. Fields: `email_notifications`, `learning_reminders`, `types`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 412 `PreconditionFailedError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            notification_preferences = await client.notifications.update_preferences(
+                types={"course": {"mail": True}}
+            )
+            print(notification_preferences.email_notifications)
+            ```
         """
         return await self._client.call(
             notifications_update_preferences.OPERATION,
@@ -418,13 +629,24 @@ class AsyncNotifications:
 
         It is gone for good.
 
+        `DELETE /api/v1/notifications/{notification_id}/`. For whoever is signed in; an API key needs
+        `notifications:write`.
+
         Args:
             notification_id: The id of the notification.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.notifications.delete("7c8d9e0f-1a2b-4c3d-8e4f-5a6b7c8d9e0f")
+            ```
         """
         return await self._client.call(
             notifications_delete.OPERATION,

@@ -45,8 +45,22 @@ class Payments:
         """Get what a checkout page needs.
 
         The key and the address with which a page or an app speaks to Stripe. Where `is_embedded` is true the server
-        plays
-        Stripe itself: no money moves, and Stripe's test cards and payment methods (`pm_card_visa`) are taken.
+        plays Stripe itself: no money moves, and Stripe's test cards and payment methods (`pm_card_visa`) are taken.
+
+        `GET /api/v1/payments/config/stripe/`. Open to everybody.
+
+        Returns:
+            The configuration. Fields: `publishable_key`, `api_base_url`, `is_embedded`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_config = client.payments.get_config()
+            print(payment_config.publishable_key)
+            ```
         """
         return self._client.call(
             payments_get_config.OPERATION,
@@ -66,29 +80,48 @@ class Payments:
         """Begin to buy a course.
 
         Makes the payment of one course, or answers the one that is open already: there is one open payment for a
-        learner and
-        a course, however often it is asked for. `amount` is the course's list price, or left out; what is charged
-        is decided
-        here, less the coupon's discount. A coupon that pays all of it enrols at once. A payment that is not
-        completed within
-        a day is cancelled. The answer carries a secret, so it is never stored: an `Idempotency-Key` has no effect
-        here.
+        learner and a course, however often it is asked for. `amount` is the course's list price, or left out; what
+        is charged is decided here, less the coupon's discount. A coupon that pays all of it enrols at once. A
+        payment that is not completed within a day is cancelled. The answer carries a secret, so it is never stored:
+        an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/`. For whoever is signed in; an API key needs `payments:write`.
 
         Args:
             course_id: The course.
-            amount: The list price as the buyer was shown it: refused if it is another one.
+            amount: The list price as the buyer was shown it: refused if it is another one. 0 to 99999999.99.
             currency: An ISO 4217 currency. Later versions may add currencies.
             payment_method: How to pay.
-            coupon_code: A coupon that lowers the price.
+            coupon_code: A coupon that lowers the price. 1 to 64 characters.
             metadata: What the buyer's app wants to remember; it is kept with the payment.
 
+        Returns:
+            The payment. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`, `currency`,
+            `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
-            errors.Conflict: `CONFLICT`.
-            errors.AmountMismatch: `AMOUNT_MISMATCH`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AmountMismatch: `AMOUNT_MISMATCH`. The price is another one than the buyer was shown.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = client.payments.create_intent(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81",
+                amount=49.99,
+                currency="USD",
+                coupon_code="SAVE20",
+                payment_method="card",
+            )
+            print(payment_intent.status)
+            ```
         """
         return self._client.call(
             payments_create_intent.OPERATION,
@@ -114,13 +147,30 @@ class Payments:
 
         How the payment stands now, at Stripe too. It can be named by its own id, `pay_…`, or by Stripe's, `pi_…`.
 
+        `GET /api/v1/payments/intents/{payment_id}/`. For whoever is signed in; an API key needs `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The payment. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`, `currency`,
+            `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = client.payments.get_intent("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(payment_intent.status)
+            ```
         """
         return self._client.call(
             payments_get_intent.OPERATION,
@@ -141,15 +191,31 @@ class Payments:
         """Cancel a payment.
 
         Gives up a payment that has not succeeded; its coupon is free again. A second cancel answers the same. What
-        succeeded
-        can be refunded instead. An `Idempotency-Key` has no effect here.
+        succeeded can be refunded instead. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/{payment_id}/cancel/`. For whoever is signed in; an API key needs
+        `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The payment, cancelled. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`,
+            `currency`, `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = client.payments.cancel_intent("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(payment_intent.status)
+            ```
         """
         return self._client.call(
             payments_cancel_intent.OPERATION,
@@ -170,23 +236,42 @@ class Payments:
         """Pay.
 
         Charges a payment method and enrols. A card whose holder has to authenticate answers `requires_action`: send
-        the
-        person to `next_action_url`, or give the `client_secret` to Stripe's library, and confirm again afterwards
-        without a
-        method, or wait for the webhook. A payment that has succeeded answers the same again and charges nothing. An
-        `Idempotency-Key` has no effect here.
+        the person to `next_action_url`, or give the `client_secret` to Stripe's library, and confirm again
+        afterwards without a method, or wait for the webhook. A payment that has succeeded answers the same again
+        and charges nothing. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/{payment_id}/confirm/`. For whoever is signed in; an API key needs
+        `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            payment_method_id: A payment method of Stripe.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            payment_method_id: A payment method of Stripe. 1 to 255 characters.
             return_url: Where a person comes back to who had to authenticate.
 
+        Returns:
+            How the payment stands. Fields: `status`, `payment_id`, `stripe_payment_intent`, `client_secret`,
+            `next_action_url`, `enrollment`, `receipt_url`, `message`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
+                to authenticate, first.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_confirmation = client.payments.confirm_intent(
+                "pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35", payment_method_id="pm_card_visa"
+            )
+            print(payment_confirmation.message)
+            ```
         """
         return self._client.call(
             payments_confirm_intent.OPERATION,
@@ -214,18 +299,39 @@ class Payments:
         """List your payments.
 
         The caller's payments, the newest first. Payments that nobody has tried yet and cancelled ones are listed
-        only when
-        asked for by `status`. `total_spent` is what succeeded less what was refunded, within the filter; where that
-        is of
-        several currencies it is null, and stands in `total_spent_by_currency`.
+        only when asked for by `status`. `total_spent` is what succeeded less what was refunded, within the filter;
+        where that is of several currencies it is null, and stands in `total_spent_by_currency`.
+
+        `GET /api/v1/payments/history/`. For whoever is signed in; an API key needs `payments:read`.
 
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             start_date: Only payments of this day (UTC) and later.
             end_date: Only payments of this day (UTC) and before.
-            status: Only payments in this status.
+            status: Only payments in this status. One of `requires_payment_method`, `requires_action`,
+                `processing`, `succeeded`, `failed`, `canceled`, `partially_refunded`, `refunded`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of payments; iterating over it gives the items of all pages. Fields: `payment_id`,
+            `payment_intent_id`, `amount`, `refunded_amount`, `currency`, `status`, `description`, `course`,
+            `receipt_url`, `created_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            import datetime
+
+            for payment in client.payments.list_history(
+                start_date=datetime.date.fromisoformat("2025-01-01")
+            ):
+                print(payment.status)
+            ```
         """
         return self._client.page(
             payments_list_history.OPERATION,
@@ -250,11 +356,28 @@ class Payments:
 
         What was paid to whom and for what, with refunds. Only what has been paid has a receipt.
 
+        `GET /api/v1/payments/history/{payment_id}/receipt/`. For whoever is signed in; an API key needs
+        `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The receipt. Fields: `payment_id`, `payment_intent_id`, `buyer`, `course`, `list_price`, `discount`,
+            `amount`, `refunded_amount`, `currency`, `status`, `receipt_url`, `paid_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            receipt = client.payments.get_receipt("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(receipt.status)
+            ```
         """
         return self._client.call(
             payments_get_receipt.OPERATION,
@@ -273,11 +396,27 @@ class Payments:
 
         The receipt as a PDF of one A4 page.
 
+        `GET /api/v1/payments/history/{payment_id}/receipt.pdf`. For whoever is signed in; an API key needs
+        `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The receipt, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.payments.download_receipt("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(len(content))
+            ```
         """
         return self._client.call(
             payments_download_receipt.OPERATION,
@@ -299,21 +438,38 @@ class Payments:
         """Refund a payment.
 
         Gives back all of a payment or a part of it; for the instructor whose course it was, and for admins. When
-        all of it is
-        given back, the enrolment ends. The same `Idempotency-Key` never refunds twice.
+        all of it is given back, the enrolment ends. The same `Idempotency-Key` never refunds twice.
+
+        `POST /api/v1/payments/history/{payment_id}/refund/`. For instructors; an API key needs `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            amount: How much in units of the currency; all that is left when absent.
-            reason: Why.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            amount: How much in units of the currency; all that is left when absent. 0.001 to 99999999.99.
+            reason: Why. One of `requested_by_customer`, `duplicate`, `fraudulent`.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The refund. Fields: `refund_id`, `payment_id`, `amount`, `currency`, `status`, `payment_status`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.RefundTooLarge: `REFUND_TOO_LARGE`.
-            errors.PriceInvalid: `PRICE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.RefundTooLarge: `REFUND_TOO_LARGE`. Less than that is left of the payment.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            refund = client.payments.refund(
+                "pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35", reason="requested_by_customer"
+            )
+            print(refund.status)
+            ```
         """
         return self._client.call(
             payments_refund.OPERATION,
@@ -342,16 +498,33 @@ class Payments:
 
         What a course costs the caller with a coupon. Nothing is bought or reserved.
 
+        `POST /api/v1/payments/coupons/validate/`. For whoever is signed in; an API key needs `payments:read`.
+
         Args:
             course_id: The course.
-            coupon_code: The coupon.
+            coupon_code: The coupon. 1 to 64 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The price with the coupon. Fields: `course_id`, `list_price`, `amount`, `currency`, `discount`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon_quote = client.payments.validate_coupon(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81", coupon_code="SAVE20"
+            )
+            print(coupon_quote.course_id)
+            ```
         """
         return self._client.call(
             payments_validate_coupon.OPERATION,
@@ -377,10 +550,28 @@ class Payments:
 
         The coupons of the caller's own, the newest first; an admin sees all.
 
+        `GET /api/v1/payments/coupons/`. For instructors; an API key needs `payments:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of coupons; iterating over it gives the items of all pages. Fields: `id`, `code`, `percentage`,
+            `amount`, `currency`, `course_id`, `starts_at`, `ends_at`, `max_redemptions`,
+            `max_redemptions_per_user`, `is_active`, `redemptions` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for coupon in client.payments.list_coupons():
+                print(coupon.id)
+            ```
         """
         return self._client.page(
             payments_list_coupons.OPERATION,
@@ -414,26 +605,44 @@ class Payments:
         A discount for one course of the caller's, or for all of them. Coupons of an admin without a course hold
         everywhere.
 
+        `POST /api/v1/payments/coupons/`. For instructors; an API key needs `payments:write`.
+
         Args:
-            code: What a buyer types; capitals or not are the same.
-            percentage: Per cent off.
-            amount: How much off in units of the currency.
-            currency: Of the amount.
+            code: What a buyer types; capitals or not are the same. 1 to 64 characters.
+            percentage: Per cent off. 1 to 100.
+            amount: How much off in units of the currency. 0.001 to 99999999.99.
+            currency: Of the amount. 3 characters.
             course_id: The only course it holds for; null for all of yours.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.
-            max_redemptions: How often it can be used in all; null without limit.
-            max_redemptions_per_user: How often one learner can use it; null without limit.
+            max_redemptions: How often it can be used in all; null without limit. 1 to 1000000000.
+            max_redemptions_per_user: How often one learner can use it; null without limit. 1 to 1000000000.
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.PriceInvalid: `PRICE_INVALID`.
-            errors.RangeInvalid: `RANGE_INVALID`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = client.payments.create_coupon(
+                code="SAVE20", percentage=20, max_redemptions=100, max_redemptions_per_user=1
+            )
+            print(coupon.id)
+            ```
         """
         return self._client.call(
             payments_create_coupon.OPERATION,
@@ -466,13 +675,29 @@ class Payments:
 
         How it is, and how often it was used.
 
+        `GET /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:read`.
+
         Args:
             coupon_id: The id of the coupon.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = client.payments.get_coupon("3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40")
+            print(coupon.id)
+            ```
         """
         return self._client.call(
             payments_get_coupon.OPERATION,
@@ -497,14 +722,26 @@ class Payments:
 
         It can't be used any more; payments that used it keep their price.
 
+        `DELETE /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:write`.
+
         Args:
             coupon_id: The id of the coupon.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.payments.delete_coupon("3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40")
+            ```
         """
         return self._client.call(
             payments_delete_coupon.OPERATION,
@@ -535,20 +772,39 @@ class Payments:
 
         Its window, its limits, and whether it holds at all. What it takes off stays as it is: make another coupon.
 
+        `PATCH /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:write`.
+
         Args:
             coupon_id: The id of the coupon.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.
-            max_redemptions: How often it can be used in all; null without limit.
-            max_redemptions_per_user: How often one learner can use it; null without limit.
+            max_redemptions: How often it can be used in all; null without limit. 1 to 1000000000.
+            max_redemptions_per_user: How often one learner can use it; null without limit. 1 to 1000000000.
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = client.payments.update_coupon(
+                "3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40", is_active=True, max_redemptions=200
+            )
+            print(coupon.id)
+            ```
         """
         return self._client.call(
             payments_update_coupon.OPERATION,
@@ -581,19 +837,36 @@ class Payments:
         """Receive an event of Stripe.
 
         For Stripe, which signs what it sends (`Stripe-Signature`, over the raw body, within five minutes). An event
-        is kept
-        before it is answered, and followed once by a worker, which asks Stripe how things stand: events may come
-        twice, late,
-        in any order, or not at all. Events of other types are answered and ignored.
+        is kept before it is answered, and followed once by a worker, which asks Stripe how things stand: events may
+        come twice, late, in any order, or not at all. Events of other types are answered and ignored.
+
+        `POST /api/v1/payments/webhooks/stripe/`. For the service that signs it.
 
         Args:
-            id: The id of the event.
-            type: What has happened, such as `payment_intent.succeeded`.
+            id: The id of the event. 1 to 255 characters.
+            type: What has happened, such as `payment_intent.succeeded`. 1 to 255 characters.
             data: To what.
-            stripe_signature: Stripe's signature over the raw body.
+            stripe_signature: Stripe's signature over the raw body. 1 to 4096 characters.
+
+        Returns:
+            It is kept. Fields: `received`.
 
         Raises:
-            errors.InvalidSignature: `INVALID_SIGNATURE`.
+            errors.InvalidSignature: `INVALID_SIGNATURE`. The signature is missing, wrong or too old.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 413 `PayloadTooLargeError`,
+                415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            stripe_event_received = client.payments.receive_webhook(
+                id="evt_1",
+                type="payment_intent.succeeded",
+                data={"object": {"id": "pi_stripe_payment_id"}},
+                stripe_signature="t=1767225600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+            )
+            print(stripe_event_received.received)
+            ```
         """
         return self._client.call(
             payments_receive_webhook.OPERATION,
@@ -622,8 +895,22 @@ class AsyncPayments:
         """Get what a checkout page needs.
 
         The key and the address with which a page or an app speaks to Stripe. Where `is_embedded` is true the server
-        plays
-        Stripe itself: no money moves, and Stripe's test cards and payment methods (`pm_card_visa`) are taken.
+        plays Stripe itself: no money moves, and Stripe's test cards and payment methods (`pm_card_visa`) are taken.
+
+        `GET /api/v1/payments/config/stripe/`. Open to everybody.
+
+        Returns:
+            The configuration. Fields: `publishable_key`, `api_base_url`, `is_embedded`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_config = await client.payments.get_config()
+            print(payment_config.publishable_key)
+            ```
         """
         return await self._client.call(
             payments_get_config.OPERATION,
@@ -643,29 +930,48 @@ class AsyncPayments:
         """Begin to buy a course.
 
         Makes the payment of one course, or answers the one that is open already: there is one open payment for a
-        learner and
-        a course, however often it is asked for. `amount` is the course's list price, or left out; what is charged
-        is decided
-        here, less the coupon's discount. A coupon that pays all of it enrols at once. A payment that is not
-        completed within
-        a day is cancelled. The answer carries a secret, so it is never stored: an `Idempotency-Key` has no effect
-        here.
+        learner and a course, however often it is asked for. `amount` is the course's list price, or left out; what
+        is charged is decided here, less the coupon's discount. A coupon that pays all of it enrols at once. A
+        payment that is not completed within a day is cancelled. The answer carries a secret, so it is never stored:
+        an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/`. For whoever is signed in; an API key needs `payments:write`.
 
         Args:
             course_id: The course.
-            amount: The list price as the buyer was shown it: refused if it is another one.
+            amount: The list price as the buyer was shown it: refused if it is another one. 0 to 99999999.99.
             currency: An ISO 4217 currency. Later versions may add currencies.
             payment_method: How to pay.
-            coupon_code: A coupon that lowers the price.
+            coupon_code: A coupon that lowers the price. 1 to 64 characters.
             metadata: What the buyer's app wants to remember; it is kept with the payment.
 
+        Returns:
+            The payment. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`, `currency`,
+            `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.EnrollmentExists: `ENROLLMENT_EXISTS`.
-            errors.Conflict: `CONFLICT`.
-            errors.AmountMismatch: `AMOUNT_MISMATCH`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.AmountMismatch: `AMOUNT_MISMATCH`. The price is another one than the buyer was shown.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = await client.payments.create_intent(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81",
+                amount=49.99,
+                currency="USD",
+                coupon_code="SAVE20",
+                payment_method="card",
+            )
+            print(payment_intent.status)
+            ```
         """
         return await self._client.call(
             payments_create_intent.OPERATION,
@@ -691,13 +997,30 @@ class AsyncPayments:
 
         How the payment stands now, at Stripe too. It can be named by its own id, `pay_…`, or by Stripe's, `pi_…`.
 
+        `GET /api/v1/payments/intents/{payment_id}/`. For whoever is signed in; an API key needs `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The payment. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`, `currency`,
+            `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = await client.payments.get_intent("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(payment_intent.status)
+            ```
         """
         return await self._client.call(
             payments_get_intent.OPERATION,
@@ -718,15 +1041,31 @@ class AsyncPayments:
         """Cancel a payment.
 
         Gives up a payment that has not succeeded; its coupon is free again. A second cancel answers the same. What
-        succeeded
-        can be refunded instead. An `Idempotency-Key` has no effect here.
+        succeeded can be refunded instead. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/{payment_id}/cancel/`. For whoever is signed in; an API key needs
+        `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The payment, cancelled. Fields: `payment_id`, `payment_intent_id`, `client_secret`, `amount`,
+            `currency`, `discount`, `status`, `next_action_url`, `decline_code`, `course_id`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 422 `UnprocessableEntityError`,
+                429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_intent = await client.payments.cancel_intent("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(payment_intent.status)
+            ```
         """
         return await self._client.call(
             payments_cancel_intent.OPERATION,
@@ -747,23 +1086,42 @@ class AsyncPayments:
         """Pay.
 
         Charges a payment method and enrols. A card whose holder has to authenticate answers `requires_action`: send
-        the
-        person to `next_action_url`, or give the `client_secret` to Stripe's library, and confirm again afterwards
-        without a
-        method, or wait for the webhook. A payment that has succeeded answers the same again and charges nothing. An
-        `Idempotency-Key` has no effect here.
+        the person to `next_action_url`, or give the `client_secret` to Stripe's library, and confirm again
+        afterwards without a method, or wait for the webhook. A payment that has succeeded answers the same again
+        and charges nothing. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/payments/intents/{payment_id}/confirm/`. For whoever is signed in; an API key needs
+        `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            payment_method_id: A payment method of Stripe.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            payment_method_id: A payment method of Stripe. 1 to 255 characters.
             return_url: Where a person comes back to who had to authenticate.
 
+        Returns:
+            How the payment stands. Fields: `status`, `payment_id`, `stripe_payment_intent`, `client_secret`,
+            `next_action_url`, `enrollment`, `receipt_url`, `message`.
+
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentRequired: `PAYMENT_REQUIRED`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
+                to authenticate, first.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            payment_confirmation = await client.payments.confirm_intent(
+                "pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35", payment_method_id="pm_card_visa"
+            )
+            print(payment_confirmation.message)
+            ```
         """
         return await self._client.call(
             payments_confirm_intent.OPERATION,
@@ -791,18 +1149,39 @@ class AsyncPayments:
         """List your payments.
 
         The caller's payments, the newest first. Payments that nobody has tried yet and cancelled ones are listed
-        only when
-        asked for by `status`. `total_spent` is what succeeded less what was refunded, within the filter; where that
-        is of
-        several currencies it is null, and stands in `total_spent_by_currency`.
+        only when asked for by `status`. `total_spent` is what succeeded less what was refunded, within the filter;
+        where that is of several currencies it is null, and stands in `total_spent_by_currency`.
+
+        `GET /api/v1/payments/history/`. For whoever is signed in; an API key needs `payments:read`.
 
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             start_date: Only payments of this day (UTC) and later.
             end_date: Only payments of this day (UTC) and before.
-            status: Only payments in this status.
+            status: Only payments in this status. One of `requires_payment_method`, `requires_action`,
+                `processing`, `succeeded`, `failed`, `canceled`, `partially_refunded`, `refunded`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of payments; iterating over it gives the items of all pages. Fields: `payment_id`,
+            `payment_intent_id`, `amount`, `refunded_amount`, `currency`, `status`, `description`, `course`,
+            `receipt_url`, `created_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            import datetime
+
+            async for payment in client.payments.list_history(
+                start_date=datetime.date.fromisoformat("2025-01-01")
+            ):
+                print(payment.status)
+            ```
         """
         return self._client.page(
             payments_list_history.OPERATION,
@@ -827,11 +1206,28 @@ class AsyncPayments:
 
         What was paid to whom and for what, with refunds. Only what has been paid has a receipt.
 
+        `GET /api/v1/payments/history/{payment_id}/receipt/`. For whoever is signed in; an API key needs
+        `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The receipt. Fields: `payment_id`, `payment_intent_id`, `buyer`, `course`, `list_price`, `discount`,
+            `amount`, `refunded_amount`, `currency`, `status`, `receipt_url`, `paid_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            receipt = await client.payments.get_receipt("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(receipt.status)
+            ```
         """
         return await self._client.call(
             payments_get_receipt.OPERATION,
@@ -850,11 +1246,27 @@ class AsyncPayments:
 
         The receipt as a PDF of one A4 page.
 
+        `GET /api/v1/payments/history/{payment_id}/receipt.pdf`. For whoever is signed in; an API key needs
+        `payments:read`.
+
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+
+        Returns:
+            The receipt, as bytes.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.payments.download_receipt("pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35")
+            print(len(content))
+            ```
         """
         return await self._client.call(
             payments_download_receipt.OPERATION,
@@ -876,21 +1288,38 @@ class AsyncPayments:
         """Refund a payment.
 
         Gives back all of a payment or a part of it; for the instructor whose course it was, and for admins. When
-        all of it is
-        given back, the enrolment ends. The same `Idempotency-Key` never refunds twice.
+        all of it is given back, the enrolment ends. The same `Idempotency-Key` never refunds twice.
+
+        `POST /api/v1/payments/history/{payment_id}/refund/`. For instructors; an API key needs `payments:write`.
 
         Args:
-            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`.
-            amount: How much in units of the currency; all that is left when absent.
-            reason: Why.
+            payment_id: The id of the payment, `pay_…`, or of the payment intent at Stripe, `pi_…`. 4 to 255
+                characters.
+            amount: How much in units of the currency; all that is left when absent. 0.001 to 99999999.99.
+            reason: Why. One of `requested_by_customer`, `duplicate`, `fraudulent`.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The refund. Fields: `refund_id`, `payment_id`, `amount`, `currency`, `status`, `payment_status`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.Conflict: `CONFLICT`.
-            errors.RefundTooLarge: `REFUND_TOO_LARGE`.
-            errors.PriceInvalid: `PRICE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.RefundTooLarge: `REFUND_TOO_LARGE`. Less than that is left of the payment.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            refund = await client.payments.refund(
+                "pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35", reason="requested_by_customer"
+            )
+            print(refund.status)
+            ```
         """
         return await self._client.call(
             payments_refund.OPERATION,
@@ -919,16 +1348,33 @@ class AsyncPayments:
 
         What a course costs the caller with a coupon. Nothing is bought or reserved.
 
+        `POST /api/v1/payments/coupons/validate/`. For whoever is signed in; an API key needs `payments:read`.
+
         Args:
             course_id: The course.
-            coupon_code: The coupon.
+            coupon_code: The coupon. 1 to 64 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The price with the coupon. Fields: `course_id`, `list_price`, `amount`, `currency`, `discount`.
 
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon_quote = await client.payments.validate_coupon(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81", coupon_code="SAVE20"
+            )
+            print(coupon_quote.course_id)
+            ```
         """
         return await self._client.call(
             payments_validate_coupon.OPERATION,
@@ -954,10 +1400,28 @@ class AsyncPayments:
 
         The coupons of the caller's own, the newest first; an admin sees all.
 
+        `GET /api/v1/payments/coupons/`. For instructors; an API key needs `payments:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of coupons; iterating over it gives the items of all pages. Fields: `id`, `code`, `percentage`,
+            `amount`, `currency`, `course_id`, `starts_at`, `ends_at`, `max_redemptions`,
+            `max_redemptions_per_user`, `is_active`, `redemptions` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for coupon in client.payments.list_coupons():
+                print(coupon.id)
+            ```
         """
         return self._client.page(
             payments_list_coupons.OPERATION,
@@ -991,26 +1455,44 @@ class AsyncPayments:
         A discount for one course of the caller's, or for all of them. Coupons of an admin without a course hold
         everywhere.
 
+        `POST /api/v1/payments/coupons/`. For instructors; an API key needs `payments:write`.
+
         Args:
-            code: What a buyer types; capitals or not are the same.
-            percentage: Per cent off.
-            amount: How much off in units of the currency.
-            currency: Of the amount.
+            code: What a buyer types; capitals or not are the same. 1 to 64 characters.
+            percentage: Per cent off. 1 to 100.
+            amount: How much off in units of the currency. 0.001 to 99999999.99.
+            currency: Of the amount. 3 characters.
             course_id: The only course it holds for; null for all of yours.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.
-            max_redemptions: How often it can be used in all; null without limit.
-            max_redemptions_per_user: How often one learner can use it; null without limit.
+            max_redemptions: How often it can be used in all; null without limit. 1 to 1000000000.
+            max_redemptions_per_user: How often one learner can use it; null without limit. 1 to 1000000000.
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.PriceInvalid: `PRICE_INVALID`.
-            errors.RangeInvalid: `RANGE_INVALID`.
-            errors.CouponInvalid: `COUPON_INVALID`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.PriceInvalid: `PRICE_INVALID`. The amount does not fit its currency.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.CouponInvalid: `COUPON_INVALID`. The coupon does not hold here, is used up or has ended.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = await client.payments.create_coupon(
+                code="SAVE20", percentage=20, max_redemptions=100, max_redemptions_per_user=1
+            )
+            print(coupon.id)
+            ```
         """
         return await self._client.call(
             payments_create_coupon.OPERATION,
@@ -1043,13 +1525,29 @@ class AsyncPayments:
 
         How it is, and how often it was used.
 
+        `GET /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:read`.
+
         Args:
             coupon_id: The id of the coupon.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = await client.payments.get_coupon("3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40")
+            print(coupon.id)
+            ```
         """
         return await self._client.call(
             payments_get_coupon.OPERATION,
@@ -1074,14 +1572,26 @@ class AsyncPayments:
 
         It can't be used any more; payments that used it keep their price.
 
+        `DELETE /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:write`.
+
         Args:
             coupon_id: The id of the coupon.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.payments.delete_coupon("3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40")
+            ```
         """
         return await self._client.call(
             payments_delete_coupon.OPERATION,
@@ -1112,20 +1622,39 @@ class AsyncPayments:
 
         Its window, its limits, and whether it holds at all. What it takes off stays as it is: make another coupon.
 
+        `PATCH /api/v1/payments/coupons/{coupon_id}/`. For instructors; an API key needs `payments:write`.
+
         Args:
             coupon_id: The id of the coupon.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.
-            max_redemptions: How often it can be used in all; null without limit.
-            max_redemptions_per_user: How often one learner can use it; null without limit.
+            max_redemptions: How often it can be used in all; null without limit. 1 to 1000000000.
+            max_redemptions_per_user: How often one learner can use it; null without limit. 1 to 1000000000.
             is_active: Whether it can be used.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The coupon. Fields: `id`, `code`, `percentage`, `amount`, `currency`, `course_id`, `starts_at`,
+            `ends_at`, `max_redemptions`, `max_redemptions_per_user`, `is_active`, `redemptions` and more.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            coupon = await client.payments.update_coupon(
+                "3c9b7a52-8f14-4f0e-9b6d-2f1a7c5e8d40", is_active=True, max_redemptions=200
+            )
+            print(coupon.id)
+            ```
         """
         return await self._client.call(
             payments_update_coupon.OPERATION,
@@ -1158,19 +1687,36 @@ class AsyncPayments:
         """Receive an event of Stripe.
 
         For Stripe, which signs what it sends (`Stripe-Signature`, over the raw body, within five minutes). An event
-        is kept
-        before it is answered, and followed once by a worker, which asks Stripe how things stand: events may come
-        twice, late,
-        in any order, or not at all. Events of other types are answered and ignored.
+        is kept before it is answered, and followed once by a worker, which asks Stripe how things stand: events may
+        come twice, late, in any order, or not at all. Events of other types are answered and ignored.
+
+        `POST /api/v1/payments/webhooks/stripe/`. For the service that signs it.
 
         Args:
-            id: The id of the event.
-            type: What has happened, such as `payment_intent.succeeded`.
+            id: The id of the event. 1 to 255 characters.
+            type: What has happened, such as `payment_intent.succeeded`. 1 to 255 characters.
             data: To what.
-            stripe_signature: Stripe's signature over the raw body.
+            stripe_signature: Stripe's signature over the raw body. 1 to 4096 characters.
+
+        Returns:
+            It is kept. Fields: `received`.
 
         Raises:
-            errors.InvalidSignature: `INVALID_SIGNATURE`.
+            errors.InvalidSignature: `INVALID_SIGNATURE`. The signature is missing, wrong or too old.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 413 `PayloadTooLargeError`,
+                415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            stripe_event_received = await client.payments.receive_webhook(
+                id="evt_1",
+                type="payment_intent.succeeded",
+                data={"object": {"id": "pi_stripe_payment_id"}},
+                stripe_signature="t=1767225600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+            )
+            print(stripe_event_received.received)
+            ```
         """
         return await self._client.call(
             payments_receive_webhook.OPERATION,

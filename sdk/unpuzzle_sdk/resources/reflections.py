@@ -47,18 +47,37 @@ class Reflections:
 
         The caller's own reflections, the newest first unless a sort is given.
 
+        `GET /api/v1/reflections/`. For whoever is signed in; an API key needs `reflections:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only reflections on this course.
             lesson_id: Only reflections on this lesson.
-            type: Only reflections of this type.
-            visibility: Only reflections that are shown so.
-            tag: Only reflections with this tag.
-            search: Only reflections that have this in their text or in a tag.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            type: Only reflections of this type. One of `puzzle`, `note`, `question`.
+            visibility: Only reflections that are shown so. One of `private`, `instructor`, `public`.
+            tag: Only reflections with this tag. 1 to 50 characters.
+            search: Only reflections that have this in their text or in a tag. 1 to 100 characters.
+            sort: What to sort by. One of `created_at`, `updated_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of reflections; iterating over it gives the items of all pages. Fields: `id`, `lesson_id`,
+            `lesson`, `type`, `content`, `tags`, `visibility`, `timestamp_seconds`, `responses`, `created_at`,
+            `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for reflection in client.reflections.list(course_id="b6b28414-328b-5b14-930c-0a8320288e81"):
+                print(reflection.id)
+            ```
         """
         return self._client.page(
             reflections_list.OPERATION,
@@ -96,18 +115,41 @@ class Reflections:
         Keeps what the caller thinks about a lesson, and if they like the moment in it. Only lessons that they may
         see can be reflected on.
 
+        `POST /api/v1/reflections/`. For whoever is signed in; an API key needs `reflections:write`.
+
         Args:
             lesson_id: The lesson it is about.
-            content: What the learner thinks, as plain text.
-            type: What it is, `puzzle` if absent.
-            tags: Words to find it by; each is kept once.
-            visibility: Who sees it, `private` if absent.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+            content: What the learner thinks, as plain text. 1 to 10000 characters.
+            type: What it is, `puzzle` if absent. One of `puzzle`, `note`, `question`.
+            tags: Words to find it by; each is kept once. At most 20 items.
+            visibility: Who sees it, `private` if absent. One of `private`, `instructor`, `public`.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The reflection. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`,
+            `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = client.reflections.create(
+                lesson_id="3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                content="This concept reminds me of closures that outlive their scope.",
+                type="puzzle",
+                visibility="private",
+                timestamp_seconds=42.5,
+                tags=["hooks", "state-management"],
+            )
+            print(reflection.id)
+            ```
         """
         return self._client.call(
             reflections_create.OPERATION,
@@ -136,13 +178,29 @@ class Reflections:
 
         One of the caller's reflections.
 
+        `GET /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs `reflections:read`.
+
         Args:
             reflection_id: The id of the reflection.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The reflection. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`,
+            `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = client.reflections.get("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
+            print(reflection.id)
+            ```
         """
         return self._client.call(
             reflections_get.OPERATION,
@@ -167,14 +225,27 @@ class Reflections:
 
         It is gone for good.
 
+        `DELETE /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            client.reflections.delete("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
+            ```
         """
         return self._client.call(
             reflections_delete.OPERATION,
@@ -205,19 +276,39 @@ class Reflections:
 
         Changes what is sent and keeps the rest; `null` takes the moment away.
 
+        `PATCH /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
-            type: What it is, `puzzle` if absent.
-            content: What the learner thinks, as plain text.
-            tags: Words to find it by; each is kept once.
-            visibility: Who sees it, `private` if absent.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+            type: What it is, `puzzle` if absent. One of `puzzle`, `note`, `question`.
+            content: What the learner thinks, as plain text. 1 to 10000 characters.
+            tags: Words to find it by; each is kept once. At most 20 items.
+            visibility: Who sees it, `private` if absent. One of `private`, `instructor`, `public`.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The reflection as it is now. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`,
+            `visibility`, `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = client.reflections.update(
+                "9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d", visibility="public", tags=["hooks", "closures"]
+            )
+            print(reflection.id)
+            ```
         """
         return self._client.call(
             reflections_update.OPERATION,
@@ -256,19 +347,39 @@ class Reflections:
         The reflections on a course that are shared with whoever asks, the newest first: to its instructor those for
         the instructor and for the course, to those who take it those for the course.
 
+        `GET /api/v1/courses/{course_id}/reflections/`. For whoever is signed in; an API key needs
+        `reflections:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             lesson_id: Only reflections on this lesson.
-            type: Only reflections of this type.
-            tag: Only reflections with this tag.
-            search: Only reflections that have this in their text or in a tag.
+            type: Only reflections of this type. One of `puzzle`, `note`, `question`.
+            tag: Only reflections with this tag. 1 to 50 characters.
+            search: Only reflections that have this in their text or in a tag. 1 to 100 characters.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of reflections; iterating over it gives the items of all pages. Fields: `id`, `author`,
+            `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`, `timestamp_seconds`, `responses`,
+            `created_at`, `updated_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for shared_reflection in client.reflections.list_shared(
+                "introduction-to-python-programming", lesson_id="3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d"
+            ):
+                print(shared_reflection.id)
+            ```
         """
         return self._client.page(
             reflections_list_shared.OPERATION,
@@ -300,14 +411,33 @@ class Reflections:
 
         Only to what learners share with the instructor of their course, who they hear of it from.
 
+        `POST /api/v1/reflections/{reflection_id}/responses/`. For instructors; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
-            content: What to answer, as plain text.
+            content: What to answer, as plain text. 1 to 10000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The response. Fields: `id`, `reflection_id`, `author`, `content`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection_response = client.reflections.respond(
+                "9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d",
+                content="Closures it is: look at what the second render still sees.",
+            )
+            print(reflection_response.id)
+            ```
         """
         return self._client.call(
             reflections_respond.OPERATION,
@@ -350,18 +480,39 @@ class AsyncReflections:
 
         The caller's own reflections, the newest first unless a sort is given.
 
+        `GET /api/v1/reflections/`. For whoever is signed in; an API key needs `reflections:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             course_id: Only reflections on this course.
             lesson_id: Only reflections on this lesson.
-            type: Only reflections of this type.
-            visibility: Only reflections that are shown so.
-            tag: Only reflections with this tag.
-            search: Only reflections that have this in their text or in a tag.
-            sort: What to sort by.
-            order: Ascending or descending. Without it, titles and prices ascend, the rest descends.
+            type: Only reflections of this type. One of `puzzle`, `note`, `question`.
+            visibility: Only reflections that are shown so. One of `private`, `instructor`, `public`.
+            tag: Only reflections with this tag. 1 to 50 characters.
+            search: Only reflections that have this in their text or in a tag. 1 to 100 characters.
+            sort: What to sort by. One of `created_at`, `updated_at`.
+            order: Ascending or descending. Without it, titles and prices ascend, the rest descends. One of
+                `asc`, `desc`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of reflections; iterating over it gives the items of all pages. Fields: `id`, `lesson_id`,
+            `lesson`, `type`, `content`, `tags`, `visibility`, `timestamp_seconds`, `responses`, `created_at`,
+            `updated_at`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for reflection in client.reflections.list(
+                course_id="b6b28414-328b-5b14-930c-0a8320288e81"
+            ):
+                print(reflection.id)
+            ```
         """
         return self._client.page(
             reflections_list.OPERATION,
@@ -399,18 +550,41 @@ class AsyncReflections:
         Keeps what the caller thinks about a lesson, and if they like the moment in it. Only lessons that they may
         see can be reflected on.
 
+        `POST /api/v1/reflections/`. For whoever is signed in; an API key needs `reflections:write`.
+
         Args:
             lesson_id: The lesson it is about.
-            content: What the learner thinks, as plain text.
-            type: What it is, `puzzle` if absent.
-            tags: Words to find it by; each is kept once.
-            visibility: Who sees it, `private` if absent.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+            content: What the learner thinks, as plain text. 1 to 10000 characters.
+            type: What it is, `puzzle` if absent. One of `puzzle`, `note`, `question`.
+            tags: Words to find it by; each is kept once. At most 20 items.
+            visibility: Who sees it, `private` if absent. One of `private`, `instructor`, `public`.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The reflection. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`,
+            `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = await client.reflections.create(
+                lesson_id="3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d",
+                content="This concept reminds me of closures that outlive their scope.",
+                type="puzzle",
+                visibility="private",
+                timestamp_seconds=42.5,
+                tags=["hooks", "state-management"],
+            )
+            print(reflection.id)
+            ```
         """
         return await self._client.call(
             reflections_create.OPERATION,
@@ -439,13 +613,29 @@ class AsyncReflections:
 
         One of the caller's reflections.
 
+        `GET /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs `reflections:read`.
+
         Args:
             reflection_id: The id of the reflection.
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The reflection. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`,
+            `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = await client.reflections.get("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
+            print(reflection.id)
+            ```
         """
         return await self._client.call(
             reflections_get.OPERATION,
@@ -470,14 +660,27 @@ class AsyncReflections:
 
         It is gone for good.
 
+        `DELETE /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503
+                `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            await client.reflections.delete("9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d")
+            ```
         """
         return await self._client.call(
             reflections_delete.OPERATION,
@@ -508,19 +711,39 @@ class AsyncReflections:
 
         Changes what is sent and keeps the rest; `null` takes the moment away.
 
+        `PATCH /api/v1/reflections/{reflection_id}/`. For whoever is signed in; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
-            type: What it is, `puzzle` if absent.
-            content: What the learner thinks, as plain text.
-            tags: Words to find it by; each is kept once.
-            visibility: Who sees it, `private` if absent.
-            timestamp_seconds: The moment in the lesson, in seconds from its beginning.
+            type: What it is, `puzzle` if absent. One of `puzzle`, `note`, `question`.
+            content: What the learner thinks, as plain text. 1 to 10000 characters.
+            tags: Words to find it by; each is kept once. At most 20 items.
+            visibility: Who sees it, `private` if absent. One of `private`, `instructor`, `public`.
+            timestamp_seconds: The moment in the lesson, in seconds from its beginning. At most 86400 seconds.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
-            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any.
+                each logical call. 1 to 255 characters.
+            if_match: Do it only if the resource still has one of these ETags, else answer 412. `*` takes any. 1
+                to 1024 characters.
+
+        Returns:
+            The reflection as it is now. Fields: `id`, `lesson_id`, `lesson`, `type`, `content`, `tags`,
+            `visibility`, `timestamp_seconds`, `responses`, `created_at`, `updated_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 412 `PreconditionFailedError`,
+                413 `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection = await client.reflections.update(
+                "9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d", visibility="public", tags=["hooks", "closures"]
+            )
+            print(reflection.id)
+            ```
         """
         return await self._client.call(
             reflections_update.OPERATION,
@@ -559,19 +782,39 @@ class AsyncReflections:
         The reflections on a course that are shared with whoever asks, the newest first: to its instructor those for
         the instructor and for the course, to those who take it those for the course.
 
+        `GET /api/v1/courses/{course_id}/reflections/`. For whoever is signed in; an API key needs
+        `reflections:read`.
+
         Args:
-            course_id: The id of the course, or its slug.
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            course_id: The id of the course, or its slug. 1 to 120 characters.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             lesson_id: Only reflections on this lesson.
-            type: Only reflections of this type.
-            tag: Only reflections with this tag.
-            search: Only reflections that have this in their text or in a tag.
+            type: Only reflections of this type. One of `puzzle`, `note`, `question`.
+            tag: Only reflections with this tag. 1 to 50 characters.
+            search: Only reflections that have this in their text or in a tag. 1 to 100 characters.
             max_items: Stop iterating after so many items.
 
+        Returns:
+            A page of reflections; iterating over it gives the items of all pages. Fields: `id`, `author`,
+            `lesson_id`, `lesson`, `type`, `content`, `tags`, `visibility`, `timestamp_seconds`, `responses`,
+            `created_at`, `updated_at`.
+
         Raises:
-            errors.CourseNotFound: `COURSE_NOT_FOUND`.
-            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`.
+            errors.CourseNotFound: `COURSE_NOT_FOUND`. There is no such course, or the caller may not see it.
+            errors.EnrollmentNotFound: `ENROLLMENT_NOT_FOUND`. The caller, or who is named, is not enrolled in
+                the course.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for shared_reflection in client.reflections.list_shared(
+                "introduction-to-python-programming", lesson_id="3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d"
+            ):
+                print(shared_reflection.id)
+            ```
         """
         return self._client.page(
             reflections_list_shared.OPERATION,
@@ -603,14 +846,33 @@ class AsyncReflections:
 
         Only to what learners share with the instructor of their course, who they hear of it from.
 
+        `POST /api/v1/reflections/{reflection_id}/responses/`. For instructors; an API key needs
+        `reflections:write`.
+
         Args:
             reflection_id: The id of the reflection.
-            content: What to answer, as plain text.
+            content: What to answer, as plain text. 1 to 10000 characters.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            The response. Fields: `id`, `reflection_id`, `author`, `content`, `created_at`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            reflection_response = await client.reflections.respond(
+                "9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d",
+                content="Closures it is: look at what the second render still sees.",
+            )
+            print(reflection_response.id)
+            ```
         """
         return await self._client.call(
             reflections_respond.OPERATION,

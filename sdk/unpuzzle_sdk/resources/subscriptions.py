@@ -41,10 +41,26 @@ class Subscriptions:
         Every plan with what it allows and what it costs, the smallest first. The free one costs nothing and is
         everybody's.
 
+        `GET /api/v1/subscriptions/plans/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            The plans; iterating over it gives the items of all pages. Fields: `plan`, `name`, `description`,
+            `limits`, `prices`, `trial_days`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for plan_offer in client.subscriptions.list_plans():
+                print(plan_offer.name)
+            ```
         """
         return self._client.page(
             subscriptions_list_plans.OPERATION,
@@ -66,14 +82,29 @@ class Subscriptions:
         """Get your subscription.
 
         The plan that you are on and where it comes from: a subscription, an admin, or neither. While its first
-        payment waits
-        for you, `client_secret` and `next_action_url` say how to go on.
+        payment waits for you, `client_secret` and `next_action_url` say how to go on.
+
+        `GET /api/v1/subscriptions/current/`. For whoever is signed in; an API key needs `subscriptions:read`.
 
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.get_current()
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_get_current.OPERATION,
@@ -96,26 +127,40 @@ class Subscriptions:
         """Subscribe to a plan.
 
         Pays for the first period with the payment method, or begins a trial, which everybody has once. Where the
-        holder of the
-        card has to authenticate, the subscription is `incomplete` and says how to go on; a card that is declined
-        answers 402,
-        and another one can be sent. There is one subscription for an account, however often it is asked for: one
-        that waits
-        for its first payment goes on, or gives way to one of another plan. The answer may carry a secret, so it is
-        never
-        stored: an `Idempotency-Key` has no effect here.
+        holder of the card has to authenticate, the subscription is `incomplete` and says how to go on; a card that
+        is declined answers 402, and another one can be sent. There is one subscription for an account, however
+        often it is asked for: one that waits for its first payment goes on, or gives way to one of another plan.
+        The answer may carry a secret, so it is never stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/subscriptions/`. For whoever is signed in; an API key needs `subscriptions:write`.
 
         Args:
-            plan: A plan that can be subscribed to. Later versions may add some.
-            payment_method_id: What to pay with, `pm_…` of Stripe.
-            interval: How often a plan is paid for.
+            plan: A plan that can be subscribed to. Later versions may add some. One of `premium`, `enterprise`.
+            payment_method_id: What to pay with, `pm_…` of Stripe. 1 to 255 characters.
+            interval: How often a plan is paid for. One of `month`, `year`.
             trial: Whether to begin with a trial; the method is charged when that ends.
             return_url: Where a person comes back to from authenticating; then `next_action_url` is a page.
 
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
+
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.create(
+                plan="premium", payment_method_id="pm_card_visa", interval="month"
+            )
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_create.OPERATION,
@@ -139,22 +184,36 @@ class Subscriptions:
         """Change to another plan.
 
         A larger plan, or a year instead of a month, begins at once: what is left of the period is credited, and the
-        difference
-        is charged; where that fails, nothing changes. A smaller plan, or a month instead of a year, begins when the
-        period
-        ends: until then `next_plan` and `next_interval` say so, and changing to the present plan takes it back. In
-        a trial
-        every change is at once and costs nothing. An `Idempotency-Key` has no effect here: asking twice is asking
-        once.
+        difference is charged; where that fails, nothing changes. A smaller plan, or a month instead of a year,
+        begins when the period ends: until then `next_plan` and `next_interval` say so, and changing to the present
+        plan takes it back. In a trial every change is at once and costs nothing. An `Idempotency-Key` has no effect
+        here: asking twice is asking once.
+
+        `POST /api/v1/subscriptions/current/change/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            plan: A plan that can be subscribed to. Later versions may add some.
-            interval: How often a plan is paid for.
+            plan: A plan that can be subscribed to. Later versions may add some. One of `premium`, `enterprise`.
+            interval: How often a plan is paid for. One of `month`, `year`.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.change(plan="enterprise", interval="year")
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_change.OPERATION,
@@ -175,15 +234,33 @@ class Subscriptions:
         """Cancel your subscription.
 
         It goes on to the end of what is paid for, or of its trial, and ends then. One that waits for a payment, the
-        first or
-        a later one, ends at once. A second cancel answers the same; an `Idempotency-Key` has no effect here.
+        first or a later one, ends at once. A second cancel answers the same; an `Idempotency-Key` has no effect
+        here.
+
+        `POST /api/v1/subscriptions/current/cancel/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            feedback: The reason, of a few.
-            comment: In your own words.
+            feedback: The reason, of a few. One of `customer_service`, `low_quality`, `missing_features`,
+                `other`, `switched_service`, `too_complex`, `too_expensive`, `unused`.
+            comment: In your own words. At most 1000 characters.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.cancel(feedback="unused")
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_cancel.OPERATION,
@@ -201,11 +278,26 @@ class Subscriptions:
         """Take a cancellation back.
 
         A subscription that was to end goes on. One that is not to end is answered as it is; one that has ended
-        can't be
-        resumed: subscribe anew. An `Idempotency-Key` has no effect here.
+        can't be resumed: subscribe anew. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/subscriptions/current/resume/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.resume()
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_resume.OPERATION,
@@ -221,17 +313,35 @@ class Subscriptions:
         """Pay with another method.
 
         The next periods are paid with it. What is due already is charged at once: a subscription that was
-        `past_due` or
-        `incomplete` is `active` again if that succeeds. An `Idempotency-Key` has no effect here.
+        `past_due` or `incomplete` is `active` again if that succeeds. An `Idempotency-Key` has no effect here.
+
+        `PUT /api/v1/subscriptions/current/payment-method/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            payment_method_id: A payment method of Stripe, `pm_…`.
+            payment_method_id: A payment method of Stripe, `pm_…`. 1 to 255 characters.
             return_url: Where a person comes back to from authenticating what is due.
 
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
+
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = client.subscriptions.update_payment_method(
+                payment_method_id="pm_card_visa"
+            )
+            print(current_subscription.status)
+            ```
         """
         return self._client.call(
             subscriptions_update_payment_method.OPERATION,
@@ -255,11 +365,29 @@ class Subscriptions:
 
         What your subscriptions have cost, the newest first.
 
+        `GET /api/v1/subscriptions/invoices/`. For whoever is signed in; an API key needs `subscriptions:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only those that stand so.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only those that stand so. One of `draft`, `open`, `paid`, `uncollectible`, `void`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of invoices; iterating over it gives the items of all pages. Fields: `invoice_id`, `number`,
+            `status`, `reason`, `plan`, `interval`, `total`, `amount_paid`, `refunded_amount`, `currency`,
+            `period_start`, `period_end` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            for invoice in client.subscriptions.list_invoices(status="paid"):
+                print(invoice.status)
+            ```
         """
         return self._client.page(
             subscriptions_list_invoices.OPERATION,
@@ -287,21 +415,40 @@ class Subscriptions:
         """Give somebody a plan.
 
         A plan without a payment, with limits of its own if need be; `free` takes back what was given. Whoever pays
-        for a
-        larger plan besides keeps that.
+        for a larger plan besides keeps that.
+
+        `PUT /api/v1/admin/users/{user_id}/plan/`. For admins; an API key needs `admin:write`.
 
         Args:
             user_id: The id of the account.
-            plan: A plan that an admin gives, or takes back with `free`.
-            daily_limit: AI requests a day, null for no limit; the plan's if left out.
-            monthly_limit: AI requests a month, null for no limit; the plan's if left out.
+            plan: A plan that an admin gives, or takes back with `free`. One of `free`, `premium`, `enterprise`.
+            daily_limit: AI requests a day, null for no limit; the plan's if left out. 0 to 1000000.
+            monthly_limit: AI requests a month, null for no limit; the plan's if left out. 0 to 100000000.
             valid_until: When it ends; null or left out for never.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            What the account may do now. Fields: `user_id`, `plan`, `source`, `limits`, `valid_until`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            plan_of_user = client.subscriptions.grant(
+                "69af37bc-6f84-5630-a92a-3cdc8d0b71b4",
+                plan="enterprise",
+                daily_limit=500,
+                monthly_limit=None,
+            )
+            print(plan_of_user.user_id)
+            ```
         """
         return self._client.call(
             subscriptions_grant.OPERATION,
@@ -340,10 +487,26 @@ class AsyncSubscriptions:
         Every plan with what it allows and what it costs, the smallest first. The free one costs nothing and is
         everybody's.
 
+        `GET /api/v1/subscriptions/plans/`. Open to everybody.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            The plans; iterating over it gives the items of all pages. Fields: `plan`, `name`, `description`,
+            `limits`, `prices`, `trial_days`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for plan_offer in client.subscriptions.list_plans():
+                print(plan_offer.name)
+            ```
         """
         return self._client.page(
             subscriptions_list_plans.OPERATION,
@@ -365,14 +528,29 @@ class AsyncSubscriptions:
         """Get your subscription.
 
         The plan that you are on and where it comes from: a subscription, an admin, or neither. While its first
-        payment waits
-        for you, `client_secret` and `next_action_url` say how to go on.
+        payment waits for you, `client_secret` and `next_action_url` say how to go on.
+
+        `GET /api/v1/subscriptions/current/`. For whoever is signed in; an API key needs `subscriptions:read`.
 
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.get_current()
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_get_current.OPERATION,
@@ -395,26 +573,40 @@ class AsyncSubscriptions:
         """Subscribe to a plan.
 
         Pays for the first period with the payment method, or begins a trial, which everybody has once. Where the
-        holder of the
-        card has to authenticate, the subscription is `incomplete` and says how to go on; a card that is declined
-        answers 402,
-        and another one can be sent. There is one subscription for an account, however often it is asked for: one
-        that waits
-        for its first payment goes on, or gives way to one of another plan. The answer may carry a secret, so it is
-        never
-        stored: an `Idempotency-Key` has no effect here.
+        holder of the card has to authenticate, the subscription is `incomplete` and says how to go on; a card that
+        is declined answers 402, and another one can be sent. There is one subscription for an account, however
+        often it is asked for: one that waits for its first payment goes on, or gives way to one of another plan.
+        The answer may carry a secret, so it is never stored: an `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/subscriptions/`. For whoever is signed in; an API key needs `subscriptions:write`.
 
         Args:
-            plan: A plan that can be subscribed to. Later versions may add some.
-            payment_method_id: What to pay with, `pm_…` of Stripe.
-            interval: How often a plan is paid for.
+            plan: A plan that can be subscribed to. Later versions may add some. One of `premium`, `enterprise`.
+            payment_method_id: What to pay with, `pm_…` of Stripe. 1 to 255 characters.
+            interval: How often a plan is paid for. One of `month`, `year`.
             trial: Whether to begin with a trial; the method is charged when that ends.
             return_url: Where a person comes back to from authenticating; then `next_action_url` is a page.
 
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
+
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.create(
+                plan="premium", payment_method_id="pm_card_visa", interval="month"
+            )
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_create.OPERATION,
@@ -438,22 +630,36 @@ class AsyncSubscriptions:
         """Change to another plan.
 
         A larger plan, or a year instead of a month, begins at once: what is left of the period is credited, and the
-        difference
-        is charged; where that fails, nothing changes. A smaller plan, or a month instead of a year, begins when the
-        period
-        ends: until then `next_plan` and `next_interval` say so, and changing to the present plan takes it back. In
-        a trial
-        every change is at once and costs nothing. An `Idempotency-Key` has no effect here: asking twice is asking
-        once.
+        difference is charged; where that fails, nothing changes. A smaller plan, or a month instead of a year,
+        begins when the period ends: until then `next_plan` and `next_interval` say so, and changing to the present
+        plan takes it back. In a trial every change is at once and costs nothing. An `Idempotency-Key` has no effect
+        here: asking twice is asking once.
+
+        `POST /api/v1/subscriptions/current/change/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            plan: A plan that can be subscribed to. Later versions may add some.
-            interval: How often a plan is paid for.
+            plan: A plan that can be subscribed to. Later versions may add some. One of `premium`, `enterprise`.
+            interval: How often a plan is paid for. One of `month`, `year`.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.change(plan="enterprise", interval="year")
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_change.OPERATION,
@@ -474,15 +680,33 @@ class AsyncSubscriptions:
         """Cancel your subscription.
 
         It goes on to the end of what is paid for, or of its trial, and ends then. One that waits for a payment, the
-        first or
-        a later one, ends at once. A second cancel answers the same; an `Idempotency-Key` has no effect here.
+        first or a later one, ends at once. A second cancel answers the same; an `Idempotency-Key` has no effect
+        here.
+
+        `POST /api/v1/subscriptions/current/cancel/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            feedback: The reason, of a few.
-            comment: In your own words.
+            feedback: The reason, of a few. One of `customer_service`, `low_quality`, `missing_features`,
+                `other`, `switched_service`, `too_complex`, `too_expensive`, `unused`.
+            comment: In your own words. At most 1000 characters.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.cancel(feedback="unused")
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_cancel.OPERATION,
@@ -500,11 +724,26 @@ class AsyncSubscriptions:
         """Take a cancellation back.
 
         A subscription that was to end goes on. One that is not to end is answered as it is; one that has ended
-        can't be
-        resumed: subscribe anew. An `Idempotency-Key` has no effect here.
+        can't be resumed: subscribe anew. An `Idempotency-Key` has no effect here.
+
+        `POST /api/v1/subscriptions/current/resume/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
+
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
 
         Raises:
-            errors.Conflict: `CONFLICT`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 409 `ConflictError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`,
+                500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.resume()
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_resume.OPERATION,
@@ -520,17 +759,35 @@ class AsyncSubscriptions:
         """Pay with another method.
 
         The next periods are paid with it. What is due already is charged at once: a subscription that was
-        `past_due` or
-        `incomplete` is `active` again if that succeeds. An `Idempotency-Key` has no effect here.
+        `past_due` or `incomplete` is `active` again if that succeeds. An `Idempotency-Key` has no effect here.
+
+        `PUT /api/v1/subscriptions/current/payment-method/`. For whoever is signed in; an API key needs
+        `subscriptions:write`.
 
         Args:
-            payment_method_id: A payment method of Stripe, `pm_…`.
+            payment_method_id: A payment method of Stripe, `pm_…`. 1 to 255 characters.
             return_url: Where a person comes back to from authenticating what is due.
 
+        Returns:
+            The subscription. Fields: `plan`, `source`, `status`, `subscription_id`, `subscribed_plan`, `interval`,
+            `price`, `limits`, `valid_until`, `trial_end`, `current_period_start`, `current_period_end` and more.
+
         Raises:
-            errors.Conflict: `CONFLICT`.
-            errors.PaymentFailed: `PAYMENT_FAILED`.
-            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`.
+            errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
+            errors.PaymentFailed: `PAYMENT_FAILED`. The card was declined, or the payment failed in another way.
+            errors.PaymentInsufficientFunds: `PAYMENT_INSUFFICIENT_FUNDS`. The card has insufficient funds.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 402
+                `PaymentRequiredError`, 403 `PermissionDeniedError`, 409 `ConflictError`, 413
+                `PayloadTooLargeError`, 415 `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429
+                `RateLimitError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            current_subscription = await client.subscriptions.update_payment_method(
+                payment_method_id="pm_card_visa"
+            )
+            print(current_subscription.status)
+            ```
         """
         return await self._client.call(
             subscriptions_update_payment_method.OPERATION,
@@ -554,11 +811,29 @@ class AsyncSubscriptions:
 
         What your subscriptions have cost, the newest first.
 
+        `GET /api/v1/subscriptions/invoices/`. For whoever is signed in; an API key needs `subscriptions:read`.
+
         Args:
-            page: Which page, from 1. A page past the end is empty.
-            page_size: How many results a page holds.
-            status: Only those that stand so.
+            page: Which page, from 1. A page past the end is empty. 1 by default.
+            page_size: How many results a page holds. 1 to 100; 20 by default.
+            status: Only those that stand so. One of `draft`, `open`, `paid`, `uncollectible`, `void`.
             max_items: Stop iterating after so many items.
+
+        Returns:
+            A page of invoices; iterating over it gives the items of all pages. Fields: `invoice_id`, `number`,
+            `status`, `reason`, `plan`, `interval`, `total`, `amount_paid`, `refunded_amount`, `currency`,
+            `period_start`, `period_end` and more.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            async for invoice in client.subscriptions.list_invoices(status="paid"):
+                print(invoice.status)
+            ```
         """
         return self._client.page(
             subscriptions_list_invoices.OPERATION,
@@ -586,21 +861,40 @@ class AsyncSubscriptions:
         """Give somebody a plan.
 
         A plan without a payment, with limits of its own if need be; `free` takes back what was given. Whoever pays
-        for a
-        larger plan besides keeps that.
+        for a larger plan besides keeps that.
+
+        `PUT /api/v1/admin/users/{user_id}/plan/`. For admins; an API key needs `admin:write`.
 
         Args:
             user_id: The id of the account.
-            plan: A plan that an admin gives, or takes back with `free`.
-            daily_limit: AI requests a day, null for no limit; the plan's if left out.
-            monthly_limit: AI requests a month, null for no limit; the plan's if left out.
+            plan: A plan that an admin gives, or takes back with `free`. One of `free`, `premium`, `enterprise`.
+            daily_limit: AI requests a day, null for no limit; the plan's if left out. 0 to 1000000.
+            monthly_limit: AI requests a month, null for no limit; the plan's if left out. 0 to 100000000.
             valid_until: When it ends; null or left out for never.
             idempotency_key: Makes it safe to send the request again. Choose one unique value (a UUID, say) for
-                each logical call.
+                each logical call. 1 to 255 characters.
+
+        Returns:
+            What the account may do now. Fields: `user_id`, `plan`, `source`, `limits`, `valid_until`.
 
         Raises:
-            errors.NotFound: `NOT_FOUND`.
-            errors.RangeInvalid: `RANGE_INVALID`.
+            errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.RangeInvalid: `RANGE_INVALID`. A period or a range ends before it starts, or is not there.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 404 `NotFoundError`, 409 `ConflictError`, 413 `PayloadTooLargeError`, 415
+                `UnsupportedMediaTypeError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500
+                `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            plan_of_user = await client.subscriptions.grant(
+                "69af37bc-6f84-5630-a92a-3cdc8d0b71b4",
+                plan="enterprise",
+                daily_limit=500,
+                monthly_limit=None,
+            )
+            print(plan_of_user.user_id)
+            ```
         """
         return await self._client.call(
             subscriptions_grant.OPERATION,

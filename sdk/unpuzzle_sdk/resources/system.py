@@ -26,6 +26,21 @@ class System:
         """Tell whether the server works.
 
         Answers 200 while the server and its database work, else 503. For load balancers; not limited.
+
+        `GET /health/`. Open to everybody.
+
+        Returns:
+            Everything works. Fields: `status`, `version`, `database`, `timestamp`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            health = client.system.health()
+            print(health.status)
+            ```
         """
         return self._client.call(
             system_health.OPERATION,
@@ -38,6 +53,23 @@ class System:
         """Describe this API.
 
         The name and version of the API, and where its documentation is.
+
+        `GET /api/v1/`. Open to everybody.
+
+        Returns:
+            What this API is. Fields: `name`, `version`, `api_version`, `documentation_url`, `openapi_url`,
+            `status_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            api_info = client.system.info()
+            print(api_info.name)
+            ```
         """
         return self._client.call(
             system_info.OPERATION,
@@ -53,11 +85,26 @@ class System:
 
         The OpenAPI document of this API, equal to the YAML file when parsed.
 
+        `GET /api/v1/openapi.json`. Open to everybody.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The contract. Fields: `openapi`, `info`, `paths`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            open_api_document = client.system.openapi()
+            print(open_api_document.openapi)
+            ```
         """
         return self._client.call(
             system_openapi.OPERATION,
@@ -77,11 +124,26 @@ class System:
 
         The OpenAPI document of this API, byte for byte as it was written.
 
+        `GET /api/v1/openapi.yaml`. Open to everybody.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The contract, as bytes.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = client.system.openapi_yaml()
+            print(len(content))
+            ```
         """
         return self._client.call(
             system_openapi_yaml.OPERATION,
@@ -105,6 +167,21 @@ class AsyncSystem:
         """Tell whether the server works.
 
         Answers 200 while the server and its database work, else 503. For load balancers; not limited.
+
+        `GET /health/`. Open to everybody.
+
+        Returns:
+            Everything works. Fields: `status`, `version`, `database`, `timestamp`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 422
+                `UnprocessableEntityError`, 500 `ServerError`, 503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            health = await client.system.health()
+            print(health.status)
+            ```
         """
         return await self._client.call(
             system_health.OPERATION,
@@ -117,6 +194,23 @@ class AsyncSystem:
         """Describe this API.
 
         The name and version of the API, and where its documentation is.
+
+        `GET /api/v1/`. Open to everybody.
+
+        Returns:
+            What this API is. Fields: `name`, `version`, `api_version`, `documentation_url`, `openapi_url`,
+            `status_url`.
+
+        Raises:
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            api_info = await client.system.info()
+            print(api_info.name)
+            ```
         """
         return await self._client.call(
             system_info.OPERATION,
@@ -132,11 +226,26 @@ class AsyncSystem:
 
         The OpenAPI document of this API, equal to the YAML file when parsed.
 
+        `GET /api/v1/openapi.json`. Open to everybody.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The contract. Fields: `openapi`, `info`, `paths`.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            open_api_document = await client.system.openapi()
+            print(open_api_document.openapi)
+            ```
         """
         return await self._client.call(
             system_openapi.OPERATION,
@@ -156,11 +265,26 @@ class AsyncSystem:
 
         The OpenAPI document of this API, byte for byte as it was written.
 
+        `GET /api/v1/openapi.yaml`. Open to everybody.
+
         Args:
-            if_none_match: Answer 304 without a body if the resource still has one of these ETags.
+            if_none_match: Answer 304 without a body if the resource still has one of these ETags. 1 to 1024
+                characters.
+
+        Returns:
+            The contract, as bytes.
 
         Raises:
             errors.NotModified: The resource still has the ETag in `if_none_match`.
+            errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
+                `PermissionDeniedError`, 422 `UnprocessableEntityError`, 429 `RateLimitError`, 500 `ServerError`,
+                503 `ServiceUnavailableError`.
+
+        Example:
+            ```python
+            content = await client.system.openapi_yaml()
+            print(len(content))
+            ```
         """
         return await self._client.call(
             system_openapi_yaml.OPERATION,

@@ -255,6 +255,8 @@ def test_a_practice_quiz_is_the_start_of_one_in_the_course(own_classroom: Classr
         else:
             right = [option["text"] for option in question["options"] if option["is_correct"]]
             assert right == [each["options"][each["correct_answer"]]]
+    wrong = teacher.post(written, json={**asked, "questions": [own, {**own, "number": None}]})
+    assert (code_of(wrong), fields_of(wrong)) == ("QUESTION_INVALID", {"questions.1.number"})
     nobodys = quiz(own_classroom.joined_by(api.sign_up()), own_classroom.spoken).json()["quiz_id"]
     assert code_of(teacher.post(written, json={"title": "Theirs", "source_ai_quiz_id": nobodys})) == "NOT_FOUND"
     nothing = teacher.post(written, json={"title": "Nothing"})

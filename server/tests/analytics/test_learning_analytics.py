@@ -63,6 +63,10 @@ class Study:
         found: dict[str, Any] = answer.json()
         return found
 
+    def summary(self, period: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.told(period=period)["summary"]
+        return found
+
     def days(self, **query: Any) -> dict[str, tuple[int, int, int]]:
         """The days on which something was done."""
         told = self.told(**query)["daily_activity"]
@@ -158,6 +162,18 @@ def test_a_completed_course_counts_with_its_certificate(study: Study) -> None:
     assert (course["course_id"], course["course_title"]) == (study.course["id"], study.course["title"])
     assert (course["progress_percentage"], course["last_activity"] is not None) == (100, True)
     assert {"first-course", "first-lesson"} <= {item["name"] for item in told["achievements"]}
+
+
+def test_of_all_time_a_course_counts_though_no_day_is_left_of_it(study: Study) -> None:
+    study.at(NOON)
+    course = study.teacher.published_course()
+    study.learner.post(f"/api/v1/courses/{course['id']}/enroll/")
+    ((lesson,),) = study.server.sql("SELECT id::text FROM lessons WHERE course_id = %s", course["id"])
+    study.learner.post(f"/api/v1/student/lessons/{lesson}/complete/")
+    study.at(NOON + timedelta(days=40))
+    study.learner.delete(f"/api/v1/student/lessons/{lesson}/complete/")
+    counted = [(told["courses_completed"], told["certificates_earned"]) for told in map(study.summary, ("all_time", "month"))]
+    assert counted == [(1, 1), (0, 0)]
 
 
 def test_one_course_can_be_asked_for(study: Study) -> None:

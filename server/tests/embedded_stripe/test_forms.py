@@ -23,6 +23,7 @@ def test_brackets_nest() -> None:
         "expand=latest_charge",
         "expand[]=nothing",
         "expand[]=a.b.c.d.e",
+        "expand[]=a.data.b.data.c",
         "name[first]=Ada",
         "name=%00",
         "name=%ff",

@@ -170,6 +170,17 @@ def test_an_invitation_expires_and_is_spent_by_nobody_who_takes_the_course(
     assert outcomes(enroll(postman, instructor, course, email)) == ["invited"]
 
 
+def test_an_invitation_is_not_for_whoever_teaches_the_course(
+    api: Api, course: dict[str, Any], instructor: Person, postman: Postman
+) -> None:
+    enroll(postman, instructor, course, email := new_address())
+    postman.deliver(invitation_of(api, email))
+    token = postman.mails(email)[0].token
+    refused = instructor.post(ACCEPT, json={"token": token})
+    assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
+    assert api.sign_up().post(ACCEPT, json={"token": token}).status_code == 201
+
+
 def test_what_nobody_needs_any_more_is_removed(api: Api, course: dict[str, Any], instructor: Person, postman: Postman) -> None:
     old, kept = enroll(postman, instructor, course, gone := new_address()), enroll(postman, instructor, course, new_address())
     api.server.sql("UPDATE bulk_jobs SET created_at = now() - interval '91 days' WHERE id = %s", old["job_id"])

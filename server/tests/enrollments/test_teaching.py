@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness import Api, Person, code_of
+from harness import Api, Person, code_of, running_server
 from postman import Postman
 
 LIST = "/api/v1/notifications/"
@@ -14,6 +14,7 @@ ENROLL_MANY = """
                     SELECT gen_random_uuid(), gen_random_uuid() || '@example.com', 'Ada' FROM generate_series(1, %s) RETURNING id)
     INSERT INTO enrollments (user_id, course_id) SELECT id, %s FROM people
 """
+SCANS = "SELECT sum(seq_scan + coalesce(idx_scan, 0)) FROM pg_stat_user_tables WHERE relname IN ('lessons', 'lesson_progress')"
 
 
 @pytest.fixture
@@ -60,6 +61,19 @@ def test_nobody_else_sees_them(course: dict[str, Any], learner: Person, other_in
     path = f"/api/v1/instructor/courses/{course['id']}/students/"
     assert code_of(other_instructor.get(path)) == "COURSE_NOT_FOUND"
     assert code_of(learner.get(path)) == "PERMISSION_DENIED"
+
+
+def test_lessons_are_counted_for_those_on_the_page_alone(
+    api: Api, course: dict[str, Any], instructor: Person, postgres: str
+) -> None:
+    api.server.sql(ENROLL_MANY, 1_000, course["id"])
+    ((before,),) = api.server.sql(SCANS)
+    path = f"/api/v1/instructor/courses/{course['id']}/students/"
+    with running_server(postgres) as server, Api(server) as caller:
+        found = caller.get(path, params={"page_size": 5}, headers=instructor.headers).json()
+    ((after,),) = api.server.sql(SCANS)  # of a server that has stopped all scans are told
+    assert (found["count"], len(found["results"])) == (1_000, 5)
+    assert after - before < 500
 
 
 def test_an_announcement_reaches_everybody_who_takes_the_course(api: Api, course: dict[str, Any], instructor: Person) -> None:

@@ -20,7 +20,8 @@ import psycopg
 import pytest
 
 from harness import wait_for
-from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, running_url
+from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres, running_url
+from unpuzzle_server.kernel.postgres_binaries import EmbeddedPostgresError
 
 CRASHING = """
 import sys, psycopg

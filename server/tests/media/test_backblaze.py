@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from engines import CHUNK, Engine
-from files import UPLOADS, begin, chunk, complete, fetched, made, send, sha1, uploaded
+from files import UPLOADS, begin, chunk, complete, fetched, initiate, made, send, sha1, uploaded
 
-from harness import Api, Person, code_of
+from harness import Api, Person, code_of, in_parallel
 
 pytestmark = pytest.mark.parametrize("engine", ["b2"], indirect=True)
 
@@ -68,6 +68,29 @@ def test_a_small_file_goes_through_the_server_and_is_kept_once(engine: Engine, a
         send(api, target, data, 1)
     assert len(engine.kept_of(target["upload_id"])) == 1
     assert fetched(api, complete(instructor, target).json()["cdn_url"]).content == data
+
+
+def test_of_those_who_complete_a_small_file_at_once_all_have_the_same(engine: Engine, api: Api, instructor: Person) -> None:
+    data = made(500)
+    target = begin(instructor, 500)
+    send(api, target, data, 1)
+
+    def act(caller: Api) -> httpx.Response:
+        return caller.post("/api/v1/media/upload/complete/", json={"upload_id": target["upload_id"]}, headers=instructor.headers)
+
+    answers = in_parallel(engine.server, [act] * 4)
+    assert [answer.status_code for answer in answers] == [200] * 4, answers[0].text
+    assert len(engine.kept_of(target["upload_id"])) == 1
+    assert fetched(api, answers[0].json()["cdn_url"]).content == data
+
+
+def test_an_upload_that_storage_does_not_begin_takes_no_room(engine: Engine, learner: Person) -> None:
+    for operation in ("start_large_file", "get_upload_part_url"):
+        engine.simulator.broken = operation
+        away = initiate(learner, 3 * CHUNK, "image/png")
+        engine.simulator.broken = ""
+        assert (away.status_code, code_of(away)) == (503, "SERVICE_UNAVAILABLE")
+    assert initiate(learner, 3 * CHUNK, "image/png").status_code == 200
 
 
 def test_a_completion_that_broke_off_goes_on(engine: Engine, api: Api, instructor: Person) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engines import CHUNK, Engine
-from files import LIBRARY, made, uploaded
+from files import LIBRARY, fetched, made, uploaded
 
 from harness import Api, Person, code_of
 
@@ -107,3 +107,15 @@ def test_who_leaves_takes_their_files_but_those_that_a_course_shows(engine: Engi
     assert left == [(shown, shown, "Lesson")]
     assert engine.kept_of(shown)
     assert engine.server.sql("SELECT count(*) FROM media WHERE id = %s", unused) == [(0,)]
+
+
+def test_the_picture_of_a_course_stays_at_its_address_when_its_instructor_leaves(
+    engine: Engine, api: Api, instructor: Person
+) -> None:
+    data = made(300, "image/png")
+    picture, unused = (uploaded(instructor, data, "image/png", filename="tea.png") for _ in range(2))
+    instructor.course(thumbnail_url=picture["cdn_url"])
+    engine.server.sql("UPDATE users SET deletes_at = now() WHERE id = %s", instructor.id)
+    engine.server.sql("SELECT app.erase_account(%s, now())", instructor.id)
+    assert fetched(api, picture["cdn_url"]).content == data
+    assert api.get(unused["cdn_url"]).status_code == 404

@@ -1,8 +1,10 @@
 """Uploads: parts in any order, what is held against them, and their end."""
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,9 @@ from engines import CHUNK, Engine, signed_in_again
 from files import UPLOADS, begin, chunk, complete, fetched, initiate, made, send, send_all, sha1, uploaded
 
 from harness import Api, Person, Server, code_of, fields_of, in_parallel
+from unpuzzle_sdk import Unpuzzle
+from unpuzzle_server.kernel.errors import Problem
+from unpuzzle_server.media import uploads
 
 
 def status(person: Person, target: dict[str, Any]) -> Any:
@@ -163,6 +168,44 @@ def test_to_complete_twice_is_to_complete_once(engine: Engine, api: Api, instruc
         instructor.delete(f"{UPLOADS}{target['upload_id']}/"),
     ):
         assert code_of(closed) == "CONFLICT"
+
+
+def test_what_comes_after_a_file_was_checked_does_not_replace_it(engine: Engine, api: Api, instructor: Person) -> None:
+    checked, another = made(CHUNK), made(CHUNK)
+    target = begin(instructor, CHUNK)
+    send_all(api, target, checked)
+    done = []
+
+    def late() -> Iterator[bytes]:
+        yield another[:10]
+        done.append(complete(instructor, target).json())
+        yield another[10:]
+
+    refused = api.put(target["upload_url"], content=late(), headers=target["headers"])
+    assert (refused.status_code, code_of(refused)) == (409, "MEDIA_UPLOAD_FAILED")
+    assert fetched(api, done[0]["cdn_url"]).content == checked
+
+
+def test_a_completion_that_died_before_the_library_heard_of_it_is_gone_on_with(
+    engine: Engine, api: Api, instructor: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = made(3 * CHUNK)
+    (tmp_path / "lesson.mp4").write_bytes(data)
+    target = begin(instructor, len(data))
+    send_all(api, target, data)
+
+    async def dies(*_: Any, **__: Any) -> Any:
+        raise Problem("SERVICE_UNAVAILABLE", "The database is not available.", retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_into_library", dies)
+        assert complete(instructor, target).status_code == 503
+    found = status(instructor, target)
+    assert (found["status"], found["received_parts"], found["received_bytes"]) == ("completed", [], len(data))
+    with Unpuzzle(base_url=engine.server.base_url, token=instructor.tokens["access_token"]) as client:
+        resumed = client.media.upload(tmp_path / "lesson.mp4", resume=target["upload_id"])
+    assert fetched(api, resumed.cdn_url).content == data
+    assert len(engine.kept_of(target["upload_id"])) == 1
 
 
 def test_a_completion_is_answered_again_for_its_key(api: Api, instructor: Person) -> None:

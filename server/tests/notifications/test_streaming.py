@@ -222,6 +222,18 @@ def test_one_user_keeps_no_more_than_twenty_streams_open(learner: Person, monkey
     wait_for(lambda: learner.get(STREAM).status_code == 200)
 
 
+def test_whoever_leaves_before_their_stream_begins_keeps_none_open(learner: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(live, "MOST_STREAMS", 1)
+    database = learner.api.server.owner_url
+    with Line(database) as line, running_server(database, database_listen_url=line.url) as far, Api(far) as caller:
+        line.cut()
+        with pytest.raises(httpx.ReadTimeout):
+            caller.get(STREAM, headers=learner.headers, timeout=0.5)
+        line.mend()
+        wait_for(lambda: caller.get(STREAM, headers=learner.headers).status_code == 200)
+
+
 def test_an_id_is_a_number(api: Api, learner: Person) -> None:
     assert learner.get(STREAM, headers={"Last-Event-ID": "x"}).status_code == 422
     assert api.get(STREAM).status_code == 401

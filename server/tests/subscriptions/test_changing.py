@@ -99,6 +99,46 @@ def test_a_change_that_can_not_be_paid_is_none(premium: Subscriber) -> None:
     assert (current["plan"], current["status"], premium.charged()) == ("premium", "active", 1900)
 
 
+def test_a_change_that_is_declined_takes_back_nothing(subscriber: Subscriber) -> None:
+    subscriber.subscribe("premium", interval="year")
+    subscriber.change("premium", interval="month")
+    subscriber.charges_fail()
+    assert code_of(subscriber.change("enterprise", interval="year")) == "PAYMENT_FAILED"
+    current = subscriber.current()
+    assert (current["plan"], current["next_plan"], current["next_interval"]) == ("premium", "premium", "month")
+
+
+class TestUnheard:
+    """What Stripe has done and nobody here has been told is asked for before anything is decided."""
+
+    def test_one_that_has_ended_is_not_changed(self, premium: Subscriber) -> None:
+        client(premium.api.server).subscriptions.cancel(premium.current()["subscription_id"])
+        assert (premium.change("enterprise").status_code, premium.plan()) == (409, ("free", 3))
+
+    def test_one_that_has_become_smaller_becomes_larger_again(self, subscriber: Subscriber) -> None:
+        subscriber.subscribe("enterprise")
+        subscriber.change("premium")
+        subscriber.pass_time(days=32)
+        subscriber.advance()
+        assert subscriber.change("enterprise").json()["plan"] == "enterprise"
+        assert subscriber.charged() > 9900 + 1900
+
+    def test_one_whose_renewal_failed_ends_at_once(self, premium: Subscriber) -> None:
+        premium.charges_fail()
+        premium.pass_time(days=32)
+        premium.advance()
+        assert premium.cancel().json()["plan"] == "free"
+        assert [invoice["status"] for invoice in premium.invoices()] == ["void", "paid"]
+
+    def test_what_is_due_is_paid_before_anything_changes(self, premium: Subscriber) -> None:
+        premium.charges_fail()
+        premium.pass_time(days=32)
+        premium.advance()
+        assert premium.change("enterprise").status_code == 409
+        assert premium.pay_with("pm_card_visa").json()["status"] == "active"
+        assert premium.charged() == 3800
+
+
 def test_a_cancelled_subscription_goes_on_to_its_end(premium: Subscriber) -> None:
     leaving = premium.cancel(feedback="too_expensive", comment="I learn slowly").json()
     assert leaving["cancel_at"] == leaving["current_period_end"]
@@ -173,6 +213,18 @@ def test_what_is_due_is_paid_with_another_method(premium: Subscriber) -> None:
     premium.advance()
     premium.hear()
     assert (premium.current()["status"], premium.charged()) == ("active", 5700)
+
+
+def test_what_is_due_may_need_an_action_of_the_payer(premium: Subscriber) -> None:
+    premium.charges_fail()
+    premium.pass_time(days=32)
+    premium.advance()
+    premium.hear()
+    asked = premium.pay_with("pm_card_authenticationRequired", return_url="https://app.unpuzzle.com/paid")
+    assert (asked.status_code, asked.json()["status"]) == (200, "past_due")
+    assert asked.json()["client_secret"]
+    assert asked.json()["next_action_url"]
+    assert premium.charged() == 1900
 
 
 def test_what_is_due_need_not_be_paid_by_who_cancels(premium: Subscriber) -> None:

@@ -94,6 +94,26 @@ def test_the_events_of_the_document_are_followed(subscriber: Subscriber) -> None
     assert {"customer.subscription.created", "customer.subscription.updated", "invoice.paid", "invoice.payment_failed"} <= kinds
 
 
+def test_what_is_given_back_of_an_invoice_shows_whether_it_is_told_or_found(api: Api, subscriber: Subscriber) -> None:
+    subscriber.subscribe()
+    (invoice,) = subscriber.invoices()
+    subscriber.hear()
+    stripe = client(api.server)
+    (paid,) = stripe.invoice_payments.list({"invoice": invoice["invoice_id"]}).data
+    stripe.refunds.create({"payment_intent": paid.payment.payment_intent, "amount": 500})
+    subscriber.hear()
+    assert subscriber.invoices() == [invoice | {"refunded_amount": 5}]
+    stripe.refunds.create({"payment_intent": paid.payment.payment_intent})
+    for event in subscriber.waiting():
+        api.server.sql("DELETE FROM tasks WHERE args->>'event_id' = %s", event)
+    reconcile(api)
+    assert subscriber.invoices() == [invoice | {"refunded_amount": 19}]
+    told = subscriber.person.get("/api/v1/notifications/").json()["results"]
+    assert [item["message"] for item in told[:2]] == [
+        f"{amount} USD for your Premium subscription were given back" for amount in ("14.00", "5.00")
+    ]
+
+
 def test_whoever_deletes_their_account_pays_for_no_further_period(subscriber: Subscriber) -> None:
     made = subscriber.subscribe().json()
     assert subscriber.person.delete("/api/v1/auth/account/").status_code == 204
@@ -112,8 +132,47 @@ def test_an_account_that_was_erased_is_no_customer_any_more(subscriber: Subscrib
     assert server.sql("SELECT card_last4 FROM subscriptions WHERE user_id = %s", subscriber.person.id) == [(None,)]
 
 
+def test_a_trial_that_was_given_up_here_and_made_there_ends(subscriber: Subscriber) -> None:
+    server, stripe = subscriber.api.server, client(subscriber.api.server)
+    assert subscriber.subscribe(method="pm_none_such", trial=True).status_code == 402
+    ((row,),) = server.sql("SELECT id FROM subscriptions WHERE user_id = %s", subscriber.person.id)
+    price = stripe.prices.create(
+        {"unit_amount": 1900, "currency": "usd", "recurring": {"interval": "month"}, "product_data": {"name": "Premium"}}
+    )
+    server.sql("SELECT app.drop_subscription(%s)", row)
+    kept = stripe.payment_methods.attach("pm_card_visa", {"customer": subscriber.customer()})
+    stripe.customers.update(subscriber.customer(), {"invoice_settings": {"default_payment_method": kept.id}})
+    made = stripe.subscriptions.create(
+        {
+            "customer": subscriber.customer(),
+            "items": [{"price": price.id}],
+            "metadata": {"subscription_id": str(row)},
+            "trial_period_days": 14,
+        }
+    )
+    subscriber.hear()
+    assert stripe.subscriptions.retrieve(made.id).status == "canceled"
+    subscriber.pass_time(days=15)
+    subscriber.advance()
+    assert (subscriber.plan(), subscriber.charged()) == (("free", 3), 0)
+
+
+def test_one_that_can_not_be_followed_does_not_keep_the_rest_from_it(api: Api, subscriber: Subscriber) -> None:
+    subscriber.subscribe()
+    subscriber.pass_time(days=32, minutes=31)
+    api.server.sql("UPDATE subscriptions SET subscription = 'sub_of_nobody' WHERE user_id = %s", subscriber.person.id)
+    other = Subscriber(api.sign_up())
+    other.subscribe()
+    client(api.server).subscriptions.cancel(other.current()["subscription_id"])
+    for event in other.waiting():
+        api.server.sql("DELETE FROM tasks WHERE args->>'event_id' = %s", event)
+    assert reconcile(api)["overdue"] >= 1
+    assert other.plan() == ("free", 3)
+
+
 def test_the_command_tells_what_it_mended(subscriber: Subscriber) -> None:
     lived(subscriber)
     place = Postman(subscriber.api.server).place
     told = reconciling.reconcile(place.home, place.owner_settings, 90)
     assert "subscriptions had changed unheard" in told
+    assert "0 subscriptions had changed unheard" not in told

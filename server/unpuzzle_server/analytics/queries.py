@@ -11,6 +11,8 @@ ME = "SELECT id, timezone, (app.now() AT TIME ZONE timezone)::date AS today FROM
 
 EARNED = """'name', r.id, 'type', r.type, 'title', r.title, 'description', r.description, 'earned_at', app.rfc3339(a.earned_at),
             'icon_url', CAST(:public_url AS text) || '/achievements/' || r.id || '/icon.svg'"""
+IN_SPAN = """(CAST(:days AS int) IS NULL
+                OR ({moment} AT TIME ZONE span.timezone)::date BETWEEN span.first AND span.last)"""
 SCORE = "trim_scale(round(sum(score_sum) / nullif(sum(quizzes), 0), 1))"
 
 LEARNING = text(f"""
@@ -31,14 +33,14 @@ LEARNING = text(f"""
             'total_learning_time_minutes', (SELECT floor(coalesce(sum(seconds), 0) / 60)::int FROM past),
             'courses_in_progress', (SELECT count(*) FROM taken WHERE status = 'active' AND last_accessed_at IS NOT NULL),
             'courses_completed', (SELECT count(*) FROM taken
-                                   WHERE (completed_at AT TIME ZONE span.timezone)::date BETWEEN span.first AND span.last),
+                                   WHERE completed_at IS NOT NULL AND {IN_SPAN.format(moment="completed_at")}),
             'lessons_completed', (SELECT coalesce(sum(lessons), 0) FROM past),
             'quizzes_taken', (SELECT coalesce(sum(quizzes), 0) FROM past),
             'average_quiz_score', (SELECT {SCORE} FROM past),
             'certificates_earned', (SELECT count(*) FROM certificates k
                                      WHERE k.user_id = me.id AND k.revoked_at IS NULL
                                        AND (CAST(:course AS uuid) IS NULL OR k.course_id = CAST(:course AS uuid))
-                                       AND (k.issued_at AT TIME ZONE span.timezone)::date BETWEEN span.first AND span.last),
+                                       AND {IN_SPAN.format(moment="k.issued_at")}),
             'current_streak', coalesce({STREAK}, 0), 'longest_streak', coalesce({LONGEST}, 0)),
         'daily_activity', (
             SELECT json_agg(json_build_object(
@@ -57,9 +59,7 @@ LEARNING = text(f"""
         'achievements', (
             SELECT coalesce(json_agg(json_build_object({EARNED}) ORDER BY a.earned_at DESC, r.position), '[]')
               FROM achievements a JOIN achievement_rules r ON r.id = a.rule
-             WHERE a.user_id = me.id
-               AND (CAST(:days AS int) IS NULL
-                    OR (a.earned_at AT TIME ZONE span.timezone)::date BETWEEN span.first AND span.last)))
+             WHERE a.user_id = me.id AND {IN_SPAN.format(moment="a.earned_at")}))
       FROM span, me
 """)
 

@@ -1,6 +1,5 @@
 """What learners and instructors are told of learning, each in one statement."""
 
-from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Row
@@ -9,6 +8,7 @@ from unpuzzle_server.analytics import queries
 from unpuzzle_server.content.service import find_course
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import not_found
+from unpuzzle_server.kernel.pages import rendered
 from unpuzzle_server.kernel.pagination import Page, window
 
 USUAL = "month"
@@ -46,14 +46,7 @@ async def icon(tx: Transaction, name: str) -> bytes:
     if rule is None:
         raise not_found("achievement")
     sign = rule.threshold // SIGNS.get(rule.measure, 1)
-    return cast("bytes", _template().render(title=rule.title, color=COLORS[rule.type], sign=sign).encode())
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader
-
-    return Environment(loader=PackageLoader("unpuzzle_server.analytics", "pages"), autoescape=True).get_template("icon.svg")
+    return rendered("unpuzzle_server.analytics", "icon.svg", title=rule.title, color=COLORS[rule.type], sign=sign)
 
 
 async def of_course(tx: Transaction, course_id: str, period: str) -> Body:

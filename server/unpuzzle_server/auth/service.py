@@ -9,12 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from unpuzzle_server.auth import keys, queries
 from unpuzzle_server.auth.passwords import Passwords, check_strength
 from unpuzzle_server.auth.recovery import request_verification
 from unpuzzle_server.auth.tokens import REFRESH_LIFE, Claims, Cookies, TokenIssuer, Tokens, invalid_token, refresh_hash
+from unpuzzle_server.kernel import statements
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Database, Transaction
 from unpuzzle_server.kernel.errors import Problem
@@ -182,8 +183,8 @@ async def update_profile(tx: Transaction, body: dict[str, Any], if_match: str | 
     changes = {**{key: value for key, value in body.items() if key != "preferences"}, **body.get("preferences", {})}
     check_timezone(changes.get("timezone", "UTC"))
     if changes:
-        columns = ", ".join(f"{column} = :{column}" for column in queries.PROFILE_COLUMNS if column in changes)
-        await tx.execute(text(f"UPDATE users SET {columns} WHERE id = :user"), user=tx.user.user_id, **changes)
+        columns = [column for column in queries.PROFILE_COLUMNS if column in changes]
+        await tx.execute(statements.update("users", columns, "id = :user"), user=tx.user.user_id, **changes)
     return await profile(tx)
 
 

@@ -147,15 +147,6 @@ def arrange(table: str) -> TextClause:
     """)
 
 
-def insert(table: str, columns: list[str]) -> TextClause:
-    values = ", ".join(f":{name}" for name in columns)
-    return text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) RETURNING id")
-
-
-def update(table: str, columns: list[str]) -> TextClause:
-    return text(f"UPDATE {table} SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id")
-
-
 def delete(table: str) -> TextClause:
     return text(f"DELETE FROM {table} WHERE id = :id")
 

@@ -1,6 +1,6 @@
 """SQL of quizzes, as their instructor sees them."""
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from unpuzzle_server.content.queries import TAUGHT
 
@@ -28,15 +28,6 @@ COLUMNS = (
     "title", "description", "is_required", "passing_percentage", "time_limit_minutes", "max_attempts", "shuffle_questions",
     "shuffle_options",
 )  # fmt: skip
-
-
-def insert(columns: list[str]) -> TextClause:
-    values = ", ".join(f":{name}" for name in columns)
-    return text(f"INSERT INTO quizzes ({', '.join(columns)}) VALUES ({values}) RETURNING id")
-
-
-def update(columns: list[str]) -> TextClause:
-    return text(f"UPDATE quizzes SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :quiz")
 
 
 # The questions keep their ids: an id means something within its quiz only.

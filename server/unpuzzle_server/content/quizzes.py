@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.content import quiz_queries as queries
 from unpuzzle_server.content.service import find_course, find_lesson
+from unpuzzle_server.kernel import statements
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
@@ -38,13 +39,14 @@ async def create(tx: Transaction, lesson_id: str, body: Body) -> Row[Any]:
     lesson = await find_lesson(tx, lesson_id, lock=True)
     if await tx.value(queries.IN_LESSON, lesson=lesson_id) >= MOST_IN_LESSON:
         raise Problem("CONFLICT", f"There are {MOST_IN_LESSON} quizzes in this lesson already, which is the most.")
-    questions = checked([*await _of_the_tutor(tx, body.get("source_ai_quiz_id")), *body.get("questions", [])], [])
+    taken_over = checked(await _of_the_tutor(tx, body.get("source_ai_quiz_id")), [], "source_ai_quiz_id")
+    questions = [*taken_over, *checked(body.get("questions", []), [])]
     if not questions:
         details = [{"field": "questions", "message": "needs one or more, or source_ai_quiz_id"}]
         raise Problem("QUESTION_INVALID", "A quiz has questions.", details=details)
     columns = {name: body[name] for name in queries.COLUMNS if name in body}
     values = {"lesson_id": lesson_id, "course_id": lesson.course_id, **columns}
-    quiz_id = await tx.value(queries.insert(list(values)), **values)
+    quiz_id = await tx.value(statements.insert("quizzes", list(values)), **values)
     await tx.execute(queries.ADD_QUESTIONS, quiz=quiz_id, questions=orjson.dumps(questions).decode())
     return await get(tx, quiz_id)
 
@@ -53,7 +55,7 @@ async def update(tx: Transaction, quiz_id: str, body: Body, if_match: str | None
     check_version(if_match, (await _find(tx, quiz_id, lock=True)).version)
     columns = {name: body[name] for name in queries.COLUMNS if name in body}
     if columns:
-        await tx.execute(queries.update(list(columns)), quiz=quiz_id, **columns)
+        await tx.execute(statements.update("quizzes", columns, "id = :quiz"), quiz=quiz_id, **columns)
     if "questions" in body:
         questions = checked(body["questions"], await tx.value(queries.QUESTIONS, quiz=quiz_id))
         await tx.execute(queries.PUT_QUESTIONS, quiz=quiz_id, questions=orjson.dumps(questions).decode())
@@ -105,12 +107,12 @@ async def _find(tx: Transaction, quiz_id: Any, *, lock: bool = False) -> Row[Any
 # Questions
 
 
-def checked(questions: list[Body], there: list[Body]) -> list[Body]:
-    """Questions as they are kept, or every problem that they have; those that are there keep their ids."""
+def checked(questions: list[Body], there: list[Body], field: str = "questions") -> list[Body]:
+    """Questions as they are kept, or every problem that those of a field have; those that are there keep their ids."""
     known = {question["id"]: {option["id"] for option in question["options"]} for question in there}
-    details = _id_problems(questions, set(known), "questions")
+    details = _id_problems(questions, set(known), field)
     for place, question in enumerate(questions):
-        where = f"questions.{place}"
+        where = f"{field}.{place}"
         details += _problems(question, where)
         details += _id_problems(question.get("options", []), known.get(_id(question), set()), f"{where}.options")
     if details:

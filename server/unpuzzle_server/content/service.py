@@ -5,6 +5,7 @@ from typing import Any, cast
 from sqlalchemy import Row, TextClause
 
 from unpuzzle_server.content import queries
+from unpuzzle_server.kernel import statements
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
@@ -177,7 +178,7 @@ async def _insert(tx: Transaction, table: str, parent: Any, order: float | None,
     position = min(int(order), count + 1) if order else count + 1
     await tx.execute(queries.shift(table), parent=parent, first=position, last=count, step=1)
     values = {**values, "position": position}
-    return await tx.value(queries.insert(table, list(values)), **values)
+    return await tx.value(statements.insert(table, list(values)), **values)
 
 
 async def _move(tx: Transaction, table: str, parent: Any, row_id: str, place: int, order: int) -> None:
@@ -203,4 +204,4 @@ async def _arrange(tx: Transaction, table: str, parent: Any, ids: list[str]) -> 
 
 async def _update(tx: Transaction, table: str, row_id: str, columns: dict[str, Any]) -> None:
     if columns:
-        await tx.execute(queries.update(table, list(columns)), id=row_id, **columns)
+        await tx.execute(statements.update(table, columns, "id = :id"), id=row_id, **columns)

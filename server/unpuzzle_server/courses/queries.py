@@ -7,13 +7,14 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.content.queries import TAUGHT
 from unpuzzle_server.courses import present
+from unpuzzle_server.kernel import statements
 
 STATS = "JOIN course_stats s ON s.course_id = c.id"
 CATEGORIES_OF = "LEFT JOIN categories k ON k.id = c.category_id"
 AROUND = f"{STATS} JOIN instructors i ON i.id = c.instructor_id {CATEGORIES_OF}"
 TABLES = f"courses c {AROUND}"
-TAUGHT = "(c.instructor_id = (SELECT app.user_id()) OR (SELECT app.is_admin()))"
 
 DETAIL = f"SELECT {present.DETAIL} AS course, c.version FROM {TABLES} WHERE "
 DETAIL_BY_ID = text(f"{DETAIL} c.id = :course")
@@ -171,16 +172,15 @@ def words_of(search: str) -> list[str]:
 
 def insert_course(columns: list[str]) -> TextClause:
     names = ["instructor_id", "slug", *columns]
-    values = ", ".join(f":{name}" for name in names)
-    return text(f"INSERT INTO courses ({', '.join(names)}) VALUES ({values}) ON CONFLICT (slug) DO NOTHING RETURNING id")
+    return statements.insert("courses", names, "ON CONFLICT (slug) DO NOTHING")
 
 
 def update_course(columns: list[str]) -> TextClause:
-    return text(f"UPDATE courses SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :course")
+    return statements.update("courses", columns, "id = :course")
 
 
 def update_category(columns: list[str]) -> TextClause:
-    return text(f"UPDATE categories SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :category")
+    return statements.update("categories", columns, "id = :category")
 
 
 def as_uuid(id_or_slug: str) -> UUID | None:
@@ -202,3 +202,4 @@ OFFER = text("""
       FROM app.find_offer(:course, :slug) o
 """)
 TAKES = text("SELECT app.takes_course(:course)")
+TEACHES = text("SELECT app.teaches_course(:course)")

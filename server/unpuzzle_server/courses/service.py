@@ -232,8 +232,12 @@ async def find_offer(tx: Transaction, id_or_slug: str) -> Row[Any]:
     if offer.status != "published":
         raise Problem("COURSE_NOT_PUBLISHED", "This course is not published.")
     if offer.instructor_id == tx.user.user_id:
-        raise Problem("CONFLICT", "This is your own course.")
+        raise own_course()
     return offer
+
+
+def own_course() -> Problem:
+    return Problem("CONFLICT", "This is your own course.")
 
 
 def _refusal(error: IntegrityError) -> Exception:

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any, Literal
 
 INK, GREY, PALE, ACCENT = (31, 36, 48), (110, 118, 135), (226, 230, 238), (74, 63, 185)
@@ -18,6 +19,7 @@ MARGIN = 20
 """Millimetres, as all lengths here."""
 Orientation = Literal["portrait", "landscape"]
 Font = Literal["regular", "bold"]
+UNPACKING = Lock()
 FONTS: dict[Font, str] = {"regular": "figo", "bold": "figbo"}
 
 
@@ -81,7 +83,9 @@ def _paper(orientation: Orientation, fonts: tuple[str, ...]) -> Any:
     paper.c_margin = 0  # text and rules begin in one line
     paper.set_auto_page_break(False)
     for font, name in FONTS.items():
-        paper.add_font("house", "B" if font == "bold" else "", _font_file(name))
+        with UNPACKING:
+            file = _font_file(name)
+        paper.add_font("house", "B" if font == "bold" else "", file)
     for number, path in enumerate(fonts):
         paper.add_font(f"further-{number}", "", path)
     paper.set_fallback_fonts([f"further-{number}" for number in range(len(fonts))], exact_match=False)

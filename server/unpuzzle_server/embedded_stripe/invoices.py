@@ -61,9 +61,16 @@ async def void(store: Store, form: Form, object_id: str) -> Object:
 
 
 async def payments(store: Store, form: Form) -> Object:
-    form.only("invoice", "status", "limit", "starting_after", "ending_before")
+    form.only("invoice", "payment", "status", "limit", "starting_after", "ending_before")
     wanted = {name: form.text(name) for name in ("invoice", "status")}
-    return await store.page("invoice_payment", PAYMENTS, form, **wanted)
+    return await store.page("invoice_payment", PAYMENTS, form, **wanted, payment=_payment(form.part("payment")))
+
+
+def _payment(form: Form) -> Object | None:
+    form.only("type", "payment_intent")
+    if not form:
+        return None
+    return {"type": form.choice("type", ("payment_intent",)), "payment_intent": form.need("payment_intent")}
 
 
 async def issue(store: Store, subscription: Object, reason: str, charged: list[Object], period: tuple[int, int]) -> Object:

@@ -150,7 +150,7 @@ class Store:
     async def expand(self, found: Object, paths: list[str]) -> Object:
         for path in paths:
             steps = path.split(".")
-            if len(steps) > DEEPEST_EXPANSION + steps.count("data"):
+            if len(steps) > DEEPEST_EXPANSION:
                 raise StripeError("You cannot expand more than 4 levels of a property.", param="expand")
             await self._expand(found, steps, path)
         return found

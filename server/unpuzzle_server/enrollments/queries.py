@@ -106,7 +106,7 @@ def _page(shape: str, where: str, order: str) -> TextClause:
 STUDENT = """json_build_object(
     'enrollment_id', s.enrollment_id,
     'user', json_build_object('id', s.user_id, 'name', s.name, 'avatar_url', s.avatar_url),
-    'status', s.status, 'progress_percentage', app.percentage(s.done, t.lessons_count),
+    'status', s.status, 'progress_percentage', app.percentage(app.lessons_done(s.user_id, s.course_id), t.lessons_count),
     'enrolled_at', app.rfc3339(s.enrolled_at), 'last_accessed_at', app.rfc3339(s.last_accessed_at),
     'completed_at', app.rfc3339(s.completed_at))"""
 STUDENT_FILTERS = {"status": "s.status = :status", "search": "s.name ILIKE :search"}

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from unpuzzle_server.kernel.errors import Problem
+
 
 class Clock:
     """The system's time in UTC, moved by `offset`."""
@@ -18,11 +20,11 @@ class Clock:
 
 
 def parse_moment(text: str) -> datetime:
-    """An RFC 3339 moment; raises ValueError for one that Python and PostgreSQL do not know."""
+    """An RFC 3339 moment; raises RANGE_INVALID for one that Python and PostgreSQL do not know, as RFC 3339 does."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
+    except (OverflowError, ValueError):
+        raise Problem("RANGE_INVALID", "There is no such moment.") from None
 
 
 def rfc3339(moment: datetime) -> str:

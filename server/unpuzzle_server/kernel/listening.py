@@ -42,15 +42,17 @@ class Listener:
         flag = asyncio.Event()
         self.flags[key].add(flag)
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                await self.listens.wait()
-        except TimeoutError:
-            self._leave(key, flag)
-            raise ConnectionError("the database does not answer to LISTEN") from None
-        try:
+            await self._ready()
             yield flag
         finally:
             self._leave(key, flag)
+
+    async def _ready(self) -> None:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self.listens.wait()
+        except TimeoutError:
+            raise ConnectionError("the database does not answer to LISTEN") from None
 
     def waiting_for(self, key: str) -> int:
         """How many wait for one key."""

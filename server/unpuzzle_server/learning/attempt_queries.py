@@ -13,7 +13,10 @@ LOCK = text("""
 TAKEN = text("""
     SELECT EXISTS (SELECT FROM own_quizzes WHERE id = :quiz AND enrollment_status IN ('active', 'completed'))
 """)
-EXISTS = text("SELECT EXISTS (SELECT FROM quizzes WHERE id = :quiz)")
+EXISTS = text("""
+    SELECT EXISTS (SELECT FROM quizzes q JOIN lessons l ON l.id = q.lesson_id
+                     JOIN sections x ON x.id = l.section_id AND x.is_published WHERE q.id = :quiz)
+""")
 START = text("SELECT app.start_attempt(:quiz)")
 SUBMIT = text("SELECT app.submit_attempt(:attempt, CAST(:given AS jsonb))")
 MINE = text("""

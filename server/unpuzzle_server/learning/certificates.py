@@ -1,12 +1,12 @@
 """The rules of certificates: issued by a trigger when a course is completed, verified by anybody, revoked by admins."""
 
-from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Row
 
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import not_found
+from unpuzzle_server.kernel.pages import rendered
 from unpuzzle_server.kernel.pagination import Page, window
 from unpuzzle_server.learning import certificate_queries as queries
 
@@ -48,13 +48,4 @@ def as_written(code: str) -> str:
 
 
 def as_page(certificate: Body) -> bytes:
-    return cast("bytes", _template().render(certificate=certificate).encode())
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader
-
-    return Environment(loader=PackageLoader("unpuzzle_server.learning", "pages"), autoescape=True).get_template(
-        "certificate.html"
-    )
+    return rendered("unpuzzle_server.learning", "certificate.html", certificate=certificate)

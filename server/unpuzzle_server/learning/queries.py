@@ -3,6 +3,7 @@
 from sqlalchemy import TextClause, text
 
 from unpuzzle_server.enrollments.queries import PROGRESS_STATUS
+from unpuzzle_server.kernel import statements
 
 # Every write in a course locks its enrolment first, so that two devices follow each other and the last lesson is seen.
 LOCK = text("""
@@ -184,4 +185,4 @@ DELETE_REVIEW = text("DELETE FROM reviews WHERE id = :review")
 
 
 def update_review(columns: list[str]) -> TextClause:
-    return text(f"UPDATE reviews SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :review")
+    return statements.update("reviews", columns, "id = :review")

@@ -2,15 +2,16 @@
 
 A file of more than one part is a large file there. Its parts go to addresses that are good for this one file: from the client
 itself, or through this server for clients that know no better. What B2 lists is what has come. A smaller file goes through this
-server, for an address that takes whole files would take them under any name. The library is synchronous: threads call it.
+server, for an address that takes whole files would take them under any name. It has its own name when it is finished: what comes
+late does not replace it. The library is synchronous: threads call it.
 """
 
 import asyncio
 import hashlib
 import io
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +21,15 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from b2sdk.v3 import B2Api, Bucket, FileVersion, InMemoryAccountInfo
-from b2sdk.v3.exception import B2Error
+from b2sdk.v3.exception import B2Error, FileNotPresent
 
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.media.spool import Spooled, make_folder, spooled, sweep
 from unpuzzle_server.media.storage import Part, StorageAway, StorageError, Stored, Target, Upload
 
 Result = TypeVar("Result")
+COMING = "incoming/"
+"""Before the key of a small file that is not finished."""
 LONGEST_LIFE = timedelta(days=7)
 """Of an address to read from, at B2."""
 
@@ -93,13 +96,12 @@ class B2:
             if upload.storage_id is not None:
                 self.session.upload_part(upload.storage_id, number, came.size, came.sha1, file)
             else:
-                self._put(upload.key, file, came.size, came.sha1, upload.content_type)
+                self._put(_coming(upload), file, came.size, came.sha1, upload.content_type)
 
     def _put(self, key: str, file: Any, size: int, sha1: str, content_type: str) -> None:
         before = self._versions(key)
         self.session.upload_file(self.bucket.id_, key, size, content_type, sha1, {}, file)
-        for version in before:
-            version.delete()
+        _delete(before)
 
     def _versions(self, key: str) -> list[FileVersion]:
         return [version for version in self.bucket.list_file_versions(key) if version.action == "upload"]
@@ -109,7 +111,7 @@ class B2:
 
     def _parts(self, upload: Upload) -> list[Part]:
         if upload.storage_id is None:
-            return [Part(1, version.size, version.content_sha1) for version in self._versions(upload.key)[:1]]
+            return [Part(1, version.size, version.content_sha1) for version in self._versions(_coming(upload))[:1]]
         found = self.bucket.api.list_parts(upload.storage_id)
         return [Part(part.part_number, part.content_length, part.content_sha1) for part in found]
 
@@ -117,9 +119,8 @@ class B2:
         return await _call(self._finished, upload)
 
     def _finished(self, upload: Upload) -> Stored | None:
-        """A small file is whole as soon as it has come; it may be sent again until it is in the library."""
         if upload.storage_id is None:
-            return None
+            return next((_whole(version) for version in reversed(self._versions(upload.key))), None)
         found = self.session.get_file_info_by_id(upload.storage_id)
         return Stored(upload.storage_id, found["contentLength"], None) if found["action"] == "upload" else None
 
@@ -128,10 +129,19 @@ class B2:
 
     def _finish(self, upload: Upload, parts: list[Part]) -> Stored:
         if upload.storage_id is None:
-            version = self._versions(upload.key)[0]
-            return Stored(version.id_, version.size, version.content_sha1)
+            return self._named(upload)
         made = self.session.finish_large_file(upload.storage_id, [part.sha1 for part in parts])
         return Stored(upload.storage_id, made["contentLength"], None)
+
+    def _named(self, upload: Upload) -> Stored:
+        """Of what two copy at once, both keep the first."""
+        came = self._versions(_coming(upload))
+        if not came:
+            raise StorageError("The part was replaced or removed meanwhile.")
+        self.session.copy_file(came[0].id_, upload.key)
+        *others, first = self._versions(upload.key)
+        _delete([*others, *came])
+        return _whole(first)
 
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
@@ -176,11 +186,26 @@ class B2:
     def _discard(self, key: str) -> None:
         for unfinished in self.bucket.list_unfinished_large_files(prefix=key):
             self.bucket.api.cancel_large_file(unfinished.file_id)
-        for version in self.bucket.list_file_versions(key):
-            version.delete()
+        for name in (key, COMING + key):
+            _delete(self.bucket.list_file_versions(name))
 
     async def sweep(self, age: timedelta) -> None:
         await asyncio.to_thread(sweep, self.incoming, age)
+
+
+def _coming(upload: Upload) -> str:
+    return COMING + upload.key
+
+
+def _delete(versions: Iterable[FileVersion]) -> None:
+    """Somebody else may do the same at this moment."""
+    for version in versions:
+        with suppress(FileNotPresent):
+            version.delete()
+
+
+def _whole(version: FileVersion) -> Stored:
+    return Stored(version.id_, version.size, version.content_sha1)
 
 
 class Digest(io.RawIOBase):

@@ -13,14 +13,18 @@ from unpuzzle_server.kernel.pagination import Page
 from unpuzzle_server.kernel.streams_in import Incoming
 from unpuzzle_server.kernel.streams_out import FileAnswer
 from unpuzzle_server.media import library, present, uploads
+from unpuzzle_server.media.chunks import Place
 from unpuzzle_server.media.storage import StorageError
 
 Body = dict[str, Any]
 
 
 async def initiate_upload(ctx: Context, body: Body) -> Result:
-    row = await uploads.begin(ctx, body)
-    return Result(await uploads.target(ctx, row), location=f"/api/v1/media/uploads/{row.id}/")
+    return _sent_to(await uploads.begin(ctx, body))
+
+
+def _sent_to(target: Body) -> Result:
+    return Result(target, location=f"/api/v1/media/uploads/{target['upload_id']}/")
 
 
 async def upload_content(
@@ -33,7 +37,7 @@ async def upload_content(
     x_part_number: str | None,
     x_bz_content_sha1: str | None,
 ) -> Body:
-    place = uploads.Place(content_range, x_part_number)
+    place = Place(content_range, x_part_number)
     return present.part(await uploads.receive(ctx, upload_id, expires, signature, body, place, x_bz_content_sha1))
 
 
@@ -46,8 +50,7 @@ async def abort_upload(tx: Transaction, upload_id: str, if_match: str | None) ->
 
 
 async def renew_upload(ctx: Context, upload_id: str) -> Result:
-    row = await uploads.renew(ctx, upload_id)
-    return Result(await uploads.target(ctx, row), location=f"/api/v1/media/uploads/{row.id}/")
+    return _sent_to(await uploads.renew(ctx, upload_id))
 
 
 async def complete_upload(tx: Transaction, body: Body) -> Result:

@@ -72,19 +72,18 @@ def _target(target: Target) -> Body:
     }
 
 
-def upload(row: Row[Any], parts: list[Part]) -> Body:
-    """How an upload stands."""
-    is_complete = row.completed_at is not None
+def upload(row: Row[Any], parts: list[Part] | None) -> Body:
+    """How an upload stands; without parts it is complete."""
     return {
         "upload_id": str(row.id),
         "filename": row.filename,
         "file_size": row.file_size,
         "content_type": row.content_type,
-        "status": "completed" if is_complete else "uploading",
+        "status": "completed" if parts is None else "uploading",
         "chunk_size": row.chunk_size,
         "total_chunks": of_row(row).total_chunks,
-        "received_parts": [part(each) for each in parts],
-        "received_bytes": row.file_size if is_complete else sum(each.size for each in parts),
+        "received_parts": [part(each) for each in parts or []],
+        "received_bytes": row.file_size if parts is None else sum(each.size for each in parts),
         "created_at": rfc3339(row.created_at),
         "expires_at": rfc3339(row.expires_at),
     }

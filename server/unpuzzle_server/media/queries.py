@@ -4,6 +4,8 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.kernel import statements
+
 # One at a time for each owner, so that two uploads that begin together count each other.
 LOCK_QUOTA = text("SELECT pg_advisory_xact_lock(hashtextextended('media:' || CAST(:user AS text), 0))")
 USED = text("""
@@ -80,8 +82,7 @@ def library(filters: tuple[str, ...], sort: str, order: str) -> TextClause:
 
 @cache
 def update(columns: tuple[str, ...]) -> TextClause:
-    changes = ", ".join(f"{name} = :{name}" for name in columns)
-    return text(f"UPDATE media SET {changes} WHERE id = :media AND user_id = :user")
+    return statements.update("media", columns, "id = :media AND user_id = :user")
 
 
 FIND_FILE = text("SELECT * FROM app.find_file(:media)")

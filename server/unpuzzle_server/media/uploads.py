@@ -1,7 +1,6 @@
 """The rules of uploads: what may come, in which parts, and what has to be true of it before it is in the library."""
 
-import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +16,7 @@ from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.kernel.streams_in import Incoming
 from unpuzzle_server.media import library, present, queries
+from unpuzzle_server.media.chunks import Place
 from unpuzzle_server.media.gateway import Addresses, Media
 from unpuzzle_server.media.kinds import KINDS, SNIFFED_BYTES, Kind, fits
 from unpuzzle_server.media.storage import Part, StorageAway, StorageError, Stored, Upload
@@ -30,18 +30,33 @@ VERSION = 1
 STORAGE_AWAY_SECONDS = 30
 
 
-async def begin(ctx: Context, body: Body) -> Row[Any]:
-    """A row before storage hears of it: what is cut short is found by its key, and discarded when it expires."""
+async def begin(ctx: Context, body: Body) -> Body:
+    """A row before storage hears of it: what is cut short is found by its key, and discarded when it expires.
+
+    What storage does not begin takes no room."""
     upload_id = uuid4()
     async with ctx.transaction() as tx:
         kind = await _check_allowed(tx, body)
         await tx.execute(queries.INSERT_UPLOAD, **_values(tx, body, kind), id=upload_id)
         row = cast("Row[Any]", await tx.row(queries.FIND_OWN_UPLOAD, upload=upload_id, user=tx.user.user_id))
+    try:
+        return await _begun(ctx, row)
+    except Problem:
+        await _give_up(ctx, upload_id)
+        raise
+
+
+async def _begun(ctx: Context, row: Row[Any]) -> Body:
     with storage_speaks():
         storage_id = await media_of(ctx).storage.begin(present.of_row(row))
     async with ctx.transaction() as tx:
-        begun = await tx.row(queries.BEGUN, upload=upload_id, user=tx.user.user_id, storage_id=storage_id)
-    return cast("Row[Any]", begun)
+        begun = await tx.row(queries.BEGUN, upload=row.id, user=tx.user.user_id, storage_id=storage_id)
+    return await _target(ctx, cast("Row[Any]", begun))
+
+
+async def _give_up(ctx: Context, upload_id: Any) -> None:
+    async with ctx.transaction() as tx:
+        await tx.execute(queries.DELETE_UPLOAD, upload=upload_id, user=tx.user.user_id)
 
 
 def _values(tx: Transaction, body: Body, kind: Kind) -> dict[str, Any]:
@@ -83,17 +98,17 @@ async def _check_allowed(tx: Transaction, body: Body) -> Kind:
     return kind
 
 
-async def target(ctx: Context, row: Row[Any]) -> Body:
+async def _target(ctx: Context, row: Row[Any]) -> Body:
     with storage_speaks():
         targets = await media_of(ctx).storage.targets(present.of_row(row), LANES)
     return present.target(media_of(ctx).addresses, row, targets)
 
 
-async def renew(ctx: Context, upload_id: str) -> Row[Any]:
+async def renew(ctx: Context, upload_id: str) -> Body:
     async with ctx.transaction() as tx:
         await _lock_open(tx, upload_id)
         renewed = await tx.row(queries.RENEW_UPLOAD, upload=upload_id, user=tx.user.user_id, expires_at=_expiry(tx))
-    return cast("Row[Any]", renewed)
+    return await _target(ctx, cast("Row[Any]", renewed))
 
 
 async def abort(tx: Transaction, upload_id: str, if_match: str | None) -> None:
@@ -110,23 +125,23 @@ async def _lock_open(tx: Transaction, upload_id: str) -> None:
         raise Problem("CONFLICT", "This upload is completed: its file is in the library.")
 
 
-async def find(ctx: Context, upload_id: str) -> tuple[Row[Any], list[Part]]:
-    """How an upload stands; after its completion storage knows no parts any more."""
+async def find(ctx: Context, upload_id: str) -> tuple[Row[Any], list[Part] | None]:
+    """How an upload stands; none are the parts that have become the file, be it in the library or not."""
     async with ctx.transaction() as tx:
         row = await tx.row(queries.FIND_OWN_UPLOAD, upload=upload_id, user=tx.user.user_id)
     if row is None:
         raise not_found("upload")
-    if row.completed_at is not None:
-        return row, []
+    storage, upload = media_of(ctx).storage, present.of_row(row)
     try:
         with storage_away():
-            return row, await media_of(ctx).storage.parts(present.of_row(row))
+            is_whole = row.completed_at is not None or await storage.finished(upload)
+            return row, None if is_whole else await storage.parts(upload)
     except StorageError:
         raise not_found("upload") from None
 
 
 async def receive(
-    ctx: Context, upload_id: str, expires: int, signature: str, body: Incoming, place: "Place", sha1: str | None
+    ctx: Context, upload_id: str, expires: int, signature: str, body: Incoming, place: Place, sha1: str | None
 ) -> Part:
     """Keeps a chunk. Whoever has the address may send: it is nobody who asks."""
     async with ctx.transaction() as tx:
@@ -134,43 +149,28 @@ async def receive(
     is_signed = media_of(ctx).addresses.may_upload(upload_id, expires, signature)
     if row is None or not is_signed or min(expires, row.expires_at.timestamp()) <= ctx.kernel.clock.timestamp():
         raise not_found("upload at this address, or not any more: renew it")
-    if row.completed_at is not None:
-        raise Problem("MEDIA_UPLOAD_FAILED", "This upload is completed: nothing more can come.")
+    _check_open(row)
     upload = present.of_row(row)
     number = place.number(upload)
     if body.announced not in (None, upload.size_of(number)):
         raise Problem("MEDIA_MISMATCH", f"Chunk {number} has {upload.size_of(number)} bytes, not {body.announced}.")
     with storage_speaks():
-        return await media_of(ctx).storage.put_part(upload, number, aiter(body), sha1)
+        return await media_of(ctx).storage.put_part(upload, number, _while_open(ctx, upload_id, body), sha1)
 
 
-class Place:
-    """Where in the file a chunk belongs, as its headers say."""
+def _check_open(row: Row[Any] | None) -> None:
+    if row is None:
+        raise not_found("upload")
+    if row.completed_at is not None:
+        raise Problem("MEDIA_UPLOAD_FAILED", "This upload is completed: nothing more can come.")
 
-    def __init__(self, content_range: str | None, part_number: str | None) -> None:
-        self.range = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", content_range) if content_range else None
-        self.part_number = int(part_number) if part_number else None
 
-    def number(self, upload: Upload) -> int:
-        """Raises MEDIA_MISMATCH where there is no such chunk."""
-        number = self.part_number or (self._by_range(upload) if self.range else 1)
-        if not (self.part_number or self.range or upload.total_chunks == 1):
-            raise Problem("MEDIA_MISMATCH", "Say which chunk this is: by Content-Range or X-Part-Number.")
-        if number > upload.total_chunks:
-            raise Problem("MEDIA_MISMATCH", f"There are {upload.total_chunks} chunks.")
-        if self.range and self._bounds(upload, number) != self.range.groups():
-            raise Problem("MEDIA_MISMATCH", f"Chunk {number} is bytes {'-'.join(self._bounds(upload, number)[:2])}.")
-        return number
-
-    def _by_range(self, upload: Upload) -> int:
-        assert self.range is not None
-        return int(self.range[1]) // upload.chunk_size + 1
-
-    def _bounds(self, upload: Upload, number: int) -> tuple[str, str, str]:
-        assert self.range is not None
-        first = (number - 1) * upload.chunk_size
-        whole = "*" if self.range[3] == "*" else str(upload.file_size)
-        return str(first), str(first + upload.size_of(number) - 1), whole
+async def _while_open(ctx: Context, upload_id: str, body: Incoming) -> AsyncIterator[bytes]:
+    """The body; one that ends after its upload comes too late."""
+    async for chunk in body:
+        yield chunk
+    async with ctx.transaction() as tx:
+        _check_open(await tx.row(queries.FIND_UPLOAD, upload=upload_id))
 
 
 async def complete(ctx: Context, body: Body) -> Callable[[Transaction], Awaitable[Result]]:
@@ -189,8 +189,7 @@ async def complete(ctx: Context, body: Body) -> Callable[[Transaction], Awaitabl
         stored = await _stored(ctx, present.of_row(row))
         trouble = await _trouble(ctx, row, stored, body.get("sha1"))
     if trouble is not None:
-        async with ctx.transaction() as tx:
-            await tx.execute(queries.DELETE_UPLOAD, upload=upload_id, user=tx.user.user_id)
+        await _give_up(ctx, upload_id)
         raise trouble
     return partial(_into_library, upload_id=upload_id, stored=stored)
 

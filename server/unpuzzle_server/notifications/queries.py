@@ -4,6 +4,8 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.kernel import statements
+
 NOTIFICATION = """json_build_object(
     'id', n.id, 'type', n.type, 'title', n.title, 'message', n.message, 'is_read', n.read_at IS NOT NULL,
     'action_url', n.action_url, 'icon', n.icon, 'created_at', app.rfc3339(n.created_at), 'read_at', app.rfc3339(n.read_at))"""
@@ -26,7 +28,7 @@ LOCK_PREFERENCES = text("SELECT mailed, muted, version FROM users WHERE id = :us
 
 
 def prefer(columns: list[str]) -> TextClause:
-    return text(f"UPDATE users SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :user")
+    return statements.update("users", columns, "id = :user")
 
 
 @cache

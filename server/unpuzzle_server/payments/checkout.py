@@ -105,15 +105,15 @@ async def confirm(ctx: Context, payment: Row[Any], method: str, return_url: str 
         intent, ours = await stripe.get_intent(payment.intent), False
     except Declined as declined:
         await settle(ctx, payment.id, await stripe.get_intent(payment.intent))
-        raise declined_problem(payment.id, declined) from None
+        raise declined_problem(declined, payment_id=public_id(payment.id)) from None
     await settle(ctx, payment.id, intent)
     return intent, ours
 
 
-def declined_problem(payment: UUID, declined: Declined) -> Problem:
+def declined_problem(declined: Declined, **known: str) -> Problem:
     code = "PAYMENT_INSUFFICIENT_FUNDS" if declined.decline_code == "insufficient_funds" else "PAYMENT_FAILED"
-    about = {"payment_id": public_id(payment), "decline_code": declined.decline_code}
-    return Problem(code, declined.message, about={name: value for name, value in about.items() if value})
+    about = {"decline_code": declined.decline_code} if declined.decline_code else {}
+    return Problem(code, declined.message, about={**known, **about})
 
 
 async def cancel(ctx: Any, payment: Row[Any]) -> None:

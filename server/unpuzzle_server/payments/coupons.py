@@ -86,11 +86,7 @@ async def _lock(tx: Transaction, coupon_id: str, if_match: str | None) -> None:
 
 
 def _with_moments(values: Body) -> Body:
-    """RFC 3339 knows moments that Python and PostgreSQL do not."""
-    try:
-        return {**values, **{name: parse_moment(values[name]) for name in ("starts_at", "ends_at") if values.get(name)}}
-    except ValueError:
-        raise Problem("RANGE_INVALID", "There is no such moment.") from None
+    return {**values, **{name: parse_moment(values[name]) for name in ("starts_at", "ends_at") if values.get(name)}}
 
 
 def _refusal(error: IntegrityError) -> Exception:

@@ -4,6 +4,8 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.kernel import statements
+
 RESERVE = text("SELECT * FROM app.reserve_payment(:course, :code, CAST(:metadata AS jsonb))")
 DISCOUNT = text("""
     SELECT d.problem, c.id, json_build_object(
@@ -116,8 +118,7 @@ COUPON_COLUMNS = ("starts_at", "ends_at", "max_redemptions", "max_redemptions_pe
 
 @cache
 def update_coupon(columns: tuple[str, ...]) -> TextClause:
-    changes = ", ".join(f"{name} = :{name}" for name in columns)
-    return text(f"UPDATE coupons c SET {changes} WHERE c.id = :coupon AND {IS_OURS}")
+    return statements.update("coupons c", columns, f"c.id = :coupon AND {IS_OURS}")
 
 
 TEACHES = text("SELECT app.teaches_course(:course) OR app.is_admin() AND EXISTS (SELECT FROM courses WHERE id = :course)")

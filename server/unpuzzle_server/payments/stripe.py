@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from unpuzzle_server.kernel.errors import Problem
 
@@ -175,6 +176,14 @@ def intent_of(found: Any) -> Intent:
         receipt_url=getattr(charge, "receipt_url", None) if found.status == "succeeded" else None,
         refunded_minor=charge.amount_refunded if charge else 0,
     )
+
+
+def named_by(metadata: str | None) -> UUID | None:
+    """An id of ours in the metadata of an object; others than ours may say anything there."""
+    try:
+        return UUID(metadata) if metadata else None
+    except ValueError:
+        return None
 
 
 def subscription_of(kind: str, about: dict[str, Any]) -> str | None:

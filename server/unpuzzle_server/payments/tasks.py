@@ -3,7 +3,6 @@
 import logging
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row
 
@@ -12,7 +11,7 @@ from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.runner import TaskContext
 from unpuzzle_server.kernel.tasks import GiveUp, task
 from unpuzzle_server.payments import checkout, queries, refunds
-from unpuzzle_server.payments.stripe import AlreadyDone, Intent
+from unpuzzle_server.payments.stripe import AlreadyDone, Intent, named_by
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +35,11 @@ async def apply_event(ctx: TaskContext, event_id: str) -> None:
 
 
 async def follow_intent(ctx: Any, intent: Intent) -> str | None:
-    """Settles the payment that an intent of Stripe's is of; others have intents of their own there."""
+    """Settles the payment that an intent of Stripe's is of; an invoice has one too, and others have their own there."""
     async with ctx.transaction() as tx:
-        found = await tx.row(queries.FIND, payment=_uuid(intent.payment), intent=intent.id)
+        found = await tx.row(queries.FIND, payment=named_by(intent.payment), intent=intent.id)
+    if found is None and intent.refunded_minor:
+        await ctx.kernel.gateways["follow_refund"](ctx, intent)
     return await checkout.settle(ctx, found.id, intent) if found else None
 
 
@@ -87,7 +88,7 @@ async def reconcile(ctx: Any, window: timedelta) -> dict[str, int]:
     seen = mended = 0
     async for intent in checkout.stripe_of(ctx).intents_since(ctx.kernel.clock.now() - window):
         async with ctx.transaction() as tx:
-            found = await tx.row(queries.FIND, payment=_uuid(intent.payment), intent=intent.id)
+            found = await tx.row(queries.FIND, payment=named_by(intent.payment), intent=intent.id)
         if found is None:
             continue
         seen += 1
@@ -103,10 +104,3 @@ async def purge(tx: Transaction) -> None:
 async def _payment(ctx: TaskContext, payment_id: str) -> Row[Any] | None:
     async with ctx.transaction() as tx:
         return await tx.row(queries.FIND, payment=payment_id, intent=None)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

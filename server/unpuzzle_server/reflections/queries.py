@@ -4,6 +4,8 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from unpuzzle_server.kernel import statements
+
 COLUMNS = ("type", "content", "tags", "visibility", "timestamp_seconds")
 
 RESPONSE = """json_build_object(
@@ -95,4 +97,4 @@ def insert(columns: list[str]) -> TextClause:
 
 
 def update(columns: list[str]) -> TextClause:
-    return text(f"UPDATE reflections SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :reflection")
+    return statements.update("reflections", columns, "id = :reflection")

@@ -8,15 +8,18 @@ from uuid import uuid4
 
 from sqlalchemy import Row
 
-from unpuzzle_server.payments.stripe import Intent, Stripe, intent_of, subscription_of, told
+from unpuzzle_server.payments.stripe import Intent, Stripe, subscription_of, told
 
-EXPANDED = ["latest_invoice.payments.data.payment.payment_intent", "schedule"]
+EXPANDED = ["latest_invoice.payments", "schedule"]
 NEWEST_INVOICES = 20
+DUE = {"incomplete", "past_due", "unpaid"}
+"""How a subscription stands whose latest invoice is to be paid."""
 CHANGES = (
     "customer.subscription.created", "customer.subscription.updated", "customer.subscription.deleted", "invoice.paid",
     "invoice.payment_failed",
 )  # fmt: skip
 """The events that say that a subscription stands otherwise."""
+REFUNDED = "charge.refunded"
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,8 @@ async def get(stripe: Stripe, subscription: str) -> Snapshot:
     with told():
         found = await stripe.v1.subscriptions.retrieve_async(subscription, {"expand": EXPANDED})
         invoices = await stripe.v1.invoices.list_async({"subscription": subscription, "limit": NEWEST_INVOICES})
-    return _snapshot(found, invoices.data)
+    unpaid = _intent_of(found.latest_invoice) if found.status in DUE else None
+    return _snapshot(found, invoices.data, await stripe.get_intent(unpaid) if unpaid else None)
 
 
 async def of_ours(stripe: Stripe, subscription: str) -> str | None:
@@ -158,7 +162,7 @@ async def change_now(stripe: Stripe, snapshot: Snapshot, price: str) -> None:
         "proration_behavior": "none" if snapshot.status == "trialing" else "always_invoice",
         "payment_behavior": "error_if_incomplete",
     }
-    with told():
+    with told(raced=True):
         await stripe.v1.subscriptions.update_async(snapshot.id, params, _once())
 
 
@@ -198,28 +202,31 @@ async def end_later(stripe: Stripe, subscription: str, *, ends: bool, details: d
 async def end_now(stripe: Stripe, snapshot: Snapshot, details: dict[str, Any] | None = None) -> None:
     """Without what is due, which comes first: once nobody can pay it any more, nothing is paid for what ends."""
     with told(raced=True):
-        if snapshot.latest_invoice and snapshot.status in ("incomplete", "past_due", "unpaid"):
+        if snapshot.latest_invoice and snapshot.status in DUE:
             await stripe.v1.invoices.void_invoice_async(snapshot.latest_invoice, {}, _once())
         await stripe.v1.subscriptions.cancel_async(snapshot.id, {"cancellation_details": details} if details else {}, _once())
 
 
-async def pay(stripe: Stripe, invoice: str, method: str) -> None:
-    """Charges what is due. Raises Declined."""
-    with told(raced=True):
-        await stripe.v1.invoices.pay_async(invoice, {"payment_method": method}, _once())
+async def invoice_of(stripe: Stripe, intent: str) -> tuple[str, str] | None:
+    """The invoice that an intent pays, and the subscription that it is of."""
+    params = {"payment": {"type": "payment_intent", "payment_intent": intent}, "expand": ["data.invoice"]}
+    with told():
+        paid = (await stripe.v1.invoice_payments.list_async(params)).data
+    subscription = subscription_of("invoice.", paid[0].invoice.to_dict()) if paid else None
+    return (str(paid[0].invoice.id), subscription) if subscription else None
 
 
-async def changed_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str, str]]:
-    """The events about subscriptions since then, with the subscription that each is of."""
-    for kind in CHANGES:
+async def told_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str, str | None, str | None]]:
+    """The events since then, with the subscription that each is of, or the intent that was refunded."""
+    for kind in (*CHANGES, REFUNDED):
         with told():
             page = await stripe.v1.events.list_async({"type": kind, "created": {"gte": int(since.timestamp())}, "limit": 100})
             async for event in page.auto_paging_iter():
-                if subscription := subscription_of(kind, event.data.object.to_dict()):
-                    yield event.id, subscription
+                about = event.data.object.to_dict()
+                yield event.id, subscription_of(kind, about), about.get("payment_intent") if kind == REFUNDED else None
 
 
-def _snapshot(found: Any, invoices: list[Any]) -> Snapshot:
+def _snapshot(found: Any, invoices: list[Any], intent: Intent | None) -> Snapshot:
     [item] = found["items"].data
     latest = found.latest_invoice
     return Snapshot(
@@ -238,7 +245,7 @@ def _snapshot(found: Any, invoices: list[Any]) -> Snapshot:
         item=item.id,
         schedule=found.schedule and found.schedule.id,
         latest_invoice=latest and latest.id,
-        intent=_payment(latest),
+        intent=intent,
     )
 
 
@@ -251,10 +258,10 @@ def _next_price(found: Any) -> str | None:
     return str(following[0].to_dict()["items"][0]["price"]) if following else None
 
 
-def _payment(invoice: Any) -> Intent | None:
+def _intent_of(invoice: Any) -> str | None:
     payments = [] if invoice is None else invoice.payments.data
     intents = [payment.payment.payment_intent for payment in payments if payment.payment.type == "payment_intent"]
-    return intent_of(intents[0]) if intents else None
+    return str(intents[0]) if intents else None
 
 
 def _invoice(invoice: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import Row
 
 from unpuzzle_server.kernel.clock import parse_moment
 from unpuzzle_server.kernel.database import Transaction
-from unpuzzle_server.kernel.errors import Problem, not_found
+from unpuzzle_server.kernel.errors import not_found
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.kernel.pagination import Page, window
 from unpuzzle_server.subscriptions import present, queries, service
@@ -64,15 +64,9 @@ async def grant(tx: Transaction, user_id: str, body: Body) -> Body:
     if body["plan"] == "free":
         await tx.execute(queries.TAKE_BACK, user=user_id)
     else:
-        await tx.execute(queries.GRANT, user=user_id, plan=body["plan"], valid_until=_until(body), **_limits(body))
+        until = parse_moment(body["valid_until"]) if body.get("valid_until") else None
+        await tx.execute(queries.GRANT, user=user_id, plan=body["plan"], valid_until=until, **_limits(body))
     return cast("Body", await tx.value(queries.PLAN_OF, user=user_id))
-
-
-def _until(body: Body) -> Any:
-    try:
-        return parse_moment(body["valid_until"]) if body.get("valid_until") else None
-    except ValueError:
-        raise Problem("RANGE_INVALID", "There is no such moment.") from None
 
 
 def _limits(body: Body) -> Body:

@@ -12,6 +12,7 @@ HAS_TRIED = text("SELECT app.has_tried(:user)")
 FIND = text("SELECT * FROM app.find_subscription(:id, :at_stripe)")
 OVERDUE = text("SELECT app.overdue_subscriptions(:since) AS id")
 SETTLE = text("SELECT app.settle_subscription(:id, :revision, CAST(:told AS jsonb))")
+REFUND_INVOICE = text("SELECT app.refund_invoice(:invoice, :refunded_minor)")
 DROP = text("SELECT app.drop_subscription(:id)")
 KEEP_CUSTOMER = text("SELECT app.keep_customer(:user, :customer)")
 KEEP_PRICE = text("SELECT app.keep_price(:price, :plan, :interval, :amount_minor, :currency)")
@@ -19,7 +20,7 @@ KNOWN_PRICE = text("""
     SELECT price FROM plan_prices WHERE plan = :plan AND "interval" = :interval AND amount_minor = :amount_minor
                                     AND currency = :currency ORDER BY created_at DESC LIMIT 1
 """)
-APPLIED = text("SELECT applied_at IS NOT NULL FROM stripe_events WHERE id = :event")
+APPLIED = text("SELECT id FROM stripe_events WHERE id = ANY (:events) AND applied_at IS NOT NULL")
 
 IS_LIVE = "s.status NOT IN ('canceled', 'incomplete_expired')"
 LIVE = text("SELECT app.live_subscription(:user)")
@@ -43,7 +44,8 @@ CURRENT = text(f"""
 
 INVOICE = """json_build_object(
     'invoice_id', i.id, 'number', i.number, 'status', i.status, 'reason', i.reason, 'plan', i.plan, 'interval', i."interval",
-    'total', app.units(i.total_minor, i.currency), 'amount_paid', app.units(i.paid_minor, i.currency), 'currency', i.currency,
+    'total', app.units(i.total_minor, i.currency), 'amount_paid', app.units(i.paid_minor, i.currency),
+    'refunded_amount', app.units(i.refunded_minor, i.currency), 'currency', i.currency,
     'period_start', app.rfc3339(i.period_start), 'period_end', app.rfc3339(i.period_end), 'invoice_url', i.url,
     'created_at', app.rfc3339(i.created_at), 'paid_at', app.rfc3339(i.paid_at))"""
 

@@ -16,7 +16,7 @@ from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem
 from unpuzzle_server.kernel.operations import Context
 from unpuzzle_server.kernel.settings import Settings
-from unpuzzle_server.payments.checkout import stripe_of
+from unpuzzle_server.payments.checkout import declined_problem, stripe_of
 from unpuzzle_server.payments.money import minor_units
 from unpuzzle_server.payments.stripe import AlreadyDone, Declined
 from unpuzzle_server.subscriptions import billing, queries
@@ -28,7 +28,6 @@ ATTEMPTS = 10
 INTERVALS = ("month", "year")
 RUNNING = {"active", "trialing"}
 ENDED = {"canceled", "incomplete_expired"}
-UNPAID = {"past_due", "unpaid"}
 Body = dict[str, Any]
 
 
@@ -50,9 +49,9 @@ async def subscribe(ctx: Context, body: Body) -> Snapshot:
             card = await billing.attach(stripe_of(ctx), customer, body["payment_method_id"])
             await _begin(ctx, row, customer)
             snapshot = await refresh(ctx, row.id, card)
-            snapshot = await _pay_first(ctx, row, snapshot, card.method, body.get("return_url"))
+            snapshot = await _pay_due(ctx, row, snapshot, card.method, body.get("return_url"))
         except Declined as declined:
-            raise refused(declined) from None
+            raise declined_problem(declined) from None
         if snapshot.status not in ENDED:  # as one does that waited too long
             return snapshot
     raise busy()
@@ -72,7 +71,7 @@ async def _reserve(ctx: Context, plan: str, interval: str, *, trial: bool) -> Ro
             raise Problem("CONFLICT", "You have a subscription already: change it instead.")
         if (row.plan, row.interval, row.amount_minor, row.currency, row.trial_days) == (*vars(price).values(), days):
             return row
-        await _give_way(ctx, row)
+        await _give_up(ctx, row)
     raise busy()
 
 
@@ -82,12 +81,6 @@ async def _trial_days(tx: Transaction) -> int:
     if await tx.value(queries.HAS_TRIED, user=tx.user.user_id):
         raise Problem("CONFLICT", "You have tried a plan before: subscribe without a trial.")
     return tx.settings.trial_days
-
-
-async def _give_way(ctx: Context, row: Row[Any]) -> None:
-    """Ends a subscription that waits for its first payment; at Stripe too, where somebody may be paying it right now."""
-    await _begin(ctx, row, await customer_of(ctx, row))
-    await _end_now(ctx, row, None)
 
 
 async def _begin(ctx: Context, row: Row[Any], customer: str) -> None:
@@ -107,9 +100,9 @@ async def _price_at_stripe(ctx: Any, price: Price) -> str:
     return known
 
 
-async def _pay_first(ctx: Context, row: Row[Any], snapshot: Snapshot, method: str, return_url: str | None) -> Snapshot:
-    """Charges the first invoice, where there is something to charge. Raises Declined, which is recorded."""
-    if snapshot.status != "incomplete" or snapshot.intent is None:
+async def _pay_due(ctx: Context, row: Row[Any], snapshot: Snapshot, method: str, return_url: str | None) -> Snapshot:
+    """Charges the latest invoice, where there is something to charge. Raises Declined, which is recorded."""
+    if snapshot.status not in billing.DUE or snapshot.intent is None:
         return snapshot
     try:
         await stripe_of(ctx).confirm(snapshot.intent.id, method, return_url, f"subscribe-{uuid4()}")
@@ -131,6 +124,9 @@ async def customer_of(ctx: Any, row: Row[Any]) -> str:
 
 async def change(ctx: Context, plan: str, interval: str | None) -> None:
     row = await live(ctx)
+    if row.subscription:
+        snapshot = await refresh(ctx, row.id)
+        row = await live(ctx)
     if row.status not in RUNNING:
         raise Problem("CONFLICT", "Something is due for your subscription: pay that first, with another payment method.")
     if row.cancel_at:
@@ -138,18 +134,17 @@ async def change(ctx: Context, plan: str, interval: str | None) -> None:
     async with ctx.transaction() as tx:
         price = await price_of(tx, plan, interval or row.interval)
         ranks = {found.plan: found.rank for found in await tx.rows(queries.RANKS)}
-    stripe, snapshot = stripe_of(ctx), await refresh(ctx, row.id)
+    stripe, changes = stripe_of(ctx), (price.plan, price.interval) != (row.plan, row.interval)
+    grows = (ranks[price.plan], price.interval == "year") > (ranks[row.plan], row.interval == "year")
+    at_once = changes and (grows or row.status == "trialing")
     try:
-        await billing.release(stripe, snapshot)
-        if (price.plan, price.interval) != (row.plan, row.interval):
-            at_stripe = await _price_at_stripe(ctx, price)
-            grows = (ranks[price.plan], price.interval == "year") > (ranks[row.plan], row.interval == "year")
-            if grows or row.status == "trialing":
-                await billing.change_now(stripe, snapshot, at_stripe)
-            else:
-                await billing.change_later(stripe, snapshot, at_stripe, price.interval)
+        if at_once:
+            await billing.change_now(stripe, snapshot, await _price_at_stripe(ctx, price))
+        await billing.release(stripe, snapshot)  # only now: what is declined takes nothing back
+        if changes and not at_once:
+            await billing.change_later(stripe, snapshot, await _price_at_stripe(ctx, price), price.interval)
     except Declined as declined:
-        raise refused(declined) from None
+        raise declined_problem(declined) from None
     except AlreadyDone:
         raise busy() from None
     finally:
@@ -158,24 +153,39 @@ async def change(ctx: Context, plan: str, interval: str | None) -> None:
 
 async def cancel(ctx: Any, row: Row[Any], details: Body | None) -> None:
     """At the end of what is paid for; at once where something is due."""
-    if row.status not in RUNNING:
-        await _begin(ctx, row, await customer_of(ctx, row))
-        await _end_now(ctx, row, details)
-    elif row.cancel_at is None:
-        snapshot = await refresh(ctx, row.id)
-        with suppress(AlreadyDone):
-            await billing.release(stripe_of(ctx), snapshot)
-        with suppress(AlreadyDone):
-            await billing.end_later(stripe_of(ctx), snapshot.id, ends=True, details=details)
-        await refresh(ctx, row.id)
+    for _ in range(ATTEMPTS):
+        if row.subscription:
+            snapshot = await refresh(ctx, row.id)
+            row = await _again(ctx, row)
+        if row.status in ENDED or (row.status in RUNNING and row.cancel_at):
+            return
+        if row.status in RUNNING:
+            with suppress(AlreadyDone):
+                await billing.release(stripe_of(ctx), snapshot)
+            with suppress(AlreadyDone):
+                await billing.end_later(stripe_of(ctx), snapshot.id, ends=True, details=details)
+        else:
+            await _give_up(ctx, row, details)
+            row = await _again(ctx, row)
+    raise busy()
 
 
-async def _end_now(ctx: Any, row: Row[Any], details: Body | None) -> None:
+async def _give_up(ctx: Any, row: Row[Any], details: Body | None = None) -> None:
+    """Ends a subscription for which something is due. It goes on where that is being paid right now: who pays has it."""
+    if row.subscription is None:
+        async with ctx.transaction() as tx:
+            await tx.execute(queries.DROP, id=row.id)
+        return
     snapshot = await refresh(ctx, row.id)
-    if snapshot.status not in ENDED:
+    if snapshot.status in billing.DUE:
         with suppress(AlreadyDone):
             await billing.end_now(stripe_of(ctx), snapshot, details)
         await refresh(ctx, row.id)
+
+
+async def _again(ctx: Any, row: Row[Any]) -> Row[Any]:
+    async with ctx.transaction() as tx:
+        return await find(tx, row.id)
 
 
 async def resume(ctx: Context) -> None:
@@ -194,22 +204,9 @@ async def pay_with(ctx: Context, method: str, return_url: str | None) -> Snapsho
         card = await billing.attach(stripe, customer, method)
         await _begin(ctx, row, customer)
         snapshot = await refresh(ctx, row.id, card)
-        if snapshot.status in UNPAID and snapshot.latest_invoice:
-            try:
-                await billing.pay(stripe, snapshot.latest_invoice, card.method)
-            except AlreadyDone:
-                pass
-            finally:
-                snapshot = await refresh(ctx, row.id)
-        return await _pay_first(ctx, row, snapshot, card.method, return_url)
+        return await _pay_due(ctx, row, snapshot, card.method, return_url)
     except Declined as declined:
-        raise refused(declined) from None
-
-
-def refused(declined: Declined) -> Problem:
-    code = "PAYMENT_INSUFFICIENT_FUNDS" if declined.decline_code == "insufficient_funds" else "PAYMENT_FAILED"
-    about = {"decline_code": declined.decline_code} if declined.decline_code else {}
-    return Problem(code, declined.message, about=about)
+        raise declined_problem(declined) from None
 
 
 async def live(ctx: Context) -> Row[Any]:

@@ -1,0 +1,132 @@
+"""What a mock was asked, and how a test looks at it."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from unpuzzle_sdk import Unpuzzle
+from unpuzzle_sdk.testing import MockUnpuzzle
+
+COURSE = "a-course"
+
+
+def test_a_request_is_recorded_as_it_was_sent(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mocked.courses.update("b6b28414-328b-5b14-930c-0a8320288e81", title="New", if_match="*")
+    mocked.courses.list(search="a b", page_size=5)
+    changed, listed = mock.requests
+    assert (changed.operation, changed.method) == ("courses.update", "PATCH")
+    assert changed.path_params == {"course_id": "b6b28414-328b-5b14-930c-0a8320288e81"}
+    assert changed.json == {"title": "New"}
+    assert changed.body == b'{"title":"New"}'
+    assert (changed.headers["If-Match"], changed.status) == ("*", 200)
+    assert (listed.query, listed.json) == ({"search": "a b", "page_size": "5"}, None)
+
+
+def test_what_is_shown_of_a_request_holds_no_secret(mock: MockUnpuzzle) -> None:
+    client = mock.client(token="s3cret-token")
+    client.auth.sign_in(email="user@example.com", password="s3cret-password")
+    client.auth.get_profile()
+    shown = repr(mock.requests) + repr([request.headers for request in mock.requests])
+    with pytest.raises(AssertionError) as raised:
+        mock.assert_called("auth.sign_in", json={"password": "s3cret-other"})
+    assert "s3cret" not in shown + str(raised.value)
+
+
+def test_what_was_called_can_be_asserted(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mocked.courses.create(title="Mine", price=Decimal("9.5"))
+    mocked.courses.get("mine")
+    mock.assert_called("courses.create", times=1, json={"title": "Mine", "price": Decimal("9.5")})
+    mock.assert_called("courses.get", course_id="mine")
+    mock.assert_called("courses.list", times=0)
+
+
+def test_a_body_that_is_no_json_can_be_asserted_too(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    arguments = {
+        "expires": 1768870800,
+        "signature": "9f2c1e",
+        "content_range": "bytes 0-1/2",
+        "x_bz_content_sha_1": "0" * 40,
+    }
+    mocked.media.upload_content("f47ac10b-58cc-4372-a567-0e02b2c3d479", content=b"\xff\x00", **arguments)
+    mock.assert_called("media.upload_content", times=1, signature="9f2c1e")
+    with pytest.raises(AssertionError, match="was called never"):
+        mock.assert_called("media.upload_content", json={})
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected", "message"),
+    [
+        (
+            "courses.create",
+            {"times": 2},
+            "courses.create() was called once, not 2 times. The mock was asked:\n"
+            '  courses.create() json={"title": "Mine"} → 201',
+        ),
+        (
+            "courses.create",
+            {"json": {"title": "Yours"}},
+            'courses.create(json={"title": "Yours"}) was called never. The mock was asked:\n'
+            '  courses.create() json={"title": "Mine"} → 201',
+        ),
+        (
+            "courses.get",
+            {"course_id": "x"},
+            "courses.get(course_id='x') was called never. The mock was asked:\n"
+            '  courses.create() json={"title": "Mine"} → 201\n'
+            "  courses.list(page='2') → 200",
+        ),
+    ],
+)
+def test_a_failed_assertion_shows_what_was_asked(
+    mock: MockUnpuzzle, mocked: Unpuzzle, operation: str, expected: dict[str, Any], message: str
+) -> None:
+    mocked.courses.create(title="Mine")
+    mocked.courses.list(page=2)
+    with pytest.raises(AssertionError) as raised:
+        mock.assert_called(operation, **expected)
+    assert str(raised.value) == message
+
+
+def test_a_client_of_your_own_uses_the_transport(mock: MockUnpuzzle) -> None:
+    client = Unpuzzle(base_url="http://somewhere", token="x", transport=mock.transport)
+    assert client.auth.get_profile().email
+    with httpx.Client(transport=mock.transport, base_url="http://somewhere") as bare:
+        assert bare.get("/api/v1/courses").json()["count"] == 1  # the slash at the end may be missing
+    assert [request.operation for request in mock.requests] == ["auth.get_profile", "courses.list"]
+
+
+def test_the_environment_of_a_developer_is_not_used(monkeypatch: pytest.MonkeyPatch, mock: MockUnpuzzle) -> None:
+    monkeypatch.setenv("UNPUZZLE_TOKEN", "a-real-token")
+    monkeypatch.setenv("UNPUZZLE_BASE_URL", "https://real.example.com")
+    mock.client().auth.get_profile()
+    assert "a-real-token" not in mock.requests[0].headers["Authorization"]
+
+
+def test_a_mock_that_is_reset_has_forgotten_everything(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mocked.courses.create(title="Mine", idempotency_key="k")
+    mock.on("courses.create").fail(500)
+    mock.fail_next(500)
+    mock.reset()
+    assert mocked.courses.create(title="Yours", idempotency_key="k").id
+    assert len(mock.requests) == 1
+
+
+def test_times_are_read_and_written_as_models_do(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    mock.on("courses.get").reply(published_at=moment)
+    assert mocked.courses.get(COURSE).published_at == moment
+
+
+def test_what_the_readme_shows_is_so() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL) if "MockUnpuzzle" in block
+    )
+    exec(compile(code, "README.md", "exec"), {})
