@@ -62,6 +62,14 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Plant each of the seeded faults and ask the contract tests for it; prints the table: `-- --only NAME --jobs 2 --resume`."""
+    install(session, "test", "generate")
+    sources = os.pathsep.join(str(ROOT / part) for part in ("contract-tests", "server/tests"))
+    session.run("python", "-W", "ignore", "contract-tests/mutants/run.py", *session.posargs, env={"PYTHONPATH": sources})
+
+
+@nox.session
 def crash(session: nox.Session) -> None:
     """Kill -9 servers, workers and what they stand on, amid tasks, mail, checkouts, uploads, enrolments: `-- --runs 9`."""
     install(session, "test", parts=["./server", "./sdk"])

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server_fixtures import open_folder
+from server_fixtures import open_database
 
 from classroom import without_limit
 from harness import PASSWORD, Api, Server, running_server
 from unpuzzle_cli import conformance
 from unpuzzle_cli.conformance.contract import FILE as CONTRACT
-from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
 from unpuzzle_server.notifications import live
 from unpuzzle_server.seed import loader
 
@@ -31,8 +30,8 @@ class Run:
 @contextmanager
 def fresh_server() -> Iterator[Server]:
     """A server with the demo catalogue and a database of its own: what it answers does not depend on what went before."""
-    with open_folder() as home, EmbeddedPostgres(home) as postgres, running_server(postgres.url) as server, short_streams():
-        loader.load(postgres.url)
+    with open_database() as url, running_server(url) as server, short_streams():
+        loader.load(url)
         yield server
 
 

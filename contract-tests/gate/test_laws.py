@@ -1,13 +1,16 @@
 """Each law lets a good answer pass and finds what it is there for: one that is broken on purpose fails."""
 
 import json
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, lists, locations, ownership
+from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, limits, lists, locations, ownership, sums
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request
 from unpuzzle_cli.conformance.laws.request_ids import request_ids
 
@@ -16,6 +19,7 @@ OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
 IDS = {"course_id": "c1", "section_id": "s1", "lesson_id": "l1"}
 COURSE: dict[str, Any] = CONTRACT.components("schemas")["OwnCourseResult"]["example"]
 SECTION: dict[str, Any] = CONTRACT.components("schemas")["Section"]["example"]
+WRONG_SUMS = [tuple(case) for case in yaml.safe_load(Path(__file__).with_name("wrong_sums.yaml").read_text())]
 Sender = Callable[[Request], Reply]
 
 
@@ -244,6 +248,40 @@ class TestOwnership:
     def test_what_is_not_one_persons_is_not_looked_at(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(IDS, "category_id", "k1")
         ownership(exchange(name, json_reply(OPERATIONS_SUCCESS[name], {})))
+
+
+class TestSums:
+    """Each of these answers is wrong in one number; corrected it passes."""
+
+    @pytest.mark.parametrize(("answer", "right", "because"), WRONG_SUMS)
+    def test_what_does_not_add_up_is_found(self, answer: dict[str, Any], right: dict[str, Any], because: str) -> None:
+        fails(sums, exchange("courses.create", json_reply(201, {"inside": [answer]})), because=because)
+        sums(exchange("courses.create", json_reply(201, {"inside": [{**answer, **right}]})))
+
+    def test_the_contract_itself_is_no_answer_about_anything(self) -> None:
+        sums(exchange("courses.create", json_reply(201, {"openapi": "3.0.3", "created_at": {}, "updated_at": {}})))
+
+
+class TestLimits:
+    @staticmethod
+    def reply(**wrong: int) -> Reply:
+        numbers = {"limit": 100, "remaining": 99, "reset": int(time.time()) + 3600, "reset_after": 3600, **wrong}
+        return json_reply(200, {}, **{f"x_ratelimit_{name}": str(number) for name, number in numbers.items()})
+
+    def test_what_is_true_passes(self) -> None:
+        limits(exchange("courses.create", self.reply()))
+        limits(exchange("courses.create", json_reply(200, {})))
+
+    @pytest.mark.parametrize(
+        ("wrong", "because"),
+        [
+            ({"remaining": 100}, "100 requests of 100 remain"),
+            ({"remaining": -1}, "-1 requests"),
+            ({"reset": 3600}, "the limit is reset at 3600, which is not in 3600 s"),
+        ],
+    )
+    def test_what_can_not_be_is_found(self, wrong: dict[str, int], because: str) -> None:
+        fails(limits, exchange("courses.create", self.reply(**wrong)), because=because)
 
 
 class TestRequestIds:

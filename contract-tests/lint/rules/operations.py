@@ -15,6 +15,8 @@ SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 LIMITS = {"none", "reset", "sign_in", "sign_up"}
 IMPLIED = {"Idempotency-Key": {"409", "422"}, "If-Match": {"412"}, "If-None-Match": {"304"}}
 PAGE = {"count", "next", "previous", "page", "page_size", "total_pages", "results"}
+READING_BY_POST = {"learning.get_playback", "payments.validate_coupon"}
+"""What they are asked is nothing for an address."""
 
 
 @rule(operations)
@@ -57,6 +59,21 @@ def scopes_can_be_had(op: Operation) -> Iterator[str]:
     """The scopes that an API key needs are among those that one can be made with."""
     known = op.contract.components("schemas").get("Scope", {}).get("enum", [])
     yield from (f"no key can have the scope {scope}" for scope in op.node.get("x-unpuzzle-scopes", []) if scope not in known)
+
+
+@rule(operations)
+def scopes_tell_reading_from_writing(op: Operation) -> Iterator[str]:
+    """What changes something needs a scope to write, and what reads one to read."""
+    kind = "write" if op.is_unsafe and op.id not in READING_BY_POST else "read"
+    scopes = op.node.get("x-unpuzzle-scopes", [])
+    yield from (f"the scope {scope} is not one to {kind}" for scope in scopes if not scope.endswith(f":{kind}"))
+
+
+@rule(operations)
+def admins_have_paths_of_their_own(op: Operation) -> Iterator[str]:
+    """What only admins may do stands below `/admin/`, and nothing else does."""
+    if ("/admin/" in op.path) != (op.role == "admin"):
+        yield f"the role {op.role} does not fit the path"
 
 
 @rule(operations)

@@ -14,6 +14,8 @@ WINDOW = {"page", "page_size"}
 ORDERING = {"sort", "order"}
 ASCENDING = {"title", "price"}
 """What goes upwards by itself, as the parameter `order` says: titles and prices ascend, the rest descends."""
+OTHERWISE = {"created_at": "upload_date", "last_accessed": "last_accessed_at", "progress": "progress_percentage"}
+"""Fields that a list can be sorted by, where an item shows them under other names."""
 LONGEST_WALK = 10
 """How many pages a walk goes: ids that come twice show within a few."""
 
@@ -68,6 +70,7 @@ def check_filters(exchange: Exchange) -> None:
 
 def shown(item: dict[str, Any], name: str, wanted: str) -> list[str]:
     """What an item says about a filter; a filter that it does not show, such as a search, is taken at its word."""
+    name = f"is_{name}" if f"is_{name}" in item else name
     if name in item:
         value = item[name]["slug"] if isinstance(item[name], dict) else item[name]
         return [str(value).lower() if isinstance(value, bool) else str(value)]
@@ -78,9 +81,18 @@ def shown(item: dict[str, Any], name: str, wanted: str) -> list[str]:
 def check_order(exchange: Exchange) -> None:
     name = exchange.request.query["sort"]
     direction = exchange.request.query.get("order") or ("asc" if name in ASCENDING else "desc")
-    values = [comparable(item[name]) for item in items(exchange, exchange.reply.fields) if item[name] is not None]
+    values = [
+        comparable(value) for item in items(exchange, exchange.reply.fields) if (value := sorted_by(item, name)) is not None
+    ]
     pairs = pairwise(values if direction == "asc" else values[::-1])
     assert all(first <= second for first, second in pairs), f"{name} is not in {direction}ending order: {values}"
+
+
+def sorted_by(item: dict[str, Any], name: str) -> Any:
+    """What an item says of the field that a list is sorted by, under whichever of its names."""
+    found = item.get(name, item.get(OTHERWISE.get(name, name)))
+    inside = item.get("progress", {}) if name.startswith(("last_accessed", "progress")) else {}
+    return inside.get("percentage" if name == "progress" else f"{name}_at") if isinstance(inside, dict) and inside else found
 
 
 def comparable(value: Any) -> Any:
