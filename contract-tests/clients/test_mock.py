@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generated import JSON, values
 from harness import CONTRACT
-from reading import read
+from server_reading import read
 from unpuzzle_sdk.testing import MockUnpuzzle
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.errors import Problem

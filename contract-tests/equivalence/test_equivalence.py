@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from generated import values
 from harness import CONTRACT
-from reading import read
+from server_reading import read
 from unpuzzle_sdk import UNSET, Stream, Unpuzzle, errors, models
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation

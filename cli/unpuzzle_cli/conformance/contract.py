@@ -210,6 +210,12 @@ class Contract:
         found: dict[str, int] = self.components("schemas").get("ErrorCode", {}).get("x-unpuzzle-statuses", {})
         return found
 
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The names of the fields that hold what nobody may see."""
+        fields = (item for _, schema in self.schemas for item in schema.get("properties", {}).items())
+        return frozenset(name for name, node in fields if node.get("x-unpuzzle-secret"))
+
     def fields(self, schema: Node) -> dict[str, Node]:
         """The properties of an object, those of its `allOf` branches too."""
         schema = self.resolve(schema)

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from unpuzzle_cli.conformance.contract import SECRETS, Operation
+from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws import LAWS
-from unpuzzle_cli.conformance.laws.exchange import Reply, Request
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request
 from unpuzzle_cli.conformance.laws.request_ids import request_ids
 from unpuzzle_cli.conformance.people import WRONG_TOKEN
 from unpuzzle_cli.conformance.probes import PROBES
 from unpuzzle_cli.conformance.report import Finding
 
 REMOVED = "[removed]"
+SECRETS = CONTRACT.secrets - {"code", "state"}
+"""An error has a code too, which says what is wrong; those of OAuth are made up here, or spent."""
 LONGEST = 2000
 SHORTEST_SECRET = 8
 """What is shorter is a word that may stand anywhere."""
