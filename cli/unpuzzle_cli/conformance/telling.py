@@ -23,7 +23,8 @@ SHORTEST_SECRET = 8
 """What is shorter is a word that may stand anywhere."""
 UNSAID = {"x-schemathesis-testcaseid", "user-agent", "accept-encoding", "connection", "content-length", "cookie"}
 """Headers without which a request is the same, and cookies, which are secrets."""
-IN_JSON = re.compile(rf"""(?<!\w)(["']?(?:{"|".join(sorted(SECRETS))})["']?\s*[:=]\s*)(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
+NAMES = "|".join(sorted(SECRETS))
+IN_JSON = re.compile(rf"""(?<!\w)(["']?(?:{NAMES})["']?\s*[:=]\s*)(?!Bearer \$)(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
 IN_URLS = re.compile(r"([?&](?:token|signature|code|state|key)=)[^&\s\"']+")
 LIKE_TOKENS = re.compile(r"eyJ[\w-]{8,}\.[\w.-]+|(?i:bearer) (?!\$)[\w.~+/=-]{8,}|\bun[a-z]{1,3}_\w{8,}")
 
