@@ -64,6 +64,8 @@ def hunt(mutant: Mutant, tree: Tree, environment: Environment, stages: int | Non
     with tree.with_fault(mutant):
         for stage in islice(stages_of(mutant), stages):
             outcome = run(tree, stage, {} if mutant.file.startswith(SCHEMA) else environment)
+            if not outcome.is_over:
+                say(f"{mutant.name}: nobody knows what the stage '{stage.name}' would find: {outcome.output[-1000:]}")
             if found := outcome.found_by:
                 break
     return Result(mutant.name, mutant.kind, mutant.mark, found, round(time.monotonic() - start, 1))
