@@ -1,12 +1,16 @@
 """Fixtures that the server's tests, the contract tests and the clients' tests share: a running server and what was seen of it."""
 
 import os
+import signal
 
 import pytest
 
 # Every client reads the certificates that it trusts, for 20 ms, and no test talks to anybody outside this machine.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every command that tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["server_fixtures", "matrix", "worlds"]
 

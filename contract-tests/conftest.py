@@ -1,7 +1,6 @@
 """Every answer that a contract test gets, whatever it is about, adds up and tells its limit truly."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 
 import httpx
@@ -15,9 +14,9 @@ DAY = 86_400
 """Some tests move the clock of the server, none by so much."""
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _laws_of_every_answer() -> Iterator[None]:
-    patch, of_the_contract = pytest.MonkeyPatch(), CONTRACT.check
+@pytest.fixture(autouse=True)
+def _laws_of_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_the_contract = CONTRACT.check
 
     def check(response: httpx.Response) -> None:
         of_the_contract(response)
@@ -25,6 +24,4 @@ def _laws_of_every_answer() -> Iterator[None]:
         if response.headers.get("content-type") == "application/json" and "preference-applied" not in response.headers:
             check_sums(json.loads(response.content, parse_float=Decimal))
 
-    patch.setattr(CONTRACT, "check", check)
-    yield
-    patch.undo()
+    monkeypatch.setattr(CONTRACT, "check", check)

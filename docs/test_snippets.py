@@ -141,7 +141,10 @@ def test_a_plan_is_subscribed_to_and_changed(demo: Server, tmp_path: Path) -> No
     assert declined.endswith(" generic_decline")
     assert smaller.startswith("enterprise until ")
     assert smaller.endswith(" then premium")
-    assert [line.split(" ", 1)[1] for line in invoices] == ["subscription_update 80.0 USD", "subscription_create 19.0 USD"]
+    assert [line.split(" ", 1)[1] for line in invoices] == [
+        "subscription_update 80.0 0.0 USD",
+        "subscription_create 19.0 0.0 USD",
+    ]
 
 
 def test_a_quiz_is_written_taken_and_graded(demo: Server, tmp_path: Path) -> None:
