@@ -31,19 +31,22 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, the contract gate included, by three processes that take whole files; it ends with what took longest."""
-    install(session, "test", "generate")
-    # One order of sets: all processes must find the same tests. Three, since some tests wait.
-    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]  # in the order of the root's conftest.py
-    slowest = ["--durations", "10", "--durations-min", "5"]
-    session.run("python", "-m", "pytest", *shared, *slowest, *session.posargs, env={"PYTHONHASHSEED": "0"})
+    """Every test, the contract gate included; it ends with what took longest."""
+    by_three_processes(session, "--durations", "10", "--durations-min", "5")
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """The contract gate alone: the lint of the spec, Schemathesis against a real server, parity."""
+    """The contract tests alone: the lint of the spec, Schemathesis against a real server, parity."""
+    by_three_processes(session, "contract-tests")
+
+
+def by_three_processes(session: nox.Session, *arguments: str) -> None:
+    """Runs tests by processes that take whole files, in the order of the root's conftest.py. Three, since some tests wait."""
     install(session, "test", "generate")
-    session.run("python", "-m", "pytest", "contract-tests", *session.posargs)
+    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # One order of sets: all processes must find the same tests.
+    session.run("python", "-m", "pytest", *shared, *arguments, *session.posargs, env={"PYTHONHASHSEED": "0"})
 
 
 @nox.session
