@@ -22,8 +22,8 @@ SENT = {
 }
 """An admin may do everything, and sends everything, in two halves at once.
 
-The instructor shows that the laws hold for who owns something without being an admin. What the contract makes of a schema's limits is
-the same for all, and is left to the admin; whom a role refuses, to the access matrix; and all of it for all callers to the fuzz.
+The instructor shows that the laws hold for who owns something without being an admin. What the contract makes of a schema's
+limits is the same for all, and is left to the admin; whom a role refuses, to the access matrix; all of it for all to the fuzz.
 """
 PART = [word for name in os.environ.get("GATE_OPERATIONS", "").split(",") if name for word in ("--include-operation-id", name)]
 """A few operations alone, by everybody: where a fault is looked for, the whole comes last."""

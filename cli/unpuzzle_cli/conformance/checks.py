@@ -22,7 +22,7 @@ from unpuzzle_cli.conformance.laws.request_ids import request_ids as check_reque
 
 FRAMING = ("Content-Length", "Transfer-Encoding")
 """Headers that say where a message ends: made up, they make none that is HTTP. Those are sent by contract-tests/wire."""
-coverage.MAX_GENERATED_PATTERN_LENGTH = 500
+coverage.MAX_GENERATED_PATTERN_LENGTH = 500  # type: ignore[attr-defined]  # there is no setting for it
 """Longer texts are made plain, where their pattern allows it: Hypothesis seeks 5,000 characters for half a minute, in vain."""
 AnyCase = schemathesis.Case[Any]
 READS = ("GET", "HEAD", "OPTIONS")
