@@ -100,8 +100,9 @@ def _hop_headers(pool: httpx.Client | httpx.AsyncClient) -> dict[str, str]:
 
 def _limits(timeout: Timeout, at_most: float | None, *, streams: bool) -> dict[str, float | None]:
     """Give how long each phase of an attempt may take."""
+    limits: dict[str, float | None]
     if isinstance(timeout, httpx.Timeout):
-        limits = timeout.as_dict()
+        limits = dict(timeout.as_dict())
     else:
         connect = None if timeout is None else min(timeout, _CONNECT_TIMEOUT)
         limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
