@@ -1,6 +1,7 @@
 """Schemathesis as one caller against a server of its own."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ from unpuzzle_server.seed import loader
 SETTINGS = Path(conformance.__file__).with_name("schemathesis.toml")
 CALLERS = ("admin", "instructor", "user")
 SIGN_UPS = {"admin": Api.sign_up_admin, "instructor": Api.sign_up_instructor, "user": Api.sign_up}
+
+
+SAME_EACH_TIME = ["--seed", "7", "--generation-deterministic"]
+SECONDS = 600
+Outcome = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -54,3 +60,7 @@ def run_of(server: Server, caller: str, *arguments: str) -> Run:
     suite = {"SUITE_HOOKS": "gate.hooks", "SUITE_EMAIL": person.email, "SUITE_PASSWORD": PASSWORD}
     environment = {**os.environ, **gate, **suite, "PYTHONPATH": os.pathsep.join(sys.path)}
     return Run([*command, "--url", server.base_url, *arguments], environment)
+
+
+def finish(run: Run) -> Outcome:
+    return subprocess.run(run.command, env=run.environment, capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -1,16 +1,13 @@
 """Schemathesis against the real server with the demo catalogue: every phase, every check, no failure, nothing left out."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from gate.run import Run, fresh_server, run_of
+from gate.run import SAME_EACH_TIME, Outcome, finish, fresh_server, run_of
 
 WITHOUT_COVERAGE = ["--phases", "examples,fuzzing,stateful"]
 FIRST_HALF = [word for tag in ("system", "auth", "courses", "content", "media") for word in ("--include-tag", tag)]
@@ -31,13 +28,6 @@ if PART:
     SENT = {"admin": ["--max-examples", "3", *PART]} | {
         caller: ["--max-examples", "4", *WITHOUT_COVERAGE, *PART] for caller in ("instructor", "user")
     }
-SAME_EACH_TIME = ["--seed", "7", "--generation-deterministic"]
-SECONDS = 600
-Outcome = subprocess.CompletedProcess[str]
-
-
-def finish(run: Run) -> Outcome:
-    return subprocess.run(run.command, env=run.environment, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +37,6 @@ def outcomes() -> Iterator[dict[str, Outcome]]:
         servers = {name: stack.enter_context(fresh_server()) for name in SENT}
         runs = [run_of(servers[name], name.split()[0], *SAME_EACH_TIME, *asked) for name, asked in SENT.items()]
         yield dict(zip(SENT, pool.map(finish, runs), strict=True))
-
-
-def sent(file: Path) -> list[str]:
-    """What an instructor's run on a part of the contract sends, to a server of its own."""
-    with fresh_server() as server:
-        part = ["--include-tag", "reflections", "--phases", "examples,fuzzing,stateful", "--max-examples", "4"]
-        run = run_of(server, "instructor", *SAME_EACH_TIME, *part)
-        finish(replace(run, environment={**run.environment, "GATE_RECORD": str(file)}))
-    return file.read_text().splitlines()
-
-
-def test_the_same_requests_are_sent_each_time(tmp_path: Path) -> None:
-    first, second = sent(tmp_path / "first"), sent(tmp_path / "second")
-    assert len(first) > 50
-    assert first == second
 
 
 @pytest.mark.parametrize("caller", SENT)
