@@ -15,8 +15,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["server_fixtures", "matrix", "worlds"]
 
 LONGEST = (
-    "test_gate.py", "test_same_requests.py", "test_serve_command.py", "test_embedded_postgres.py", "test_workers.py", "test_crashes.py",
-)  # fmt: skip
+    "test_gate.py",
+    "test_same_requests.py",
+    "test_serve_command.py",
+    "test_embedded_postgres.py",
+    "test_workers.py",
+    "test_crashes.py",
+)
 """Begun first, so that the processes of a whole run end together."""
 
 
