@@ -181,3 +181,10 @@ def test_somebody_elses_coupon_is_not_there(
     assert code_of(learner.get(COUPONS)) == "PERMISSION_DENIED"
     assert code_of(api.get(COUPONS)) == "AUTH_REQUIRED"
     assert admin.get(path).json() == made
+
+
+def test_a_coupon_is_not_quoted_for_what_is_not_sold(instructor: Person, learner: Person) -> None:
+    code = coupon(instructor)["code"]
+    gone, draft = quote(learner, {"id": str(uuid4())}, code), quote(learner, instructor.course(price=10), code)
+    assert (gone.status_code, code_of(gone)) == (404, "COURSE_NOT_FOUND")
+    assert (draft.status_code, code_of(draft)) == (409, "COURSE_NOT_PUBLISHED")
