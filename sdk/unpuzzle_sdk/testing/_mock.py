@@ -54,7 +54,7 @@ class MockUnpuzzle:
         """
         self.requests: list[RecordedRequest] = []
         self.waits: list[float] = []
-        self.transport = httpx.MockTransport(self._answer)
+        self.transport: httpx.MockTransport = httpx.MockTransport(self._answer)
         self._strict = strict
         self._sleeps = sleep
         self._answers = Answers()
