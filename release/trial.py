@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from distributions import PARTS, ROOT, sdist_of, wheel_of
 
 SMOKE = ROOT / "release" / "smoke.py"
-TESTING = ["pytest", "pytest-timeout", "hypothesis", "pyyaml"]
+TESTING = ["pytest", "pytest-timeout", "hypothesis", "opentelemetry-sdk", "pyyaml"]
 NOT_OF_USERS = ["test_codegen.py", "test_budgets.py"]
 """Tests of the generator, and of what it costs to run, which are no question of dependencies."""
 
