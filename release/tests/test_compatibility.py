@@ -69,7 +69,9 @@ def checked(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         monkeypatch.setattr("sys.argv", ["compatibility", str(repository)])
         code = compatibility.main()
         said = capsys.readouterr()
-        return code, said.out + said.err
+        # Servers of other tests in this process may complain beside it.
+        complaint = [line for line in said.err.splitlines(keepends=True) if line.startswith("That breaks")]
+        return code, said.out + "".join(complaint)
 
     return check
 
