@@ -182,8 +182,8 @@ def test_an_upload_tells_how_far_it_is(client: Unpuzzle, capsys: Any) -> None:
 
 
 def test_an_upload_goes_on_where_it_broke_off(mock: MockUnpuzzle, client: Unpuzzle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unpuzzle_sdk._upload_job.FIRST_PAUSE", 0)
-    mock.fail_next(ConnectionError, times=90, operation="media.upload_content")
+    monkeypatch.setattr("unpuzzle_sdk._upload_job.ATTEMPTS", 1)
+    mock.fail_next(ConnectionError, times=3, operation="media.upload_content")  # what one part tries, and none is left to resume
     # [start:resume]
     try:
         media = client.media.upload("lecture.mp4")
