@@ -9,6 +9,9 @@ import pytest
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
 
+# Tests start hundreds of processes, and each would compile the whole server anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every command that tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gate.run import SAME_EACH_TIME, finish, fresh_server, run_of
 
-PART = ["--include-tag", "reflections", "--phases", "examples,fuzzing,stateful", "--max-examples", "4"]
+PART = ["--include-tag", "reflections", "--phases", "examples,fuzzing,stateful", "--max-examples", "3"]
 
 
 def sent(file: Path) -> list[str]:
@@ -18,5 +18,5 @@ def sent(file: Path) -> list[str]:
 
 def test_the_same_requests_are_sent_each_time(tmp_path: Path) -> None:
     first, second = sent(tmp_path / "first"), sent(tmp_path / "second")
-    assert len(first) > 50
+    assert len(first) > 40, first
     assert first == second

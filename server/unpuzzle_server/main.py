@@ -64,12 +64,13 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Say that the server is ready in one line of JSON.")] = False,
 ) -> None:
     """Start the server. Its other settings are environment variables: see `unpuzzle-server settings`."""
-    from unpuzzle_server import serving
-    from unpuzzle_server.kernel import logs
-
     if seed not in ("", "none", "demo"):
         raise typer.BadParameter("takes none or demo", param_hint="--seed")
     settings = _settings(database_url)
+
+    from unpuzzle_server import serving  # after what may be wrong, which is said at once
+    from unpuzzle_server.kernel import logs
+
     settings = replace(settings, oauth_sandbox=oauth_sandbox or settings.oauth_sandbox)
     logs.configure(settings)
     chosen_seed = seed or ("none" if database_url else "demo")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from server_fixtures import open_folder
 
 from harness import PASSWORD, wait_for
 from unpuzzle_server.kernel.embedded_postgres import running_url
@@ -53,10 +55,25 @@ def data_dir(folder: Path) -> Path:
 
 @pytest.fixture
 def serve(data_dir: Path) -> Iterator[Serve]:
+    """Starts one in the data directory, without a worker unless it is about one."""
+    with starting(data_dir) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def one_for_all() -> Iterator[tuple[Serving, Path]]:
+    """One that has no worker and its data directory, for what leaves both as they are."""
+    with open_folder() as folder, starting(folder / "data") as start:
+        yield start(), folder / "data"
+
+
+@contextmanager
+def starting(data_dir: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, seed: str = "none") -> Serving:
+    def start(*arguments: str, seed: str = "none", worker: bool = False) -> Serving:
         command = [*COMMAND, "serve", "--port", "0", "--json", "--seed", seed, "--data-dir", str(data_dir), *arguments]
+        command += [] if worker else ["--no-worker"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
         started.append(process)
         assert process.stdout is not None
@@ -117,7 +134,7 @@ def test_what_was_acknowledged_survives_the_kill_of_every_process(serve: Serve) 
         lambda serving: [*serving.children(""), psutil.Process(serving.process.pid)],
     ]
     for number, choose in enumerate(victims):
-        serving = serve("--workers", "2")
+        serving = serve("--workers", "2", worker=True)
         for earlier in range(number):
             assert can_sign_in(serving.base_url, f"survivor{earlier}@example.com")
         sign_up(serving.base_url, f"survivor{number}@example.com")
@@ -151,13 +168,13 @@ def alive(process: psutil.Process) -> bool:
 
 
 def test_it_ends_with_exit_code_0_when_it_is_told_to(serve: Serve) -> None:
-    serving = serve()
+    serving = serve(worker=True)
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(START_SECONDS) == 0
 
 
 def test_it_ends_with_exit_code_1_when_its_postgresql_ends(serve: Serve) -> None:
-    serving = serve()
+    serving = serve(worker=True)
     serving.children("postgres")[0].kill()
     assert serving.process.wait(START_SECONDS) == 1
 
@@ -171,33 +188,34 @@ def test_tokens_outlive_a_restart(serve: Serve) -> None:
     assert httpx.get(f"{serve().base_url}/api/v1/auth/profile/", headers=headers).status_code == 200
 
 
-def test_a_data_directory_in_use_is_refused_by_name_of_its_holder(serve: Serve, data_dir: Path) -> None:
-    serving = serve()
+def test_a_data_directory_in_use_is_refused_by_name_of_its_holder(one_for_all: tuple[Serving, Path]) -> None:
+    serving, data_dir = one_for_all
     sentence = refused("serve", "--port", "0", "--data-dir", str(data_dir))
     assert str(data_dir) in sentence
     assert f"in use by process {serving.process.pid}" in sentence
 
 
-def test_a_taken_port_is_refused_before_anything_is_started(serve: Serve, tmp_path: Path) -> None:
-    port = httpx.URL(serve().base_url).port
+def test_a_taken_port_is_refused_before_anything_is_started(one_for_all: tuple[Serving, Path], tmp_path: Path) -> None:
+    port = httpx.URL(one_for_all[0].base_url).port
     unused = tmp_path / "unused"
     assert f"port {port}" in refused("serve", "--port", str(port), "--data-dir", str(unused))
     assert not unused.exists()
 
 
-def test_a_database_of_a_newer_server_is_refused_and_left_as_it_is(serve: Serve, data_dir: Path) -> None:
-    serving = serve()
+def test_a_database_of_a_newer_server_is_refused_and_left_as_it_is(one_for_all: tuple[Serving, Path]) -> None:
+    serving, data_dir = one_for_all
     owner_url = running_url(data_dir)
     assert owner_url
     with psycopg.connect(owner_url, autocommit=True) as connection:
+        known = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    sentence = refused(
-        "serve", "--port", "0", "--seed", "none", "--data-dir", str(data_dir / "other"), "--database-url", owner_url
-    )
-    assert "newer than this server" in sentence
-    with psycopg.connect(owner_url) as connection:
+        sentence = refused(
+            "serve", "--port", "0", "--seed", "demo", "--data-dir", str(data_dir / "other"), "--database-url", owner_url
+        )
+        assert "newer than this server" in sentence
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
+        connection.execute("UPDATE alembic_version SET version_num = %s", known)
     assert httpx.get(f"{serving.base_url}/health/").status_code == 200
 
 
@@ -248,7 +266,7 @@ def said(*arguments: str) -> str:
 
 
 def test_a_worker_runs_beside_the_web_processes_is_replaced_and_ends_with_them(serve: Serve) -> None:
-    serving = serve("--workers", "2")
+    serving = serve("--workers", "2", worker=True)
     wait_for(lambda: serving.children(WORKER), seconds=20)
     first = serving.children(WORKER)
     assert len(first) == 1
@@ -259,8 +277,8 @@ def test_a_worker_runs_beside_the_web_processes_is_replaced_and_ends_with_them(s
     wait_for(lambda: not any(alive(process) for process in second), seconds=20)
 
 
-def test_a_server_without_a_worker_leaves_tasks_to_one_that_runs_alone(serve: Serve, data_dir: Path) -> None:
-    serving = serve("--no-worker")
+def test_a_server_without_a_worker_leaves_tasks_to_one_that_runs_alone(one_for_all: tuple[Serving, Path]) -> None:
+    serving, data_dir = one_for_all
     owner_url = running_url(data_dir)
     assert owner_url
     with psycopg.connect(owner_url, autocommit=True) as connection:
@@ -279,8 +297,8 @@ def test_a_worker_needs_the_database_of_a_server(data_dir: Path) -> None:
     assert f"No server runs in {data_dir}" in refused("worker", "--data-dir", str(data_dir))
 
 
-def test_given_up_tasks_are_listed_and_retried(serve: Serve, data_dir: Path) -> None:
-    serve("--no-worker")
+def test_given_up_tasks_are_listed_and_retried(one_for_all: tuple[Serving, Path]) -> None:
+    _, data_dir = one_for_all
     home = ("--data-dir", str(data_dir))
     owner_url = running_url(data_dir)
     assert owner_url
