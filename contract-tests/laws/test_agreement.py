@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from harness import CONTRACT, TEST_SETTINGS, Api, Server, running_server
+from harness import CONTRACT, PASSWORD, TEST_SETTINGS, Api, Server, running_server
 from unpuzzle_cli.conformance.laws.sums import objects
 from unpuzzle_server.kernel.spec import Operation
 from world import World, is_open
@@ -247,6 +248,27 @@ def test_what_is_marked_as_read_is_read(world: World) -> None:
     unread = own.send(listing).json()["unread_count"]
     assert own.send(CONTRACT.operations["notifications.mark_all_read"]).json()["marked_count"] == unread > 0
     assert own.send(listing).json()["unread_count"] == 0
+
+
+def test_what_is_used_of_an_allowance_is_not_left(world: World) -> None:
+    """As the law of sums says, which sees both numbers here."""
+    learner = world.api.sign_up()
+    assert world.send(CONTRACT.operations["ai.send_message"], learner, json={"message": "What is a closure?"}).status_code == 200
+    assert world.send(CONTRACT.operations["ai.get_limits"], learner).json()["usage"]["daily_used"] == 1
+
+
+def test_an_address_is_the_same_in_capitals(world: World) -> None:
+    """Whoever signs up, is looked for or invited."""
+    own = World(world.api)
+    learner = world.api.sign_up(email=f"ADA-{uuid4().hex}@Example.com")
+    told = learner.tokens["user"]["email"]
+    assert told == told.lower()
+    signed_in = world.api.post("/api/v1/auth/signin/", json={"email": told.upper(), "password": PASSWORD})
+    assert signed_in.json()["user"]["id"] == learner.id
+    taken = {"email": told.title(), "password": PASSWORD, "full_name": "Ada"}
+    assert world.api.post("/api/v1/auth/signup/", json=taken).status_code == 409
+    found = own.send(CONTRACT.operations["auth.list_users"], params={"search": told.upper()}).json()
+    assert [user["id"] for user in found["results"]] == [learner.id]
 
 
 def test_a_plan_that_was_given_is_taken_back(world: World) -> None:

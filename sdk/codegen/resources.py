@@ -112,6 +112,12 @@ class Operation:
         return " | ".join(dict.fromkeys(f"models.{name}" for name in self.events.values()))
 
     @property
+    def final_type(self) -> str:
+        """What the last of its events tells; it may have none."""
+        final = self.stream.get("final")
+        return f"models.{self.events[final]}" if final else "Never"
+
+    @property
     def keyed(self) -> bool:
         """Whether it takes an `Idempotency-Key`."""
         return "Idempotency-Key" in {_text(header.name) for header in self.headers}

@@ -147,8 +147,8 @@ def rendered(streaming: Any, template: str, **context: Any) -> str:
 def test_what_streams_has_a_method_of_its_own_beside_json(streaming: Any) -> None:
     text = rendered(streaming, "resource.py.jinja", tag={"name": "chat", "class_name": "Chat", "description": "Chat."})
     compile(text, "chat.py", "exec")
-    assert ") -> Stream[models.Essay | models.Quiz]:" in text
-    assert ") -> AsyncStream[models.Essay]:" in text
+    assert ") -> Stream[models.Essay | models.Quiz, models.Quiz]:" in text
+    assert ") -> AsyncStream[models.Essay, Never]:" in text
     assert "stream: bool" not in text
     for signature in ("    def send(", "    def send_stream(", "    async def send(", "    def watch("):
         assert signature in text

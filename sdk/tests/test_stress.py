@@ -23,7 +23,7 @@ from unpuzzle_sdk._core.operation import Arguments
 from unpuzzle_sdk._core.streaming import StreamOperation
 
 POSTS = 1000
-WATCH: StreamOperation[Any] = StreamOperation("a.watch", "GET", "/watch/", answers={}, events={"said": dict})
+WATCH: StreamOperation[Any, Any] = StreamOperation("a.watch", "GET", "/watch/", answers={}, events={"said": dict})
 SAID = b"event: said\ndata: {}\n\n"
 
 

@@ -156,7 +156,7 @@ def test_a_stream_without_an_end_says_so_when_it_has_told_everything(mock: MockU
     assert heard == ["1", "1"]
 
 
-async def follow(stream: AsyncStream[Any], heard: list[Any]) -> None:
+async def follow(stream: AsyncStream[Any, Any], heard: list[Any]) -> None:
     async for event in stream:
         heard.append(event.id)  # noqa: PERF401 - the stream does not end
 

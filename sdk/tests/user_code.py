@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
-from typing import assert_type
+from typing import Never, assert_type
 
 import httpx
 
@@ -102,15 +102,22 @@ def follows(client: Unpuzzle) -> None:
             number: str | None = event.id
             print(title, number)
             event.data.titel()  # type: ignore[attr-defined]  # pyright: ignore
-    raw: RawResponse[Stream[models.Notification]] = client.raw.notifications.stream()
+    raw: RawResponse[Stream[models.Notification, Never]] = client.raw.notifications.stream()
     print(raw.request_id)
+
+
+def asks(client: Unpuzzle) -> None:
+    stream = client.ai.stream_message(message="What is a closure?")
+    pieces: list[str] = list(stream.text_deltas())
+    answer: models.ChatAnswer = stream.final()
+    print(pieces, answer.response)
 
 
 async def follows_too(client: AsyncUnpuzzle) -> None:
     async for event in client.notifications.stream():
         found: models.Notification = event.data
         print(found)
-    stream: AsyncStream[models.Notification] = await client.notifications.stream()
+    stream: AsyncStream[models.Notification, Never] = await client.notifications.stream()
     await stream.close()
 
 

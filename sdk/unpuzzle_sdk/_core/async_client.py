@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .wire import AsyncBaseTransport, AsyncHttpClient, Timeout
 
 T = TypeVar("T")
+F = TypeVar("F")
 M = TypeVar("M", bound=PageModel)
 
 
@@ -81,7 +82,7 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
 
         return AsyncPager(fetch)
 
-    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> AsyncStream[T]:
+    def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> AsyncStream[T, F]:
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import AsyncStream
 
@@ -296,7 +297,7 @@ class AsyncRawCaller:
 
         return fetch()
 
-    def stream(self, operation: StreamOperation[Any], arguments: Arguments) -> Any:
+    def stream(self, operation: StreamOperation[Any, Any], arguments: Arguments) -> Any:
         """Call an operation of the contract that answers with events; the resources do."""
 
         async def begin() -> RawResponse[Any]:

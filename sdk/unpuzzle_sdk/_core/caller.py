@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .streaming import AsyncStream, Stream, StreamOperation
 
 T = TypeVar("T")
+F = TypeVar("F")
 P = ParamSpec("P")
 M = TypeVar("M", bound="PageModel")
 
@@ -30,7 +31,7 @@ class Caller(Protocol):
         """Call a list operation."""
         ...
 
-    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> Stream[T]:
+    def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> Stream[T, F]:
         """Call an operation that answers with events."""
         ...
 
@@ -48,7 +49,7 @@ class AsyncCaller(Protocol):
         """Call a list operation when the result is awaited."""
         ...
 
-    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> AsyncStream[T]:
+    def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> AsyncStream[T, F]:
         """Call an operation that answers with events."""
         ...
 

@@ -22,6 +22,7 @@ from .response import Answer, status_error
 from .sse import Parser, ServerSentEvent
 
 T = TypeVar("T")
+F = TypeVar("F")
 
 LAST_EVENT_ID = "Last-Event-ID"
 ERROR = "error"
@@ -53,7 +54,7 @@ class Event(Generic[T]):
 
 
 @frozen
-class StreamOperation(Operation[Any], Generic[T]):
+class StreamOperation(Operation[Any], Generic[T, F]):
     """An operation that answers with events.
 
     Attributes:
@@ -94,15 +95,15 @@ def _refusal(told: Answer) -> APIStatusError:
     return status_error(evolve(told, status=status_of_class(kind)))
 
 
-class _Course(Generic[T]):
+class _Course(Generic[T, F]):
     """How far a stream is, and whether to come back when it breaks off."""
 
-    def __init__(self, operation: StreamOperation[T], arguments: Arguments) -> None:
+    def __init__(self, operation: StreamOperation[T, F], arguments: Arguments) -> None:
         self.operation = operation
         self.arguments = arguments
         self.last_id = ""
         self.is_over = False
-        self.final: T | None = None
+        self.final: F | None = None
         self._parser = Parser()
         self._failures = 0
         self._began: float | None = None
@@ -120,7 +121,7 @@ class _Course(Generic[T]):
             if event is not None:
                 # Whoever leaves the loop at this event has it.
                 self.last_id = found.id or self.last_id
-                self.final = event.data if self.is_over else None
+                self.final = event.data if self.is_over else None  # type: ignore[assignment]  # the last event tells an F
                 yield event
         self.last_id = self._parser.last_id or self.last_id
 
@@ -128,7 +129,7 @@ class _Course(Generic[T]):
         """Give the piece of text that an event tells; None for another event."""
         return str(event.data.text) if event.event == self.operation.text else None  # type: ignore[attr-defined]
 
-    def ended(self) -> T:
+    def ended(self) -> F:
         if self.final is None:
             raise UnpuzzleError(f"{self.operation.name} has not come to a last event")
         return self.final
@@ -156,7 +157,7 @@ class _Course(Generic[T]):
         return (told or 0.0) + random.uniform(0, bound)
 
 
-class Stream(Generic[T]):
+class Stream(Generic[T, F]):
     """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
@@ -175,7 +176,7 @@ class Stream(Generic[T]):
     def __init__(
         self,
         connect: Callable[[Arguments], Answer],
-        operation: StreamOperation[T],
+        operation: StreamOperation[T, F],
         arguments: Arguments,
         sleep: Callable[[float], None],
     ) -> None:
@@ -257,7 +258,7 @@ class Stream(Generic[T]):
             if (text := self._course.text(event)) is not None:
                 yield text
 
-    def final(self) -> T:
+    def final(self) -> F:
         """Give what the last event tells, and read what has not been read before.
 
         Returns:
@@ -309,7 +310,7 @@ class Stream(Generic[T]):
         self.close()
 
 
-class AsyncStream(Generic[T]):
+class AsyncStream(Generic[T, F]):
     """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
@@ -328,7 +329,7 @@ class AsyncStream(Generic[T]):
     def __init__(
         self,
         connect: Callable[[Arguments], Awaitable[Answer]],
-        operation: StreamOperation[T],
+        operation: StreamOperation[T, F],
         arguments: Arguments,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -421,7 +422,7 @@ class AsyncStream(Generic[T]):
             if (text := self._course.text(event)) is not None:
                 yield text
 
-    async def final(self) -> T:
+    async def final(self) -> F:
         """Give what the last event tells, and read what has not been read before.
 
         Returns:

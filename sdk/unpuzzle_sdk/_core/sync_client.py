@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .wire import BaseTransport, HttpClient, Timeout
 
 T = TypeVar("T")
+F = TypeVar("F")
 M = TypeVar("M", bound=PageModel)
 
 
@@ -74,7 +75,7 @@ class SyncClient(BaseClient["Middleware"]):
         """Call a list operation of the contract; the resources do."""
         return self.page_from(self.answer(operation, arguments), operation, items, max_items, arguments)
 
-    def stream(self, operation: StreamOperation[T], arguments: Arguments) -> Stream[T]:
+    def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> Stream[T, F]:
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
         from .streaming import Stream
 
@@ -254,7 +255,7 @@ class RawCaller:
         answer = self._client.answer(operation, arguments)
         return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
 
-    def stream(self, operation: StreamOperation[Any], arguments: Arguments) -> Any:
+    def stream(self, operation: StreamOperation[Any, Any], arguments: Arguments) -> Any:
         """Call an operation of the contract that answers with events; the resources do."""
         stream = self._client.stream(operation, arguments).open()
         return RawResponse.of(stream.answer, stream)

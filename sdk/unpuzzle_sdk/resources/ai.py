@@ -118,7 +118,7 @@ class Ai:
         context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
         include_transcript: bool | Unset = UNSET,
         idempotency_key: str | None = None,
-    ) -> Stream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer]:
+    ) -> Stream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer, models.ChatAnswer]:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.
@@ -946,7 +946,7 @@ class AsyncAi:
         context: models.ChatContext | Mapping[str, Any] | Unset = UNSET,
         include_transcript: bool | Unset = UNSET,
         idempotency_key: str | None = None,
-    ) -> AsyncStream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer]:
+    ) -> AsyncStream[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer, models.ChatAnswer]:
         """Ask the tutor.
 
         Answers a question about a course, a lesson, or a moment of a lesson, from what the caller may see of it.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 
 from .. import models
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
@@ -167,7 +167,7 @@ class Notifications:
         self,
         *,
         last_event_id: str | None = None,
-    ) -> Stream[models.Notification]:
+    ) -> Stream[models.Notification, Never]:
         """Follow your notifications.
 
         Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-
@@ -487,7 +487,7 @@ class AsyncNotifications:
         self,
         *,
         last_event_id: str | None = None,
-    ) -> AsyncStream[models.Notification]:
+    ) -> AsyncStream[models.Notification, Never]:
         """Follow your notifications.
 
         Tells of each notification when it happens, as server-sent events; the `id` of an event is for `Last-Event-

@@ -6,23 +6,23 @@ from __future__ import annotations
 from ... import models
 from ..._core.streaming import StreamOperation
 
-OPERATION: StreamOperation[models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer] = (
-    StreamOperation(
-        name="ai.send_message",
-        method="POST",
-        path="/api/v1/ai-assistant/chat/send/",
-        answers={},
-        authenticated=True,
-        keyed=True,
-        events={
-            "message.start": lambda data: models.ChatStart.from_dict(data),
-            "message.delta": lambda data: models.ChatDelta.from_dict(data),
-            "message.references": lambda data: models.ChatSources.from_dict(data),
-            "message.done": lambda data: models.ChatAnswer.from_dict(data),
-        },
-        flag="stream",
-        final="message.done",
-        text="message.delta",
-        resumes=False,
-    )
+OPERATION: StreamOperation[
+    models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer, models.ChatAnswer
+] = StreamOperation(
+    name="ai.send_message",
+    method="POST",
+    path="/api/v1/ai-assistant/chat/send/",
+    answers={},
+    authenticated=True,
+    keyed=True,
+    events={
+        "message.start": lambda data: models.ChatStart.from_dict(data),
+        "message.delta": lambda data: models.ChatDelta.from_dict(data),
+        "message.references": lambda data: models.ChatSources.from_dict(data),
+        "message.done": lambda data: models.ChatAnswer.from_dict(data),
+    },
+    flag="stream",
+    final="message.done",
+    text="message.delta",
+    resumes=False,
 )

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 from ... import models
 from ..._core.streaming import StreamOperation
 
-OPERATION: StreamOperation[models.Notification] = StreamOperation(
+OPERATION: StreamOperation[models.Notification, Never] = StreamOperation(
     name="notifications.stream",
     method="GET",
     path="/api/v1/notifications/stream/",
