@@ -161,7 +161,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What the speed claims rest on: ours beside its peers in one run."""
-    install(session)
+    install(session, "generate")
     session.install("--quiet", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)
     session.run("python", "benchmarks/sdk.py", *(["--rounds", "1"] if "--quick" in session.posargs else []))

@@ -27,6 +27,7 @@ SETTINGS = {"SECRET_KEY": SECRET, "DATABASE_PREPARED_STATEMENTS": "true", **LIMI
 PUBLIC_URL = {"PUBLIC_URL": "http://127.0.0.1:8000"}
 REQUESTS_IN_PROCESS = 2000
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+END = "<!-- `nox -s bench` writes what stands above this line; below is what its other programs print. -->"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ def findings(effort: Effort) -> Findings:
     )
 
 
+def write(out: Path, text: str) -> None:
+    """Leaves what stands below the end of an earlier run."""
+    _, end, rest = out.read_text(encoding="utf-8").partition(END) if out.exists() else ("", "", "")
+    out.write_text(f"{text.rstrip()}\n\n{end}{rest}".rstrip() + "\n", encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round, to try; printed, and not written to the docs")
@@ -75,7 +82,7 @@ def main() -> int:
     found = findings(QUICK if options.quick else FULL)
     text = markdown(found)
     if out:
-        out.write_text(text, encoding="utf-8")
+        write(out, text)
     print(text)
     for goal in missed(found):
         say(f"missed: {goal}")
