@@ -85,6 +85,13 @@ def test_a_template_has_the_fields_and_the_whole(unpuzzle: Any, tmp_path: Path) 
     assert unpuzzle(*asked, f"@{tmp_path}/line.j2").stdout == "Introductio…\n"
 
 
+def test_a_template_never_writes_a_method_in_the_place_of_a_field(unpuzzle: Any) -> None:
+    """Whoever goes over an object goes over its keys, which are texts and have methods."""
+    result = unpuzzle("courses", "list", "--template", "{% for each in this %}{{ each.title }}{% endfor %}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "title is no field here: the items of a list are in this.results" in result.stderr
+
+
 def test_rows_of_a_template_are_a_table_on_a_terminal_and_tabs_in_a_pipe(unpuzzle: Any) -> None:
     row = "{{ tablerow(each.slug | autocolor('green'), each.price) }}"
     rows = f"{{{{ tablerow('SLUG', 'PRICE') }}}}{{% for each in results %}}{row}{{% endfor %}}"

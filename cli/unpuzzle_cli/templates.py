@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from unpuzzle_cli import console, show, values
@@ -50,6 +50,13 @@ def _safe(value: Any) -> Any:
     return console.plain(value) if isinstance(value, str) else value
 
 
+def _written(value: Any) -> Any:
+    """What is written for a value; a method is one that nobody meant, as of a key in the place of an object."""
+    if callable(value) and not isinstance(value, Undefined):
+        raise ValueError(f"{value.__name__} is no field here: the items of a list are in this.results")
+    return "" if value is None else value
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """Templates in a sandbox, where `order.items` is the field of that name, whatever methods objects have."""
 
@@ -63,7 +70,7 @@ class _Page:
     def __init__(self) -> None:
         self.rows: list[list[str]] = []
         self.environment = _Environment(
-            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=lambda each: "" if each is None else each
+            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_written
         )
         self.environment.globals |= {"tablerow": self.row, "tablerender": self.table, "hyperlink": hyperlink}
         self.environment.filters |= {
