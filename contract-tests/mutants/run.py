@@ -25,7 +25,7 @@ from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS
 from mutants.catalogue import ROOT, MisfitError, Mutant, load
-from mutants.stages import Environment, everything, run, stages_of
+from mutants.stages import Environment, without_any_fault, run, stages_of
 from mutants.tree import Tree, scratch_tree
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
@@ -73,7 +73,7 @@ def hunt(mutant: Mutant, tree: Tree, environment: Environment, stages: int | Non
 
 def is_green(tree: Tree, environment: Environment) -> bool:
     """Whether the tests pass where nothing is wrong: else what they find says nothing."""
-    for stage in everything():
+    for stage in without_any_fault():
         outcome = run(tree, stage, environment)
         if outcome.found_by or not outcome.is_over:
             say(f"{outcome.output[-5000:]}\nWithout any fault the tests fail or take too long: {outcome.found_by or stage.name}")
@@ -164,13 +164,17 @@ def main(arguments: Sequence[str] = ()) -> int:
     except MisfitError as misfit:
         say(str(misfit))
         return 1
-    known = kept() if asked.resume else {}
+    if not mutants:
+        say(f"There is no fault named {' or '.join(asked.only)}: see contract-tests/mutants/catalogue")
+        return 1
+    known = kept()
+    wanted = [mutant for mutant in mutants if not asked.resume or mutant.name not in known]
     with prepared_database() as environment:
         if not asked.unchecked:
             with scratch_tree() as tree:
                 if not is_green(tree, environment):
                     return 1
-        results = hunt_all([mutant for mutant in mutants if mutant.name not in known], asked, known, environment)
+        results = hunt_all(wanted, asked, known, environment)
     return summary([results[mutant.name] for mutant in mutants])
 
 
