@@ -25,7 +25,7 @@ from server_fixtures import open_folder
 
 from harness import TEST_SETTINGS
 from mutants.catalogue import ROOT, MisfitError, Mutant, load
-from mutants.stages import Environment, without_any_fault, run, stages_of
+from mutants.stages import Environment, run, stages_of, without_any_fault
 from mutants.tree import Tree, scratch_tree
 from unpuzzle_server.kernel import schema
 from unpuzzle_server.kernel.embedded_postgres import EmbeddedPostgres
