@@ -15,7 +15,7 @@ from world import SIGNED, World, in_path, named
 
 OPERATIONS = list(CONTRACT.operations.values())
 SIGNED_IN = [item for item in OPERATIONS if item.role != "public" and CONTRACT.raw[item.id]["security"]]
-SCOPED = [item for item in SIGNED_IN if item.scopes]
+SCOPED = [item for item in OPERATIONS if item.scopes]
 UNSAFE = [item for item in SIGNED_IN if item.method not in SAFE_METHODS]
 OF_OTHERS = [
     item for item in SIGNED_IN if in_path(item) and item.role == "instructor" and item.id.partition(".")[0] != "payments"

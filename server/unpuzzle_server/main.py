@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from platformdirs import user_data_path
@@ -99,8 +99,14 @@ def settings() -> None:
     present = _settings(os.environ.get("DATABASE_URL", ""))
     for item in fields(Settings):
         shown = getattr(present, item.name) if item.repr else "set" if getattr(present, item.name) else "not set"
-        value = ",".join(shown) if isinstance(shown, tuple) else str(shown).lower() if isinstance(shown, bool) else shown
-        print(f"{item.metadata.get('variable', item.name.upper()):<30} {value!s:<28} {item.metadata['about']}")
+        print(f"{item.metadata.get('variable', item.name.upper()):<30} {_as_written(shown):<28} {item.metadata['about']}")
+
+
+def _as_written(value: Any) -> str:
+    """A setting's value as it stands in its environment variable."""
+    if isinstance(value, tuple):
+        return ",".join(part if isinstance(part, str) else f"{part[0]}={'/'.join(part[1:])}" for part in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @admin_app.command("create")

@@ -232,7 +232,7 @@ def get_bulk_job_command(
 @app.command(
     "accept-invitation",
     cls=JsonCommand,
-    epilog="$ unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, ENROLLMENT_EXISTS, CONFLICT.",
+    epilog="$ unpuzzle enrollments accept-invitation\n\nNeeds a sign-in. May answer TOKEN_INVALID, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT.",
 )
 def accept_invitation_command(context: typer.Context, token_stdin: options.TokenStdin = False) -> None:
     """Accept an invitation to a course.

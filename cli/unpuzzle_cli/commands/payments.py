@@ -110,7 +110,7 @@ def cancel_intent_command(context: typer.Context, payment_id: options.PaymentId)
 @app.command(
     "confirm-intent",
     cls=JsonCommand,
-    epilog="$ unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    epilog="$ unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def confirm_intent_command(
     context: typer.Context,

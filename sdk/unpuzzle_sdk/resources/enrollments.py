@@ -518,6 +518,7 @@ class Enrollments:
 
         Raises:
             errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
             errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
             errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403
@@ -1037,6 +1038,7 @@ class AsyncEnrollments:
 
         Raises:
             errors.TokenInvalid: `TOKEN_INVALID`. The link from a mail is used up, too old or wrong.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
             errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
             errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
             errors.APIStatusError: As any call, by status: 400 `BadRequestError`, 401 `AuthenticationError`, 403

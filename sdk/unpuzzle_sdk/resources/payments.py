@@ -255,6 +255,8 @@ class Payments:
 
         Raises:
             errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
             errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
             errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
                 to authenticate, first.
@@ -1105,6 +1107,8 @@ class AsyncPayments:
 
         Raises:
             errors.NotFound: `NOT_FOUND`. It is not there, or not the caller's to know of.
+            errors.CourseNotPublished: `COURSE_NOT_PUBLISHED`. The course is a draft or archived.
+            errors.EnrollmentExists: `ENROLLMENT_EXISTS`. The caller is enrolled in the course already.
             errors.Conflict: `CONFLICT`. It contradicts the present state, as the message says.
             errors.PaymentRequired: `PAYMENT_REQUIRED`. Something has to be paid, or the holder of the card has
                 to authenticate, first.

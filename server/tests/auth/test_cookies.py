@@ -169,6 +169,15 @@ def test_a_wrong_cookie_is_refused_wherever_one_is_read(api: Api, learner: Perso
     assert api.post(SIGN_IN, json=body, headers=sent(learner, access="x")).status_code == 200
 
 
+def test_the_cookie_of_a_session_that_has_ended_is_taken_back(api: Api, learner: Person) -> None:
+    """No page can remove it, and with it even the catalogue is refused."""
+    learner.post("/api/v1/auth/signout/", json={"refresh_token": learner.tokens["refresh_token"]})
+    refused = api.get("/api/v1/courses/", headers=sent(learner))
+    assert refused.status_code == 401
+    assert refused.headers["set-cookie"] == "unpuzzle_access=; HttpOnly; Path=/; Max-Age=0; SameSite=Lax"
+    assert "set-cookie" not in learner.get("/api/v1/courses/").headers
+
+
 def test_cookies_that_were_taken_away_are_no_cookies(api: Api) -> None:
     cleared = {"Cookie": "unpuzzle_access=; unpuzzle_refresh="}
     assert api.get(LIST, headers=cleared).status_code == 200

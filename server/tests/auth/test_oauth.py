@@ -78,6 +78,15 @@ def test_an_address_that_the_provider_has_not_confirmed_lets_nobody_in(api: Api,
         assert (refused.status_code, code_of(refused)) == (403, "EMAIL_NOT_VERIFIED")
 
 
+@pytest.mark.parametrize("address", ["ada@münchen.de", "ü@example.com", "a..b@example.com"])
+def test_an_address_that_the_contract_has_no_form_for_is_none(api: Api, browser: Browser, admin: Person, address: str) -> None:
+    """Refused before anything is written: no list of an admin's could show it."""
+    before = admin.get("/api/v1/admin/users/").json()["count"]
+    refused = enter(api, browser, Visitor(address))
+    assert (refused.status_code, code_of(refused)) == (403, "EMAIL_NOT_VERIFIED")
+    assert admin.get("/api/v1/admin/users/").json()["count"] == before
+
+
 def test_a_confirmed_address_leads_to_the_account_that_has_confirmed_it_too(api: Api, browser: Browser) -> None:
     person = api.sign_up()
     api.server.sql("UPDATE users SET email_verified = true WHERE id = %s", person.id)

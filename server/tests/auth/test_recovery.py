@@ -195,6 +195,37 @@ def test_an_address_that_somebody_has_taken_meanwhile_is_refused(api: Api, perso
     assert person.get(PROFILE).json()["email"] == person.email
 
 
+@pytest.mark.parametrize("how", ["forgotten", "changed"])
+def test_a_new_password_ends_every_link_that_was_mailed_before(api: Api, person: Person, postman: Postman, how: str) -> None:
+    """Whoever knew the old one may have asked for another address, theirs."""
+    new = f"new-{uuid4().hex[:8]}@example.com"
+    person.post(CHANGE, json={"email": new, "password": PASSWORD})
+    api.post(RESET, json={"email": person.email})
+    reset = postman.mail_to(person).token
+    if how == "forgotten":
+        assert api.post(CONFIRM, json={"token": reset, "password": NEW}).status_code == 200
+    else:
+        changed = person.post("/api/v1/auth/password/change/", json={"current_password": PASSWORD, "new_password": NEW})
+        assert changed.status_code == 200
+        assert code_of(api.post(CONFIRM, json={"token": reset, "password": PASSWORD})) == "TOKEN_INVALID"
+    assert code_of(api.post(VERIFY, json={"token": postman.mails(new)[-1].token})) == "TOKEN_INVALID"
+    assert sign_in(api, person.email, NEW) == 200
+
+
+def test_another_address_ends_every_link_that_was_mailed_before(api: Api, person: Person, postman: Postman) -> None:
+    """To the address before, which may be somebody else's by now."""
+    new = f"new-{uuid4().hex[:8]}@example.com"
+    signed_up = postman.mails(person.email)[0].token
+    api.post(RESET, json={"email": person.email})
+    reset = postman.mail_to(person).token
+    person.post(CHANGE, json={"email": new, "password": PASSWORD})
+    postman.deliver(person.id)
+    assert api.post(VERIFY, json={"token": postman.mails(new)[-1].token}).status_code == 200
+    assert code_of(api.post(VERIFY, json={"token": signed_up})) == "TOKEN_INVALID"
+    assert code_of(api.post(CONFIRM, json={"token": reset, "password": NEW})) == "TOKEN_INVALID"
+    assert person.get(PROFILE).json()["email"] == new
+
+
 @pytest.mark.parametrize("token", ["x", "a" * 200, "0" * 32])
 def test_what_was_never_sent_is_no_token(api: Api, token: str) -> None:
     assert code_of(api.post(VERIFY, json={"token": token})) == "TOKEN_INVALID"

@@ -181,6 +181,20 @@ def test_an_invitation_is_not_for_whoever_teaches_the_course(
     assert api.sign_up().post(ACCEPT, json={"token": token}).status_code == 201
 
 
+def test_an_invitation_to_what_is_not_published_any_more_waits(
+    api: Api, course: dict[str, Any], instructor: Person, postman: Postman
+) -> None:
+    enroll(postman, instructor, course, email := new_address())
+    postman.deliver(invitation_of(api, email))
+    body = {"token": postman.mails(email)[0].token}
+    newcomer, at = api.sign_up(email=email), f"/api/v1/instructor/courses/{course['id']}/"
+    instructor.post(f"{at}unpublish/")
+    refused = newcomer.post(ACCEPT, json=body)
+    assert (refused.status_code, code_of(refused)) == (409, "COURSE_NOT_PUBLISHED")
+    instructor.post(f"{at}publish/")
+    assert newcomer.post(ACCEPT, json=body).status_code == 201
+
+
 def test_what_nobody_needs_any_more_is_removed(api: Api, course: dict[str, Any], instructor: Person, postman: Postman) -> None:
     old, kept = enroll(postman, instructor, course, gone := new_address()), enroll(postman, instructor, course, new_address())
     api.server.sql("UPDATE bulk_jobs SET created_at = now() - interval '91 days' WHERE id = %s", old["job_id"])

@@ -162,6 +162,25 @@ def test_the_same_key_is_the_same_purchase(api: Api, learner: Person, course: di
     assert charges(api, learner) == 1
 
 
+def test_nobody_is_charged_for_what_they_have_by_now(api: Api, learner: Person, course: dict[str, Any]) -> None:
+    """Their instructor may have enrolled them meanwhile."""
+    made = intent(learner, course)
+    api.server.sql("INSERT INTO enrollments (user_id, course_id) VALUES (%s, %s)", learner.id, course["id"])
+    refused = confirm(learner, made, **VISA)
+    assert (refused.status_code, code_of(refused)) == (409, "ENROLLMENT_EXISTS")
+    assert charges(api, learner) == 0
+
+
+def test_nobody_is_charged_for_what_is_not_sold_any_more(
+    api: Api, instructor: Person, learner: Person, course: dict[str, Any]
+) -> None:
+    made = intent(learner, course)
+    assert instructor.post(f"/api/v1/instructor/courses/{course['id']}/archive/").status_code == 200
+    refused = confirm(learner, made, **VISA)
+    assert (refused.status_code, code_of(refused)) == (409, "COURSE_NOT_PUBLISHED")
+    assert charges(api, learner) == 0
+
+
 def test_a_cancelled_payment_is_over(learner: Person, course: dict[str, Any]) -> None:
     made = intent(learner, course)
     cancelled = [learner.post(f"{INTENTS}{made['payment_id']}/cancel/") for _ in range(2)]

@@ -147,6 +147,11 @@ def test_a_coupon_is_changed_and_deleted(instructor: Person, learner: Person, co
     assert instructor.delete(path).status_code == 404
 
 
+def test_a_moment_may_be_written_small(instructor: Person) -> None:
+    """As RFC 3339 has it."""
+    assert coupon(instructor, ends_at="2031-01-01t00:00:00z")["ends_at"] == "2031-01-01T00:00:00.000000Z"
+
+
 def test_what_makes_no_coupon_is_refused(instructor: Person, other_instructor: Person) -> None:
     code, theirs = coupon(instructor)["code"], other_instructor.published_course()
     new = {"code": uuid4().hex}

@@ -1,9 +1,10 @@
 """What was paid: the list, its sums, and receipts."""
 
 import pypdfium2
+import pytest
 from shop import HISTORY, VISA, confirm, coupon, enroll, intent
 
-from harness import Api, Person, code_of
+from harness import Api, Person, code_of, fields_of
 
 
 def test_the_history_is_ones_own_and_newest_first(api: Api, instructor: Person, learner: Person) -> None:
@@ -50,6 +51,14 @@ def test_the_history_is_filtered_by_day_and_status(api: Api, instructor: Person,
     assert titles(status="requires_payment_method") == {untried["title"]}
     assert learner.get(HISTORY, params={"status": "failed"}).json()["total_spent"] == 0
     assert learner.get(HISTORY, params={"end_date": "2025-01-10"}).json()["total_spent"] == 10
+
+
+@pytest.mark.parametrize("path", ["/api/v1/payments/history/", "/api/v1/ai-assistant/user/usage/"])
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_no_day_is_before_the_first_year(learner: Person, path: str, name: str) -> None:
+    refused = learner.get(path, params={name: "0000-12-31"})
+    assert (refused.status_code, fields_of(refused)) == (422, {name})
+    assert learner.get(path, params={"start_date": "9999-12-31", "end_date": "9999-12-31"}).status_code == 200
 
 
 def test_a_receipt_shows_what_was_paid(api: Api, instructor: Person, learner: Person) -> None:

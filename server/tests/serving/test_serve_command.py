@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from server_fixtures import open_folder
 
 from harness import PASSWORD, wait_for
 from unpuzzle_server.kernel.embedded_postgres import running_url
+from unpuzzle_server.kernel.settings import Settings
 
 COMMAND = [sys.executable, "-W", "ignore", "-c", "from unpuzzle_server.main import app; app()"]
 START_SECONDS = 60
@@ -240,6 +241,16 @@ def test_a_wrong_setting_is_named_and_never_quoted(name: str, value: str) -> Non
     sentence = refused("serve", "--port", "0", **{name: value})
     assert sentence.startswith(name)
     assert value not in sentence
+
+
+def test_every_setting_is_listed_as_it_is_written() -> None:
+    environ = environment(PLAN_PRICES="premium=5/50,enterprise=9/90", STRIPE_API_KEY="sk_test_s3cr3t")
+    command = [*COMMAND, "settings"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, env=environ, timeout=START_SECONDS).stdout
+    shown = {line.split()[0]: line[31:].split("  ")[0] for line in listed.splitlines()}
+    assert shown.keys() == {item.metadata.get("variable", item.name.upper()) for item in fields(Settings)}
+    assert shown["PLAN_PRICES"].startswith("premium=5/50,enterprise=9/90")
+    assert shown["STRIPE_API_KEY"] == "set"
 
 
 def test_an_admin_is_made_while_the_server_runs_and_while_it_does_not(serve: Serve, data_dir: Path) -> None:

@@ -50,12 +50,13 @@ class Recovery:
             await confirm_address(tx, token)
 
     async def change_password(self, identity: Identity, body: Body) -> None:
-        """Every other session ends."""
+        """Every other session ends, and no link that was mailed before is good any more."""
         email = await self.check_password(identity, body["current_password"])
         check_strength(body["new_password"], email)
         hashed = await self.passwords.hash(body["new_password"])
         async with self.database.transaction(identity) as tx:
             await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
+            await tx.execute(queries.DROP_TOKENS, user=identity.user_id)
             await sessions.revoke_others(tx)
 
     async def confirm_reset(self, body: Body) -> None:
@@ -66,7 +67,7 @@ class Recovery:
             await tx.become(identity)
             await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
             await tx.execute(queries.END_ALL_SESSIONS, user=identity.user_id)
-            await tx.execute(queries.DROP_TOKENS, user=identity.user_id, purpose=RESET)
+            await tx.execute(queries.DROP_TOKENS, user=identity.user_id)
 
     async def change_email(self, identity: Identity, body: Body) -> None:
         await self.check_password(identity, body["password"])
@@ -84,6 +85,7 @@ class Recovery:
 
 
 async def confirm_address(tx: Transaction, token: str) -> None:
+    """Once the address is another one, links that were mailed before, to whichever, are good no more."""
     identity, email = await spend(tx, token, EMAIL)
     await tx.become(identity)
     try:
@@ -93,6 +95,7 @@ async def confirm_address(tx: Transaction, token: str) -> None:
             raise Problem("EMAIL_TAKEN", "There is an account with this e-mail address.") from None
         raise
     if before != email:
+        await tx.execute(queries.DROP_TOKENS, user=identity.user_id)
         await tx.enqueue("auth.mail_address_changed", user_id=str(identity.user_id), email=before)
 
 

@@ -202,4 +202,3 @@ OFFER = text("""
       FROM app.find_offer(:course, :slug) o
 """)
 TAKES = text("SELECT app.takes_course(:course)")
-TEACHES = text("SELECT app.teaches_course(:course)")

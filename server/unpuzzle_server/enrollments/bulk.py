@@ -9,8 +9,7 @@ from sqlalchemy import Row
 from unpuzzle_server.auth.recovery import token_hash
 from unpuzzle_server.auth.tokens import derived_key
 from unpuzzle_server.content.service import find_course
-from unpuzzle_server.courses.queries import TEACHES
-from unpuzzle_server.courses.service import own_course
+from unpuzzle_server.courses.service import find_offer
 from unpuzzle_server.enrollments import queries
 from unpuzzle_server.enrollments.service import already_enrolled
 from unpuzzle_server.kernel.database import Transaction
@@ -45,8 +44,7 @@ async def accept(tx: Transaction, token: str) -> Row[Any]:
     course_id = await tx.value(queries.ACCEPT, hash=token_hash(token))
     if course_id is None:
         raise Problem("TOKEN_INVALID", "This invitation is no longer good: ask for another one.")
-    if await tx.value(TEACHES, course=course_id):
-        raise own_course()
+    await find_offer(tx, str(course_id))  # refused, the invitation is as good as before
     taken = await tx.row(queries.ENROLL, user=tx.user.user_id, course=course_id)
     if taken is None:
         raise already_enrolled()

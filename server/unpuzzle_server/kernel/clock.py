@@ -22,7 +22,7 @@ class Clock:
 def parse_moment(text: str) -> datetime:
     """An RFC 3339 moment; raises RANGE_INVALID for one that Python and PostgreSQL do not know, as RFC 3339 does."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)  # RFC 3339 knows `t` and `z`, Python does not
     except (OverflowError, ValueError):
         raise Problem("RANGE_INVALID", "There is no such moment.") from None
 

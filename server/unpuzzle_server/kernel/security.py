@@ -15,6 +15,8 @@ from unpuzzle_server.kernel.spec import Operation
 
 REFRESH_COOKIE = "unpuzzle_refresh"
 OAUTH_COOKIE = "unpuzzle_oauth"
+TAKEN_BACK = f"{ACCESS_COOKIE}=; HttpOnly; Path=/; Max-Age=0; SameSite=Lax"
+"""No script of a page can remove the cookie of a session that has ended elsewhere, and with it every call would be refused."""
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Authenticate = Callable[[str], Awaitable[Identity]]
@@ -61,6 +63,8 @@ async def outcome(authenticate: Authenticate, token: str, *, by_cookie: bool = F
         if by_cookie and identity.session_id is None:
             raise Problem("AUTH_INVALID_TOKEN", "An API key goes into the Authorization header.")
     except Exception as error:  # a database that is away too: nobody becomes anonymous because we could not ask
+        if by_cookie and isinstance(error, Problem) and error.status == 401:
+            error.headers["Set-Cookie"] = TAKEN_BACK
         return rejected(error)
     return {"identity": identity, "by_cookie": by_cookie}
 
@@ -97,6 +101,7 @@ class Gate:
             self._check_csrf(exchange, identity.signed_in)
         if operation.role != "public":
             _check_role(identity, operation)
+        if operation.role != "public" or operation.scopes:
             _check_scopes(identity, operation)
 
     def csrf_token(self, session_id: UUID) -> str:

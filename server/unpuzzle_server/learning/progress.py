@@ -6,6 +6,7 @@ from typing import Any, cast
 from sqlalchemy import Row
 
 from unpuzzle_server.enrollments.service import find_taken, not_enrolled
+from unpuzzle_server.kernel.clock import parse_moment
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.learning import queries
@@ -102,5 +103,5 @@ def _ranges(watched: list[dict[str, float]]) -> str:
 def _moment(tx: Transaction, recorded_at: str | None) -> datetime:
     """When something was so: no clock of a device is ahead of ours."""
     now: datetime = tx.clock.now()
-    told = datetime.fromisoformat(recorded_at.upper()) if recorded_at else now
+    told = parse_moment(recorded_at) if recorded_at else now
     return max(min(told, now), LONG_AGO)

@@ -29,9 +29,7 @@ async def get_config(ctx: Context) -> Body:
 
 async def create_intent(ctx: Context, body: Body) -> Body:
     async with ctx.transaction() as tx:
-        offer = await find_offer(tx, body["course_id"])
-        if await tx.value(TAKES, course=offer.id):
-            raise Problem("ENROLLMENT_EXISTS", "You are already enrolled in this course.")
+        offer = await _offer(tx, body["course_id"])
         if offer.price == 0:
             raise Problem("CONFLICT", "This course is free: enrol in it.")
         await checkout.check_amount(tx, offer, body)
@@ -39,6 +37,14 @@ async def create_intent(ctx: Context, body: Body) -> Body:
     if payment.status not in checkout.OPEN and payment.amount_minor:
         raise Problem("CONFLICT", "You have paid for this course: enrol in it.")
     return _shown(payment, await checkout.at_stripe(ctx, payment))
+
+
+async def _offer(tx: Transaction, course_id: str) -> Row[Any]:
+    """A course that the caller could buy."""
+    offer = await find_offer(tx, course_id)
+    if await tx.value(TAKES, course=offer.id):
+        raise Problem("ENROLLMENT_EXISTS", "You are already enrolled in this course.")
+    return offer
 
 
 async def get_intent(ctx: Context, payment_id: str) -> Body:
@@ -65,6 +71,8 @@ async def confirm_intent(ctx: Context, payment_id: str, body: Body) -> Body:
     if payment.status == "canceled" or (intent and intent.status == "canceled"):
         raise Problem("CONFLICT", "This payment was cancelled: begin another one.")
     if intent and intent.status in ATTEMPTABLE and "payment_method_id" in body:
+        async with ctx.transaction() as tx:  # by now they may have it, or it is not sold any more
+            await _offer(tx, payment.shown["course_id"])
         intent, _ = await checkout.confirm(ctx, payment, body["payment_method_id"], body.get("return_url"))
     elif intent and intent.status in NEEDING_A_METHOD:
         raise checkout.payment_required(payment.id, intent, "Send a payment_method_id.")

@@ -1,8 +1,10 @@
 """What each provider says of a person, in its own words, read into one shape."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from unpuzzle_server.kernel import spec
 
 Said = dict[str, Any]
 """The claims of an id token, or the answer of a user-info call."""
@@ -22,6 +24,18 @@ class Person:
     """Whether the provider has made sure that the address is theirs."""
     name: str | None
     picture: str | None = None
+
+
+ADDRESS = {"type": "string", "format": "email", "maxLength": 254}
+PICTURE = {"type": "string", "format": "uri", "maxLength": 2000}
+
+
+def told(person: Person) -> Person:
+    """Without what the contract has no form for: an address in another script, say. Nobody was told of it, then."""
+    is_address, is_picture = spec.compiled(ADDRESS).is_valid(person.email), spec.compiled(PICTURE).is_valid(person.picture)
+    if not is_address:
+        person = replace(person, email=None, email_verified=False)
+    return person if is_picture else replace(person, picture=None)
 
 
 Reader = Callable[[Said], Person]

@@ -21,7 +21,7 @@ from sqlalchemy import Row
 from unpuzzle_server.auth import queries as accounts_queries
 from unpuzzle_server.auth.oauth import queries
 from unpuzzle_server.auth.oauth.client import Client, failed
-from unpuzzle_server.auth.oauth.profiles import Person
+from unpuzzle_server.auth.oauth.profiles import Person, told
 from unpuzzle_server.auth.oauth.providers import Registration, title_of
 from unpuzzle_server.auth.service import Accounts, profile, suspended
 from unpuzzle_server.auth.tokens import ATTEMPT_LIFE, Tokens
@@ -146,7 +146,7 @@ class OAuth:
         client, state = self._known(body["provider"]), body["state"]
         named = await self.spend(exchange, body)
         person = await client.person(body["code"], self.derived(state, "nonce"), self.derived(state, "verifier"))
-        return person if person.name else replace(person, name=named)
+        return told(person if person.name else replace(person, name=named))
 
     async def spend(self, exchange: Exchange, body: Body) -> str | None:
         """Ends the attempt, before the provider is asked: its code is good once there too. Answers a name that was told on
