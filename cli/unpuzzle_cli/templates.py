@@ -69,9 +69,7 @@ class _Page:
 
     def __init__(self) -> None:
         self.rows: list[list[str]] = []
-        self.environment = _Environment(
-            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_written
-        )
+        self.environment = _Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_written)
         self.environment.globals |= {"tablerow": self.row, "tablerender": self.table, "hyperlink": hyperlink}
         self.environment.filters |= {
             "autocolor": autocolor, "color": color, "hyperlink": hyperlink, "pluck": pluck,

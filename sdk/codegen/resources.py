@@ -24,11 +24,13 @@ import mocking
 import nullable
 from docstrings import Contract, Docstring
 from examples import Example
+from faults import ContractError
 from jinja2 import FileSystemLoader
 from openapi_python_client import Project, _get_project_for_url_or_path
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ListProperty, ModelProperty, Property
+from openapi_python_client.schema import Schema
 
 CODEGEN = Path(__file__).resolve().parent
 sys.path.insert(0, str(CODEGEN.parent))  # the hand-written core says which exception a status is
@@ -40,10 +42,6 @@ METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 EXTENSIONS = {"media": ("uploads", "Uploads", "AsyncUploads")}
 # The client sets these itself, so that no method takes them.
 CLIENT_HEADERS = {"X-API-Version"}
-
-
-class ContractError(Exception):
-    """The contract holds something that the SDK cannot express."""
 
 
 @dataclass
@@ -147,6 +145,11 @@ class Operation:
         model = self._model(self.endpoint.bodies[0].prop)
         fields = [*(model.required_properties or []), *(model.optional_properties or [])]
         return [field for field in fields if _text(field.name) != self.stream.get("flag")]
+
+    @property
+    def body_schema(self) -> Schema | None:
+        """The schema of an object in the body."""
+        return self._model(self.endpoint.bodies[0].prop).data if self.body_kind == "fields" else None
 
     @property
     def secret_names(self) -> list[str]:
