@@ -1,5 +1,6 @@
 """`nox -s compat` in small repositories: before the first release, after it, and with a break or without."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ Edit = Callable[[str, str, str], None]
 Checked = Callable[[], tuple[int, str]]
 CLIENT, BASE, CODES, PACKAGE = (f"sdk/unpuzzle_sdk/{name}.py" for name in ("_client", "_base", "_codes", "__init__"))
 SPEC = "openapi/unpuzzle.yaml"
+AS_SOMEBODY = ("-c", "user.name=T", "-c", "user.email=t@example.com")
 
 
 def write(folder: Path) -> None:
@@ -54,7 +56,7 @@ def repository(tmp_path: Path) -> Path:
     write(tmp_path)
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
-    git(tmp_path, "-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "First")
+    git(tmp_path, *AS_SOMEBODY, "commit", "--quiet", "-m", "First")
     return tmp_path
 
 
@@ -88,6 +90,45 @@ def test_before_the_first_release_nothing_breaks(checked: Checked, edit: Edit, r
 
 def test_a_tree_without_history_has_no_release(tmp_path: Path) -> None:
     assert compatibility.last_release(tmp_path / "nowhere") is None
+
+
+def test_what_git_refuses_is_no_history_without_releases(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(repository, "tag", "v1.0.0")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(SystemExit) as refused:
+        compatibility.last_release(repository)
+    says = str(refused.value)
+    assert "dubious ownership" in says
+    assert "git config --global --add safe.directory" in says
+    assert f"git -C {repository} tag --list" in says
+
+
+def test_without_git_nobody_knows_what_was_released(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="git, which is not installed"):
+        compatibility.last_release(repository)
+
+
+def test_a_shallow_clone_must_have_the_tags(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    git(repository, *AS_SOMEBODY, "commit", "--allow-empty", "--quiet", "-m", "Second")
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "--quiet", "--depth", "1", "--no-tags", repository.as_uri(), ".")
+    with pytest.raises(SystemExit) as refused:
+        compatibility.last_release(clone)
+    says = str(refused.value)
+    assert says.endswith(f"git -C {clone} fetch --unshallow --tags")
+    git(clone, "fetch", "--quiet", "--unshallow", "--tags")
+    assert compatibility.last_release(clone) is None
+    git(repository, "tag", "v1.0.0")
+    git(clone, "fetch", "--quiet", "--tags")
+    assert compatibility.last_release(clone) == "v1.0.0"
+
+
+def test_a_version_before_the_last_release_is_a_mistake(checked: Checked, edit: Edit, repository: Path) -> None:
+    git(repository, "tag", "v1.0.1")
+    with pytest.raises(SystemExit, match=r"1\.0\.0 comes before v1\.0\.1"):
+        checked()
 
 
 def test_the_last_release_is_the_highest_version(repository: Path) -> None:
