@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+import unpuzzle_server
 from harness import CONTRACT, PASSWORD, Api, Server
 from unpuzzle_sdk import AsyncStream, AsyncUnpuzzle, Stream, Unpuzzle
 from unpuzzle_sdk._deprecations import NOTICES
@@ -101,9 +103,12 @@ def test_every_operation_has_a_handler_that_fits(operation_id: str) -> None:
 
 
 def test_no_handler_is_left_without_an_operation() -> None:
-    for tag in {operation_id.split(".")[0] for operation_id in OPERATIONS}:
-        module = inspect.getmodule(operations.handler_of(next(name for name in OPERATIONS if name.startswith(f"{tag}."))))
-        own = [name for name, value in vars(module).items() if _is_handler(module, value)]
+    """Whichever tags the contract has: a tag may have gone with all its operations."""
+    tags = [file.parent.name for file in Path(unpuzzle_server.__file__).parent.glob("*/handlers.py")]
+    assert tags
+    for tag in tags:
+        module = import_module(f"unpuzzle_server.{tag}.handlers")
+        own = [name for name, value in vars(module).items() if not name.startswith("_") and _is_handler(module, value)]
         assert {f"{tag}.{name}" for name in own} <= OPERATIONS.keys()
 
 
