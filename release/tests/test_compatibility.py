@@ -20,13 +20,17 @@ FILES = {
     "openapi/unpuzzle.yaml": CONTRACT,
     "sdk/unpuzzle_sdk/__init__.py": (
         "from ._client import Client\nfrom ._version import __version__\nfrom . import errors\n"
+        "_MODULES = {'Client': '._client', '__version__': '._version', 'errors': ''}\n"
         "__all__ = ['Client', '__version__', 'errors']\n"
     ),
     "sdk/unpuzzle_sdk/_version.py": "__version__ = '1.0.0'\n",
     "sdk/unpuzzle_sdk/_base.py": (
         "class Base:\n    def request(self, path: str, *, json: object = None) -> None: ...\n    def _send(self): ...\n"
     ),
-    "sdk/unpuzzle_sdk/_client.py": "from ._base import Base\nclass Client(Base):\n    def close(self) -> None: ...\n",
+    "sdk/unpuzzle_sdk/_client.py": (
+        "from ._base import Base\nclass Client(Base):\n    name: str\n    def close(self) -> None: ...\n"
+        "    def find(self, text: str, *, by: Sequence[int | str] = ()) -> Page[str] | bytes: ...\n"
+    ),
     "sdk/unpuzzle_sdk/_codes.py": "class APIError(Exception): ...\nclass NotFound(APIError): ...\n",
     "sdk/unpuzzle_sdk/errors.py": "from ._codes import *\n",
 }
@@ -169,6 +173,18 @@ def test_what_breaks_nothing_needs_no_major_version(checked: Checked, edit: Edit
     ("name", "old", "new", "says"),
     [
         (PACKAGE, "import Client", "import Client as Speaker", "unpuzzle_sdk._client.Client: public object was removed"),
+        (PACKAGE, "['Client', ", "[", "unpuzzle_sdk._client.Client: it is not public any more"),
+        (PACKAGE, "'Client': '._client', ", "", "unpuzzle_sdk: Client can't be imported any more"),
+        (CLIENT, "    def find", "    async def find", "unpuzzle_sdk._client.Client.find: it must be awaited"),
+        (CLIENT, "name: str", "name: int", "unpuzzle_sdk._client.Client.name: it is int, was str"),
+        (CLIENT, "text: str", "text: int", "unpuzzle_sdk._client.Client.find: text takes int, took str"),
+        (CLIENT, " | str]", "]", "unpuzzle_sdk._client.Client.find: by takes Sequence[int], took Sequence[int | str]"),
+        (
+            CLIENT,
+            "Page[str] |",
+            "Page[int] |",
+            "unpuzzle_sdk._client.Client.find: it gives Page[int] | bytes, gave Page[str] | bytes",
+        ),
         (BASE, "request", "ask", "unpuzzle_sdk._base.Base.request: public object was removed"),
         (BASE, ", *, json: object = None", "", "unpuzzle_sdk._base.Base.request: parameter was removed, json"),
         (BASE, "path: str", "path: str, way: str", "unpuzzle_sdk._base.Base.request: parameter was added as required, way"),
@@ -184,7 +200,15 @@ def test_a_break_of_the_sdk_is_found(name: str, old: str, new: str, says: str, t
 
 @pytest.mark.parametrize(
     ("name", "old", "new"),
-    [(BASE, "_send", "_transmit"), (CLIENT, "def close", "def more(self): ...\n    def close"), (BASE, "-> None", "-> int")],
+    [
+        (BASE, "_send", "_transmit"),
+        (CLIENT, "def close", "def more(self): ...\n    def close"),
+        (BASE, "-> None", "-> int"),
+        (CLIENT, " | bytes", ""),
+        (CLIENT, "text: str", "text: None | str"),
+        (CLIENT, "int | str]", "bytes | str | int]"),
+        (CLIENT, "name: str", "name: str | None"),
+    ],
 )
 def test_a_change_of_the_sdk_that_breaks_nothing_is_not_found(name: str, old: str, new: str, tmp_path: Path) -> None:
     assert sdk_breaks(tmp_path, name, old, new) == []
