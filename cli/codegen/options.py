@@ -8,7 +8,7 @@ from itertools import chain
 from contract import Contract, ContractError, Node, Operation
 
 LONG_TEXT = 1000
-"""Texts of a body that may be longer than this are taken from a file or stdin too."""
+"""Texts of a body that may be this long are taken from a file or stdin too; compat sees that a wider limit makes one of them."""
 TAKEN = {
     "json", "fields", "jq", "template", "output", "limit", "everything", "all", "page", "page_size", "yes",
     "base_url", "profile", "quiet", "help", "input",

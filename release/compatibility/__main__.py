@@ -1,9 +1,10 @@
-"""Holds the contract and the SDK against the last release: `nox -s compat`, for another repository `-- FOLDER`.
+"""Holds the contract, the SDK and the command line against the last release: `nox -s compat`, for another repository `-- FOLDER`.
 
 Without a tag `vX.Y.Z` nothing has been released, and nothing can break. A new major version may break what it likes.
 """
 
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
-from compatibility import contract, sdk
+from compatibility import commands, contract, sdk
 from compatibility.schemas import Node
 
-CONTRACT, SDK = "openapi/unpuzzle.yaml", "sdk/unpuzzle_sdk"
+CONTRACT, SDK, COMMANDS = "openapi/unpuzzle.yaml", "sdk/unpuzzle_sdk", "cli/tests/golden/commands.json"
 RELEASE = re.compile(r"v\d+\.\d+\.\d+")
 SHALLOW = "A shallow clone has no tag of a release, whether there is one or not:"
 
@@ -59,7 +60,8 @@ def contract_of(tree: Path) -> Node:
 def breaks(released: Path, present: Path) -> list[str]:
     """What was released and does not work any more."""
     of_contract = contract.breaking_changes(contract_of(released), contract_of(present))
-    return of_contract + sdk.breaking_changes(released / "sdk", present / "sdk")
+    of_commands = commands.breaking_changes(*(json.loads((tree / COMMANDS).read_bytes()) for tree in (released, present)))
+    return of_contract + sdk.breaking_changes(released / "sdk", present / "sdk") + of_commands
 
 
 def main() -> int:
@@ -72,7 +74,7 @@ def main() -> int:
     if numbers(version) < numbers(tag):
         raise SystemExit(f"{version} comes before {tag}, which has been released: raise info.version")
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(git(repository, "archive", tag, CONTRACT, SDK))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(git(repository, "archive", tag, CONTRACT, SDK, COMMANDS))) as archive:
             archive.extractall(folder, filter="data")
         found = breaks(Path(folder), repository)
     print(*found, sep="\n", end="\n" if found else "")

@@ -32,6 +32,7 @@ FILES = {
         "    def find(self, text: str, *, by: Sequence[int | str] = ()) -> Page[str] | bytes: ...\n"
     ),
     "sdk/unpuzzle_sdk/_codes.py": "class APIError(Exception): ...\nclass NotFound(APIError): ...\n",
+    "cli/tests/golden/commands.json": '{"notes watch": {"--every": {"type": "int"}}}',
     "sdk/unpuzzle_sdk/errors.py": "from ._codes import *\n",
 }
 
@@ -159,6 +160,13 @@ def test_a_break_of_the_sdk_needs_a_major_version(checked: Checked, edit: Edit, 
     assert (code, says.splitlines()[0]) == (1, "unpuzzle_sdk._client.Client.close: public object was removed")
     edit(SPEC, "1.0.0", "2.0.0")
     assert checked()[0] == 0
+
+
+def test_a_break_of_the_command_line_needs_a_major_version(checked: Checked, edit: Edit, repository: Path) -> None:
+    git(repository, "tag", "v1.0.0")
+    edit("cli/tests/golden/commands.json", "notes watch", "notes follow")
+    code, says = checked()
+    assert (code, says.splitlines()[0]) == (1, "unpuzzle notes watch is gone")
 
 
 def test_what_breaks_nothing_needs_no_major_version(checked: Checked, edit: Edit, repository: Path) -> None:
