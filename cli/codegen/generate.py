@@ -3,12 +3,13 @@
 python cli/codegen/generate.py
 """
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import fill
 
-from contract import Contract, Operation
+from contract import Contract, ContractError, Operation
 from examples import examples
 from options import Option, options_of, shared_options
 
@@ -35,9 +36,6 @@ import typer
 from unpuzzle_cli import complete
 
 """
-HAND_WRITTEN = ("auth.sign_in", "auth.sign_out", "enrollments.bulk_enroll")
-"""They keep and forget the session, or read a file and wait: their commands are listed in `commands/own.py`."""
-
 FILE = {'output: Output = ""': "output=output"}
 PAGES = {
     "limit: Limit = None": "limit=limit",
@@ -46,6 +44,23 @@ PAGES = {
     "page_size: PageSize = None": "page_size=page_size",
 }
 """The options that commands have in common, and how they are handed on."""
+
+
+def own_names(table: str) -> list[str]:
+    """The names in one of the tables of commands that are written by hand, which is read and not imported."""
+    parsed = ast.parse((COMMANDS / "own.py").read_text("utf-8"))
+    tables = {each.targets[0].id: each.value for each in parsed.body if isinstance(each, ast.Assign)}
+    return [key.value for key in tables[table].keys]
+
+
+HAND_WRITTEN = own_names("CONTRACT")
+"""They keep and forget the session, or read a file and wait."""
+
+
+def check_names(contract: Contract) -> None:
+    """What is written by hand is added after what is generated, and would take its place."""
+    if taken := sorted({each.name for each in contract.operations()} & {*own_names("EXTRAS")}):
+        raise ContractError(f"{', '.join(taken)}: commands/own.py has a command by that name")
 
 
 def module(contract: Contract, tag: str, shared: dict[str, str]) -> str:
@@ -125,6 +140,7 @@ def epilog(operation: Operation, options: list[Option]) -> str:
 
 def write(contract: Contract, folder: Path) -> None:
     """Writes the modules of all tags, the options that they share, the fields of answers, and the list of tags; the rest goes."""
+    check_names(contract)
     shared = shared_options(contract)
     files = {f"{tag}.py": module(contract, tag, shared) for tag in contract.tags}
     aliases = "".join(f"{alias} = {annotation}\n" for alias, annotation in shared.items())

@@ -126,7 +126,7 @@ def test_what_the_contract_does_not_hold_yet_can_be_generated(tmp_path: Path, mo
     assert {"points", "items", "score", "note", "secret_stdin", "ready"} <= set(types)
     assert commands["change"].deprecated
     assert "It will be gone on 2027-03-01: use `unpuzzle media put-back`." in " ".join(commands["change"].help.split())
-    assert "--input" in {option for each in commands["upload"].params for option in each.opts}
+    assert "--input" in {option for each in commands["send"].params for option in each.opts}
     assert "--output" in {option for each in commands["download"].params for option in each.opts}
     told: list[tuple[str, dict[str, Any]]] = []
     for runs in ("call", "follow"):
@@ -137,12 +137,23 @@ def test_what_the_contract_does_not_hold_yet_can_be_generated(tmp_path: Path, mo
     assert told == [("call media.ask", {"file_id": "7"}), ("follow media.ask_stream", asked), ("follow media.watch", {})]
 
 
-def test_a_name_that_every_command_has_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "instead", "says"),
+    [
+        ("points:", "fields:", "media.change: the names fields are taken"),
+        ("{type: string, nullable: true, enum: ['on', 'off', null]}", "{type: integer, enum: [1, 2]}", "one of some numbers"),
+        ("{type: array, items: {type: integer}}", "{type: array, items: {type: boolean}}", "points would be a list of booleans,"),
+        ("items: {type: integer}}", "nullable: true, items: {type: integer}}", "points would be a list of integers or null,"),
+        ("media.send", "media.upload", "media.upload: commands/own.py has a command by that name"),
+    ],
+)
+def test_what_no_command_can_be_is_refused(tmp_path: Path, written: str, instead: str, says: str) -> None:
+    assert written in FUTURE
     made = tmp_path / "contract.yaml"
-    made.write_text(FUTURE.replace("points:", "fields:"))
+    made.write_text(FUTURE.replace(written, instead))
     with pytest.raises(subprocess.CalledProcessError) as refused:
         generate(tmp_path, made)
-    assert "media.change: the names fields are taken" in refused.value.stderr
+    assert says in refused.value.stderr
 
 
 def generate(folder: Path, contract: Path | None = None) -> None:
@@ -183,10 +194,10 @@ paths:
                 anything: {oneOf: [{type: string}, {type: object}]}
                 limits: {type: object, properties: {day: {type: integer}, name: {type: string}}}
                 kind: {type: string, description: Later versions may add kinds., enum: [a, b]}
-                state: {type: string, nullable: true, enum: [on, off, null]}
+                state: {type: string, nullable: true, enum: ['on', 'off', null]}
       responses: {'200': {content: {application/json: {}}}}
     put:
-      operationId: media.upload
+      operationId: media.send
       tags: [media]
       summary: Upload a file
       description: Sends bytes.

@@ -9,6 +9,7 @@ the mock knows.
 
 from __future__ import annotations
 
+import ast
 import gc
 import hashlib
 import json
@@ -296,6 +297,17 @@ def check_names(operation: Operation) -> None:
         raise ContractError(f"{operation.raw['operationId']} takes {', '.join(doubles)} twice")
 
 
+def check_own(operations: list[Operation]) -> None:
+    """Refuse an operation whose method would stand before one that is written by hand."""
+    for tag, (module, sync, _) in EXTENSIONS.items():
+        classes = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8")).body
+        (written,) = (each for each in classes if isinstance(each, ast.ClassDef) and each.name == sync)
+        methods = {each.name for each in written.body if isinstance(each, ast.FunctionDef)}
+        for operation in operations:
+            if operation.tag == tag and methods & {operation.verb, operation.stream_verb}:
+                raise ContractError(f"{operation.raw['operationId']}: {module}.{sync} has a method by that name")
+
+
 def prose(operations: list[Operation], document: dict[str, Any]) -> dict[str, Any]:
     """What the templates ask about the docstring and the example of an operation."""
     contract, classes = Contract(document), {code["code"]: code["name"] for code in error_codes(document)}
@@ -339,6 +351,7 @@ def main() -> None:
     operations = list(join(project, document))
     for operation in operations:
         check_names(operation)
+    check_own(operations)
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -176,6 +177,14 @@ STREAMING = {
         }
     },
 }
+
+
+def test_an_operation_can_not_take_the_name_of_a_method_written_by_hand(streaming: Any) -> None:
+    project, operations, _ = streaming
+    raw = operations[0].raw | {"operationId": "media.upload"}
+    endpoint = SimpleNamespace(tags=["media"], name="media_upload")
+    with pytest.raises(resources.ContractError, match=r"media\.upload: uploads\.Uploads has a method by that name"):
+        resources.check_own([resources.Operation(endpoint, raw, project)])
 
 
 @pytest.fixture(scope="module")
