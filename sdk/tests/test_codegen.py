@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,9 @@ from unpuzzle_sdk import models
 sys.path.insert(0, str(Path(__file__).parents[1] / "codegen"))
 
 import resources
+
+SDK = Path(__file__).parents[1]
+CONTRACT = SDK.parent / "openapi" / "unpuzzle.yaml"
 
 
 def schema(required: str = "", **properties: Any) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def test_objects_to_choose_from_must_have_names(tmp_path: Path) -> None:
 
 def test_every_field_that_may_be_null_says_so() -> None:
     """The models of the whole contract; opc overlooks it beside a list of values."""
-    document = yaml.load(resources.CONTRACT.read_bytes(), Loader=yaml.CSafeLoader)
+    document = yaml.load(CONTRACT.read_bytes(), Loader=yaml.CSafeLoader)
     contract = resources.Contract(document)
     silent = []
     for name, found in document["components"]["schemas"].items():
@@ -130,6 +135,23 @@ def test_every_field_that_may_be_null_says_so() -> None:
             nullable = (key for key, field in contract.fields(found).items() if contract.resolve(field).get("nullable"))
             silent += [f"{name}.{key}" for key in nullable if "None" not in (fields.get(key) or fields[f"{key}_"])]
     assert silent == []
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    return {
+        file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.suffix in (".py", ".json")
+    }
+
+
+def test_what_fails_to_be_generated_leaves_the_package_whole(tmp_path: Path) -> None:
+    for part in ("codegen", "unpuzzle_sdk"):
+        shutil.copytree(SDK / part, tmp_path / "sdk" / part)
+    (tmp_path / "openapi").mkdir()
+    contract = CONTRACT.read_text("utf-8").replace("application/octet-stream", "application/x-unheard-of")
+    (tmp_path / "openapi/unpuzzle.yaml").write_text(contract, "utf-8")
+    made = subprocess.run([sys.executable, str(tmp_path / "sdk/codegen/generate.py")], capture_output=True, check=False)
+    assert made.returncode != 0
+    assert files_of(tmp_path / "sdk/unpuzzle_sdk") == files_of(SDK / "unpuzzle_sdk")
 
 
 STREAMING = {
