@@ -97,7 +97,7 @@ def peers(session: nox.Session) -> None:
 
 @nox.session
 def compat(session: nox.Session) -> None:
-    """What the last release had, the contract and the SDK still have, unless the major version moves."""
+    """What the last release had, the contract, the SDK and the command line still have, unless the major version moves."""
     session.install("--quiet", *GROUPS["compat"])
     session.run("python", "-m", "compatibility", *session.posargs, env={"PYTHONPATH": str(ROOT / "release")})
 

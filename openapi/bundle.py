@@ -29,12 +29,30 @@ def blocks(text: str, indent: int) -> dict[str, str]:
     return {key: body.removeprefix("\n") for key, body in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
-def bundle() -> str:
-    root = (HERE / "src/_root.yaml").read_text()
+def parts_of(tags: list[str], source: Path) -> list[dict[str, str]]:
+    """The blocks of each tag's file, in the order of the tags. What would be left out is refused."""
+    files = {file.stem for file in source.glob("*.yaml")} - {"_root"}
+    if files != {*tags} or len(tags) != len(files):
+        differing = files.symmetric_difference(tags) or {tag for tag in tags if tags.count(tag) > 1}
+        raise SystemExit(f"Each tag of _root.yaml has a file, and each file a tag; not so: {', '.join(sorted(differing))}")
+    parts = {tag: blocks((source / f"{tag}.yaml").read_text("utf-8"), 0) for tag in tags}
+    for tag, part in parts.items():
+        refuse_others(f"{tag}.yaml", part, ["paths", "components"])
+    return list(parts.values())
+
+
+def refuse_others(where: str, found: dict[str, str], known: list[str]) -> None:
+    if others := sorted(found.keys() - {*known}):
+        raise SystemExit(f"{where} has {', '.join(others)}, of which only {', '.join(known)} would be taken")
+
+
+def bundle(source: Path = HERE / "src") -> str:
+    root = (source / "_root.yaml").read_text("utf-8")
     head, own_components = root.split("\ncomponents:\n")
-    tags = re.findall(r"^  - name: (\w+)$", head, flags=re.MULTILINE)
-    parts = [blocks((HERE / f"src/{tag}.yaml").read_text(), 0) for tag in tags]
+    parts = parts_of([tag["name"] for tag in yaml.safe_load(head)["tags"]], source)
     components = [blocks(text, 2) for text in [own_components, *(part.get("components", "") for part in parts)]]
+    for each in components:
+        refuse_others("components", each, COMPONENTS)
     lines = [BANNER, head, "\npaths:\n", *(part["paths"] for part in parts), "components:\n"]
     for kind in COMPONENTS:
         lines += [f"  {kind}:\n", *(part[kind].rstrip("\n") + "\n" for part in components if kind in part)]
@@ -53,9 +71,9 @@ def main() -> int:
     files = made()
     if "--check" not in sys.argv:
         for file, content in files.items():
-            file.write_text(content)
+            file.write_text(content, "utf-8")
         return 0
-    stale = [file.relative_to(ROOT) for file, content in files.items() if not file.exists() or file.read_text() != content]
+    stale = [file.relative_to(ROOT) for file, content in files.items() if not file.exists() or file.read_text("utf-8") != content]
     for name in stale:
         print(f"{name} is not what openapi/src makes: run `nox -s generate`", file=sys.stderr)
     return 1 if stale else 0

@@ -13,6 +13,8 @@ from zipfile import ZipFile
 ROOT = Path(__file__).parents[1]
 PARTS = {"server": "unpuzzle_server", "sdk": "unpuzzle_sdk", "cli": "unpuzzle_cli"}
 """The folders, each with the package that it distributes."""
+NEEDED = {"sdk": "unpuzzle_sdk/py.typed", "cli": "unpuzzle_cli/conformance/unpuzzle.yaml"}
+"""What is no module, and without which a wheel is not whole: types, and the contract that `unpuzzle conformance` reads."""
 MEGABYTE = 1024 * 1024
 LARGEST_SDK = {"wheel": MEGABYTE, "installed": 4 * MEGABYTE}
 
@@ -46,8 +48,9 @@ def faults(folder: Path) -> Iterator[str]:
     for part, package in PARTS.items():
         for name in strangers(ZipFile(wheel_of(part, folder)).namelist(), package):
             yield f"{wheel_of(part, folder).name} holds {name}"
-    if "unpuzzle_sdk/py.typed" not in ZipFile(wheel_of("sdk", folder)).namelist():
-        yield "the SDK's wheel lacks py.typed"
+    for part, name in NEEDED.items():
+        if name not in ZipFile(wheel_of(part, folder)).namelist():
+            yield f"{wheel_of(part, folder).name} lacks {name}"
     for what, size in size_of(wheel_of("sdk", folder)).items():
         if size > LARGEST_SDK[what]:
             yield f"the SDK has {size} bytes ({what}), more than {LARGEST_SDK[what]}"

@@ -1,6 +1,6 @@
 """Uses the clients that are installed beside this interpreter, and nothing else: no file of the repository is in reach.
 
-python -I release/smoke.py ADDRESS [--cli]     against a server with the demo catalogue
+python -I release/smoke.py ADDRESS [--cli [--conformance]]     against a server with the demo catalogue
 """
 
 import asyncio
@@ -44,18 +44,28 @@ async def use_async_client(address: str) -> None:
         assert [found.slug async for found in client.courses.list(search=course.title, max_items=1)] == [COURSE]
 
 
-def use_command(address: str) -> None:
+def said(address: str, *arguments: str) -> str:
+    """What the command line writes, without what anybody has configured."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {"UNPUZZLE_BASE_URL": address, "UNPUZZLE_CONFIG_DIR": folder, "UNPUZZLE_NO_KEYRING": "1"}
+        command = [str(Path(sys.executable).parent / "unpuzzle"), *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **environment}, check=False, stdout=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
-        def said(*arguments: str) -> str:
-            command = [str(Path(sys.executable).parent / "unpuzzle"), *arguments]
-            return subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True, text=True).stdout
 
-        assert said("--version") == f"unpuzzle {version('unpuzzle-cli')}\n"
-        found = json.loads(said("courses", "list", "--search", "python", "--json"))
-        assert COURSE in {course["slug"] for course in found["results"]}
-        assert version("unpuzzle-cli") == version("unpuzzle-sdk")
+def use_command(address: str) -> None:
+    assert said(address, "--version") == f"unpuzzle {version('unpuzzle-cli')}\n"
+    found = json.loads(said(address, "courses", "list", "--search", "python", "--json"))
+    assert COURSE in {course["slug"] for course in found["results"]}
+    assert version("unpuzzle-cli") == version("unpuzzle-sdk")
+
+
+def use_conformance(address: str) -> None:
+    """With the contract that the wheel brought along, on what anybody may read."""
+    said(address, "conformance", "--include", "courses.list", "--max-examples", "2")
 
 
 if __name__ == "__main__":
@@ -64,3 +74,5 @@ if __name__ == "__main__":
     asyncio.run(use_async_client(sys.argv[1]))
     if "--cli" in sys.argv:
         use_command(sys.argv[1])
+    if "--conformance" in sys.argv:
+        use_conformance(sys.argv[1])

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from packaging.requirements import Requirement
 from distributions import PARTS, ROOT, sdist_of, wheel_of
 
 SMOKE = ROOT / "release" / "smoke.py"
-TESTING = ["pytest", "pytest-timeout", "hypothesis", "opentelemetry-sdk", "pyyaml"]
+TESTING = {"pytest", "pytest-timeout", "hypothesis", "opentelemetry-sdk", "pyyaml"}
 NOT_OF_USERS = ["test_codegen.py", "test_budgets.py"]
 """Tests of the generator, and of what it costs to run, which are no question of dependencies."""
 
@@ -55,6 +56,12 @@ def lowest(wheel: Path) -> list[str]:
     return [f"{name}=={bound.version}" for name, bound in bounds]
 
 
+def testing() -> list[str]:
+    """What the SDK's tests need, in the versions that this repository tests with."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    return [need for need in groups["test"] + groups["compat"] if Requirement(need).name in TESTING]
+
+
 @contextmanager
 def serving(environment: Environment) -> Iterator[str]:
     """The address of the server that an environment has, with the demo catalogue."""
@@ -79,10 +86,11 @@ def main() -> None:
         home = Path(folder)
         home.chmod(0o755)  # PostgreSQL does not run as root: as another user it must get in
         wheels = Environment(home, "wheels")
-        wheels.install(*(wheel_of(part, built) for part in PARTS))
+        server, sdk, cli = (wheel_of(part, built) for part in PARTS)
+        wheels.install(server, sdk, f"{cli}[conformance]")
         with serving(wheels) as address:
-            wheels.run("python", "-I", SMOKE, address, "--cli")
-            print("the three wheels with their newest dependencies: they work")
+            wheels.run("python", "-I", SMOKE, address, "--cli", "--conformance")
+            print("the three wheels with their newest dependencies: they work, and the server conforms where it was asked")
             sdists = Environment(home, "sdists")
             sdists.install(sdist_of("sdk", built), sdist_of("cli", built))
             sdists.run("python", "-I", SMOKE, address, "--cli")
@@ -94,7 +102,7 @@ def try_lowest(environment: Environment, wheel: Path, address: str) -> None:
     bounds = lowest(wheel)
     environment.install(wheel, *bounds)
     environment.run("python", "-I", SMOKE, address)
-    environment.install(*bounds, *TESTING)
+    environment.install(*bounds, *testing())
     tests = ROOT / "sdk/tests"
     left_out = [f"--ignore={tests / name}" for name in NOT_OF_USERS]
     apart: list[str | Path] = [

@@ -8,7 +8,7 @@ from itertools import chain
 from contract import Contract, ContractError, Node, Operation
 
 LONG_TEXT = 1000
-"""Texts of a body that may be longer than this are taken from a file or stdin too."""
+"""Texts of a body that may be this long are taken from a file or stdin too; compat sees that a wider limit makes one of them."""
 TAKEN = {
     "json", "fields", "jq", "template", "output", "limit", "everything", "all", "page", "page_size", "yes",
     "base_url", "profile", "quiet", "help", "input",
@@ -133,7 +133,10 @@ def _option(operation: Operation, name: str, schema: Node, about: str, *, requir
     resolved = contract.resolved(schema)
     if in_body and _is_secret(name, resolved):
         return _secret(name, required=required)
-    made = _converted(contract, variable(python(name)), resolved)
+    try:
+        made = _converted(contract, variable(python(name)), resolved)
+    except ContractError as refused:
+        raise ContractError(f"{operation.name}: {name} would be {refused}, which no option can be yet") from None
     about = " ".join((about or resolved.get("description", "")).split())
     sentences = [about, *([made.about] if made.about else [])]
     if "default" in resolved:
@@ -179,7 +182,9 @@ def _converted(contract: Contract, name: str, schema: Node) -> Conversion:
 
 
 def _choice(name: str, schema: Node) -> Conversion:
-    known = [str(each) for each in schema["enum"] if each is not None]
+    known = [each for each in schema["enum"] if each is not None]
+    if not all(isinstance(each, str) for each in known):
+        raise ContractError("one of some numbers")
     value = f"values.nullable({name})" if schema.get("nullable") else name
     if "may add" in schema.get("description", ""):  # later servers know more than this list
         completes = {"autocompletion": f"complete.words({', '.join(map(repr, known))})"}
@@ -204,6 +209,8 @@ def _number(contract: Contract, name: str, schema: Node) -> Conversion:
 
 def _array(contract: Contract, name: str, schema: Node) -> Conversion:
     item = contract.resolved(schema["items"]).get("type", "object")
+    if item == "boolean" or (item != "string" and schema.get("nullable")):
+        raise ContractError(f"a list of {item}s{' or null' if schema.get('nullable') else ''}")
     if item in ("object", "array"):
         return _objects(contract, name, contract.resolved(schema["items"]))
     if item in ("integer", "number"):

@@ -6,18 +6,20 @@ that can be made. `UPDATE_GOLDEN=1 pytest cli/tests/test_golden.py` writes the f
 
 import difflib
 import getpass
+import json
 import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from unpuzzle_cli import browser, console, progress, show
+from unpuzzle_cli import browser, common, console, progress, show
 from unpuzzle_cli.session import Choice
 from unpuzzle_sdk import Tokens
 from unpuzzle_sdk.resources.media import Media
@@ -42,20 +44,22 @@ FOLLOWED = {"notifications stream", "notifications watch", "payments watch"}
 """They go on until Ctrl-C, or until something changes, as nothing does in the mock."""
 
 
-def commands() -> dict[str, list[str]]:
-    """The examples in the help of every command, by its name."""
+def all_commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its name."""
     from unpuzzle_cli.tree import app
 
-    found = {}
     for name, group in app.commands.items():
         group.make_context(name, [], resilient_parsing=True)
         for verb, command in getattr(group, "commands", {"": group}).items():
-            lines = (command.epilog or "").splitlines()
-            found[f"{name} {verb}".strip()] = [line[2:] for line in lines if line.startswith("$ ")]
-    return found
+            yield f"{name} {verb}".strip(), command
 
 
-COMMANDS = commands()
+def examples(command: Any) -> list[str]:
+    """The examples in the help of a command."""
+    return [line[2:] for line in (command.epilog or "").splitlines() if line.startswith("$ ")]
+
+
+COMMANDS = {name: examples(command) for name, command in all_commands()}
 OF_A_SERVER = {"conformance"}
 """What the mock, which keeps nothing, can't be held to: see contract-tests/conformance."""
 
@@ -138,3 +142,31 @@ def test_every_command_has_an_example_and_every_golden_file_a_command() -> None:
     assert not [command for command, examples in COMMANDS.items() if not examples]
     kept = {str(file.relative_to(GOLDEN).with_suffix("")).replace("/", " ") for file in GOLDEN.rglob("*.txt")}
     assert kept == set(COMMANDS) - OF_A_SERVER
+
+
+def test_what_every_command_takes_is_kept_for_compat() -> None:
+    taken = {"": taken_by(common.OPTIONS)}
+    taken |= {name: taken_by([*command.params, *getattr(command, "shapes", ())]) for name, command in all_commands()}
+    lines = (f"{json.dumps(name)}: {json.dumps(options)}" for name, options in sorted(taken.items()))
+    compare(GOLDEN / "commands.json", "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def taken_by(parameters: list[Any]) -> dict[str, Any]:
+    """What a command takes, by how it is spelled; an argument has its place alone."""
+    places = count(1)
+    found = {}
+    for each in parameters:
+        spelled = [f"argument {next(places)}"] if each.param_type_name == "argument" else [*each.opts, *each.secondary_opts]
+        found |= dict.fromkeys(spelled, reading(each))
+    return found
+
+
+def reading(parameter: Any) -> dict[str, Any]:
+    """How what is given is read."""
+    more = {
+        "required": parameter.required,
+        "many": bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1,
+        "file": "@file" in (getattr(parameter, "help", "") or ""),
+        "values": [*(getattr(parameter.type, "choices", None) or ())],
+    }
+    return {"type": parameter.type.name, **{key: value for key, value in more.items() if value}}

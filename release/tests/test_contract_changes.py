@@ -14,6 +14,7 @@ Change = Callable[[Node, Node], object]
 """What is done to the operation `notes.list` or `notes.create`, and to the schemas."""
 
 CONTRACT = yaml.safe_load("""
+servers: [{url: https://api.example.com}]
 paths:
   /notes/{note_id}/:
     parameters: [{$ref: '#/components/parameters/NoteId'}]
@@ -27,18 +28,22 @@ paths:
         - {name: order, in: query, schema: {type: string, enum: [asc, desc]}}
       requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/NewNote'}}}}
       responses:
-        '200': {headers: {ETag: {}}, content: {application/json: {schema: {$ref: '#/components/schemas/Note'}}, text/plain: {}}}
+        '200':
+          headers: {ETag: {required: true, schema: {type: string}}}
+          content: {application/json: {schema: {$ref: '#/components/schemas/Note'}}, text/plain: {}}
         '201': {content: {application/json: {schema: {$ref: '#/components/schemas/Note'}}}}
         '404': {content: {application/json: {schema: {$ref: '#/components/schemas/Error'}}}}
     get:
       operationId: notes.list
       security: []
       x-unpuzzle-role: public
+      x-unpuzzle-session: none
       x-unpuzzle-errors: [NOTE_NOT_FOUND]
       x-unpuzzle-pagination: {items: results}
       x-unpuzzle-stream: {flag: stream, events: {said: {$ref: '#/components/schemas/Note'}, done: {type: object}}}
       responses: {'200': {content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Note'}}}}}}
 components:
+  securitySchemes: {bearer: {type: http, scheme: bearer}, cookie: {type: apiKey, in: cookie, name: access}}
   parameters:
     NoteId: {name: note_id, in: path, required: true, schema: {type: string, maxLength: 36}}
   schemas:
@@ -140,6 +145,29 @@ BREAKS: dict[str, tuple[str, Change]] = {
     "notes.create: it does not answer 201 any more": ("create", lambda op, _: op["responses"].pop("201")),
     "notes.create: 200 is not text/plain any more": ("create", lambda op, _: op["responses"]["200"]["content"].pop("text/plain")),
     "notes.create: 200 lacks the header ETag": ("create", lambda op, _: op["responses"]["200"]["headers"].clear()),
+    "notes.create: 200 may lack the header ETag": (
+        "create",
+        lambda op, _: op["responses"]["200"]["headers"]["ETag"].pop("required"),
+    ),
+    "notes.create: 200 ETag: type is integer, was string": (
+        "create",
+        lambda op, _: op["responses"]["200"]["headers"]["ETag"]["schema"].update(type="integer"),
+    ),
+    "notes.create: it answers 203 too, with something else": ("create", lambda op, _: op["responses"].update({"203": {}})),
+    "notes.create: its usual answer is 201, was 200": (
+        "create",
+        lambda op, _: op["responses"].update({"200": op["responses"].pop("200")}),
+    ),
+    "notes.create: it answers with events": (
+        "create",
+        lambda op, _: op.update({"x-unpuzzle-stream": {"events": {"said": {"type": "object"}}}}),
+    ),
+    "notes.list: its stream's final is done, was None": (
+        "list",
+        lambda op, _: op["x-unpuzzle-stream"].update(final="done"),
+    ),
+    "notes.list: API keys need the scope all": ("list", lambda op, _: op.update({"x-unpuzzle-scopes": ["all"]})),
+    "notes.list: it does something else to sessions": ("list", lambda op, _: op.pop("x-unpuzzle-session")),
     "notes.list: Note.id is gone": ("create", lambda _, schemas: schemas["Base"]["properties"].pop("id")),
     "notes.list: Note: text may be missing": ("create", lambda _, schemas: note(schemas)["required"].clear()),
     "notes.list: Note.text: it may be null": (
@@ -186,6 +214,17 @@ HARMLESS: dict[str, tuple[str, Change]] = {
     "a field that may be null in requests": ("create", lambda _, schemas: new(schemas, "text").update(nullable=True)),
     "a shorter answer": ("create", lambda _, schemas: note(schemas)["properties"]["text"].update(maxLength=5)),
     "a success more": ("create", lambda op, _: op["responses"].update({"202": {}})),
+    "a success more with the same": (
+        "create",
+        lambda op, _: op["responses"].update({"203": op["responses"]["201"]}),
+    ),
+    "a header more": ("create", lambda op, _: op["responses"]["201"].update(headers={"ETag": {"required": True}})),
+    "a header that is always there": ("create", lambda op, _: op["responses"]["200"]["headers"]["ETag"].update(required=True)),
+    "events beside JSON": (
+        "create",
+        lambda op, _: op.update({"x-unpuzzle-stream": {"flag": "stream", "events": {"said": {"type": "object"}}}}),
+    ),
+    "a stream that can be resumed": ("list", lambda op, _: op["x-unpuzzle-stream"].update(resumes=True)),
     "an error less": ("create", lambda op, _: op["responses"].pop("404")),
     "an error code less of an operation": ("list", lambda op, _: op["x-unpuzzle-errors"].clear()),
     "an error code more": ("list", lambda _, schemas: schemas["ErrorCode"]["x-unpuzzle-statuses"].update(NEW=409)),
@@ -209,9 +248,43 @@ def test_a_break_is_found_and_named(says: str) -> None:
     assert says in breaking_changes(CONTRACT, document)
 
 
+@pytest.mark.parametrize(
+    ("says", "change"),
+    [
+        (
+            "the API is at https://b.example.com, was at https://api.example.com",
+            lambda it: it.update(servers=[{"url": "https://b.example.com"}]),
+        ),
+        ("the way to sign in cookie is another, or gone", lambda it: it["components"]["securitySchemes"].pop("cookie")),
+        (
+            "the way to sign in cookie is another, or gone",
+            lambda it: it["components"]["securitySchemes"]["cookie"].update(name="b"),
+        ),
+    ],
+)
+def test_another_way_in_is_a_break(says: str, change: Callable[[Node], object]) -> None:
+    document = copy.deepcopy(CONTRACT)
+    change(document)
+    assert breaking_changes(CONTRACT, document) == [says]
+
+
 @pytest.mark.parametrize("what", HARMLESS)
 def test_what_breaks_nobody_is_not_found(what: str) -> None:
     assert breaking_changes(CONTRACT, changed(*HARMLESS[what])) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ({"x-unpuzzle-role": "admin"}, {"x-unpuzzle-role": "instructor"}, []),
+        ({"x-unpuzzle-role": "instructor"}, {"x-unpuzzle-role": "admin"}, ["it needs the role admin, needed instructor"]),
+        ({"x-unpuzzle-role": "service"}, {"x-unpuzzle-role": "user"}, ["it needs the role user, needed service"]),
+        ({"x-unpuzzle-scopes": []}, {"x-unpuzzle-scopes": ["notes:read"]}, []),
+    ],
+)
+def test_who_is_let_in_may_become_more_and_not_less(before: Node, after: Node, found: list[str]) -> None:
+    old, present = (changed("create", lambda op, _, rights=rights: op.update(rights)) for rights in (before, after))
+    assert breaking_changes(old, present) == [f"notes.create: {says}" for says in found]
 
 
 def test_a_schema_that_many_use_is_named_once() -> None:

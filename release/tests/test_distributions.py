@@ -11,7 +11,7 @@ from hatchling.plugin.manager import PluginManager
 from packaging.requirements import Requirement
 
 import unpuzzle_sdk
-from distributions import LARGEST_SDK, size_of, strangers
+from distributions import LARGEST_SDK, NEEDED, PARTS, faults, size_of, strangers
 from unpuzzle_cli import main as cli
 from unpuzzle_sdk._core.options import default_headers
 from unpuzzle_server.kernel import spec
@@ -51,6 +51,27 @@ def test_the_server_takes_the_version_that_its_clients_send() -> None:
     taken = spec.document()["components"]["parameters"]["ApiVersion"]["schema"]["pattern"]
     assert re.search(taken, default_headers()["X-API-Version"])
     assert VERSION.split(".")[0] == MAJOR_VERSION
+
+
+def built(folder: Path, *lacking: str) -> Path:
+    """A folder as if it had been built, with what each wheel needs but some."""
+    for part, package in PARTS.items():
+        with ZipFile(folder / f"{package}-{VERSION}-py3-none-any.whl", "w") as wheel:
+            for name in {f"{package}/__init__.py", NEEDED.get(part, f"{package}/__init__.py")} - {*lacking}:
+                wheel.writestr(name, "")
+    return folder
+
+
+@pytest.mark.parametrize("name", NEEDED.values())
+def test_a_wheel_that_lacks_what_it_needs_is_not_released(name: str, tmp_path: Path) -> None:
+    assert [*faults(built(tmp_path))] == []
+    (fault,) = faults(built(tmp_path, name))
+    assert fault.endswith(f"lacks {name}")
+
+
+def test_the_command_line_comes_with_the_contract(tmp_path: Path) -> None:
+    (wheel,) = WheelBuilder(str(ROOT / "cli")).build(directory=str(tmp_path), versions=["standard"])
+    assert NEEDED["cli"] in ZipFile(wheel).namelist()
 
 
 def test_the_wheel_of_the_sdk_is_small_and_holds_the_package_alone(tmp_path: Path) -> None:

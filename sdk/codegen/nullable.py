@@ -1,45 +1,54 @@
 """Better names for the models of nullable objects.
 
-opc sees an inline object that may be null as a union and calls its class `CourseCategoryType0`. Here it becomes the
-component of the same shape if there is one (`CourseCategory`), else it loses the ending.
+opc sees an inline object that may be null as a union and calls its class `CourseCategoryType0`. Here it loses the
+ending, and is the component of that name (`CourseCategory`) where there is one of the same shape.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from faults import ContractError
 from openapi_python_client import Project
 from openapi_python_client.parser.properties import ModelProperty
+from openapi_python_client.schema import Schema
 from openapi_python_client.strings import PythonIdentifier
 
-ENDING = "Type0"
+ENDING = re.compile(r"Type0(?=[A-Z]|$)")
+"""It is inside the names of what such an object holds, too."""
+PROSE = {"title", "description", "example", "externalDocs"}
+"""What may differ between two schemas of the same shape."""
 
 
 def new_names(project: Project) -> dict[str, str]:
-    """The classes to rename, each with its new name; those made inside them follow."""
-    models = {str(model.class_info.name): model for model in project.openapi.models}
-    classes = {*models, *(str(enum.class_info.name) for enum in project.openapi.enums)}
-    renamed = {}
-    for name in sorted(models):
-        stem = name.removesuffix(ENDING)
-        if stem == name or f"{stem}Type1" in classes:
-            continue
-        inner = [other for other in classes if other.startswith(name) and other != name]
-        twin = None if inner else _twin(models[name], models)
-        if twin is None and stem in classes:
-            continue
-        renamed[name] = twin or stem
-        renamed |= {other: stem + other.removeprefix(name) for other in inner}
+    """The classes to rename, each with its new name. A name says where a class is used, and nothing else changes it."""
+    known = {str(item.class_info.name): item for item in [*project.openapi.models, *project.openapi.enums]}
+    renamed = {name: ENDING.sub("", name) for name in sorted(known) if ENDING.search(name)}
+    for old, new in renamed.items():
+        if re.sub("Type0$", "Type1", old) in known.keys() - {old}:
+            raise ContractError(f"{new} may be one of several objects: make each a component, which has a name")
+        if _held(known.setdefault(new, known[old])) != _held(known[old]):
+            raise ContractError(f"{new} would be two different things: name one of them otherwise")
     return renamed
 
 
-def _twin(model: ModelProperty, models: dict[str, ModelProperty]) -> str | None:
-    for name, other in sorted(models.items()):
-        same = (other.data.properties, other.data.required) == (model.data.properties, model.data.required)
-        if same and ENDING not in name:
-            return name
-    return None
+def _held(item: Any) -> Any:
+    """What a class holds; that it may be null is no part of it."""
+    if isinstance(item, ModelProperty):
+        return _shape(item.data.model_copy(update={"type": None, "nullable": False}))
+    return item.values
+
+
+def _shape(node: Any) -> Any:
+    """What a schema asks for, whatever is said of it."""
+    if isinstance(node, Schema):
+        parts = {key: _shape(getattr(node, key)) for key in type(node).model_fields if key not in PROSE}
+        return parts | {"required": {*(node.required or ())}, "extensions": node.model_extra}
+    if isinstance(node, dict):
+        return {key: _shape(value) for key, value in node.items()}
+    return [_shape(value) for value in node] if isinstance(node, list) else node
 
 
 def rename(project: Project, package: Path) -> None:

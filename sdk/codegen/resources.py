@@ -9,6 +9,7 @@ the mock knows.
 
 from __future__ import annotations
 
+import ast
 import gc
 import hashlib
 import json
@@ -24,26 +25,23 @@ import mocking
 import nullable
 from docstrings import Contract, Docstring
 from examples import Example
+from faults import ContractError
 from jinja2 import FileSystemLoader
 from openapi_python_client import Project, _get_project_for_url_or_path
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ListProperty, ModelProperty, Property
+from openapi_python_client.schema import Schema
 
 CODEGEN = Path(__file__).resolve().parent
 sys.path.insert(0, str(CODEGEN.parent))  # the hand-written core says which exception a status is
 PACKAGE = CODEGEN.parent / "unpuzzle_sdk"
-CONTRACT = CODEGEN.parents[1] / "openapi" / "unpuzzle.yaml"
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 # What a resource can do besides its operations is written by hand: the module, and the classes for both clients.
 EXTENSIONS = {"media": ("uploads", "Uploads", "AsyncUploads")}
 # The client sets these itself, so that no method takes them.
 CLIENT_HEADERS = {"X-API-Version"}
-
-
-class ContractError(Exception):
-    """The contract holds something that the SDK cannot express."""
 
 
 @dataclass
@@ -147,6 +145,11 @@ class Operation:
         model = self._model(self.endpoint.bodies[0].prop)
         fields = [*(model.required_properties or []), *(model.optional_properties or [])]
         return [field for field in fields if _text(field.name) != self.stream.get("flag")]
+
+    @property
+    def body_schema(self) -> Schema | None:
+        """The schema of an object in the body."""
+        return self._model(self.endpoint.bodies[0].prop).data if self.body_kind == "fields" else None
 
     @property
     def secret_names(self) -> list[str]:
@@ -293,6 +296,17 @@ def check_names(operation: Operation) -> None:
         raise ContractError(f"{operation.raw['operationId']} takes {', '.join(doubles)} twice")
 
 
+def check_own(operations: list[Operation]) -> None:
+    """Refuse an operation whose method would stand before one that is written by hand."""
+    for tag, (module, sync, _) in EXTENSIONS.items():
+        classes = ast.parse((PACKAGE / f"{module}.py").read_text("utf-8")).body
+        (written,) = (each for each in classes if isinstance(each, ast.ClassDef) and each.name == sync)
+        methods = {each.name for each in written.body if isinstance(each, ast.FunctionDef)}
+        for operation in operations:
+            if operation.tag == tag and methods & {operation.verb, operation.stream_verb}:
+                raise ContractError(f"{operation.raw['operationId']}: {module}.{sync} has a method by that name")
+
+
 def prose(operations: list[Operation], document: dict[str, Any]) -> dict[str, Any]:
     """What the templates ask about the docstring and the example of an operation."""
     contract, classes = Contract(document), {code["code"]: code["name"] for code in error_codes(document)}
@@ -336,6 +350,7 @@ def main() -> None:
     operations = list(join(project, document))
     for operation in operations:
         check_names(operation)
+    check_own(operations)
     by_tag = {tag["name"]: [op for op in operations if op.tag == tag["name"]] for tag in document["tags"]}
     tags = [{**tag, "class_name": _class(tag["name"])} for tag in document["tags"] if by_tag[tag["name"]]]
 
@@ -355,7 +370,7 @@ def main() -> None:
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
     render(project, "secrets.py.jinja", "_secrets.py", operations=operations)
-    digest = hashlib.sha256(CONTRACT.read_bytes()).hexdigest()
+    digest = hashlib.sha256(Path(os.environ["CONTRACT_YAML"]).read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)
     known = mocking.contract_of(document)
     render(project, "operation_names.py.jinja", "testing/_names.py", known=known)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 import yaml
+
+from unpuzzle_sdk import models
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "codegen"))
 
 import resources
+
+SDK = Path(__file__).parents[1]
+CONTRACT = SDK.parent / "openapi" / "unpuzzle.yaml"
 
 
 def schema(required: str = "", **properties: Any) -> dict[str, Any]:
@@ -31,19 +40,24 @@ SCHEMAS: dict[str, Any] = {
     "Choice": schema("kind answer", kind=TEXT | {"enum": ["choice"]}, answer=TEXT),
     "Essay": schema("kind text", kind=TEXT | {"enum": ["essay"]}, text=TEXT),
     "Quiz": schema(
-        "questions",
+        "questions mood",
+        mood=TEXT | {"enum": ["easy", "hard"], "nullable": True},
         questions={"type": "array", "items": {"oneOf": [ref("Choice"), ref("Essay")]}},
         seal=schema(pin=SECRET) | {"nullable": True},
     ),
 }
 
 
+def project_of(folder: Path, schemas: dict[str, Any]) -> Any:
+    path = folder / "contract.yaml"
+    info = {"title": "T", "version": "1.0.0"}
+    path.write_text(yaml.safe_dump({"openapi": "3.0.3", "info": info, "paths": {}, "components": {"schemas": schemas}}))
+    return resources.load_project(path)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("contract") / "contract.yaml"
-    info = {"title": "T", "version": "1.0.0"}
-    path.write_text(yaml.safe_dump({"openapi": "3.0.3", "info": info, "paths": {}, "components": {"schemas": SCHEMAS}}))
-    return resources.load_project(path)
+    return project_of(tmp_path_factory.mktemp("contract"), SCHEMAS)
 
 
 def model(project: Any, name: str) -> str:
@@ -69,9 +83,75 @@ def test_unions_are_told_apart_by_their_tag(project: Any) -> None:
     assert "codec.tagged(\"kind\", {'choice': models.Choice.from_dict, 'essay': models.Essay.from_dict})" in text
 
 
+def test_one_of_some_values_may_be_null(project: Any) -> None:
+    assert "    mood: models.QuizMood | None\n" in model(project, "Quiz")
+
+
 def test_nullable_objects_get_plain_names_and_secrets_are_not_shown(project: Any) -> None:
     assert resources.nullable.new_names(project) == {"QuizSealType0": "QuizSeal"}
     assert "pin: str | Unset = field(default=UNSET, repr=False)" in model(project, "QuizSealType0")
+
+
+KIND = schema("slug", slug=TEXT | {"description": "What it is called."})
+COURSE = schema("kind", kind=KIND | {"nullable": True})
+
+
+def new_names(folder: Path, **schemas: Any) -> dict[str, str]:
+    return resources.nullable.new_names(project_of(folder, {"Course": COURSE} | schemas))
+
+
+@pytest.mark.parametrize(
+    "others", [{}, {"CourseKind": KIND}, {"CourseKind": schema("slug", slug=TEXT)}, {"AKind": KIND}]
+)
+def test_neither_words_nor_other_schemas_change_what_a_nullable_object_is_called(tmp_path: Path, others: Any) -> None:
+    assert new_names(tmp_path, **others) == {"CourseKindType0": "CourseKind"}
+
+
+def test_maps_of_different_things_are_different(tmp_path: Path) -> None:
+    numbers = {"type": "object", "additionalProperties": {"type": "number"}, "nullable": True}
+    texts = {"type": "object", "additionalProperties": TEXT}
+    with pytest.raises(resources.ContractError, match="CourseKind would be two different things"):
+        new_names(tmp_path, Course=schema(kind=numbers), CourseKind=texts)
+
+
+def test_two_things_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(resources.ContractError, match="CourseKind would be two different things"):
+        new_names(tmp_path, CourseKind=schema("slug", slug={"type": "integer"}))
+
+
+def test_objects_to_choose_from_must_have_names(tmp_path: Path) -> None:
+    with pytest.raises(resources.ContractError, match="make each a component"):
+        new_names(tmp_path, Course=schema(kind={"oneOf": [KIND, schema("id", id=TEXT)]}))
+
+
+def test_every_field_that_may_be_null_says_so() -> None:
+    """The models of the whole contract; opc overlooks it beside a list of values."""
+    document = yaml.load(CONTRACT.read_bytes(), Loader=yaml.CSafeLoader)
+    contract = resources.Contract(document)
+    silent = []
+    for name, found in document["components"]["schemas"].items():
+        if model := getattr(models, name, None):
+            fields = {field.name: str(field.type) for field in attrs.fields(model)} if attrs.has(model) else {}
+            nullable = (key for key, field in contract.fields(found).items() if contract.resolve(field).get("nullable"))
+            silent += [f"{name}.{key}" for key in nullable if "None" not in (fields.get(key) or fields[f"{key}_"])]
+    assert silent == []
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    return {
+        file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.suffix in (".py", ".json")
+    }
+
+
+def test_what_fails_to_be_generated_leaves_the_package_whole(tmp_path: Path) -> None:
+    for part in ("codegen", "unpuzzle_sdk"):
+        shutil.copytree(SDK / part, tmp_path / "sdk" / part)
+    (tmp_path / "openapi").mkdir()
+    contract = CONTRACT.read_text("utf-8").replace("application/octet-stream", "application/x-unheard-of")
+    (tmp_path / "openapi/unpuzzle.yaml").write_text(contract, "utf-8")
+    made = subprocess.run([sys.executable, str(tmp_path / "sdk/codegen/generate.py")], capture_output=True, check=False)
+    assert made.returncode != 0
+    assert files_of(tmp_path / "sdk/unpuzzle_sdk") == files_of(SDK / "unpuzzle_sdk")
 
 
 STREAMING = {
@@ -121,10 +201,21 @@ STREAMING = {
 }
 
 
+def test_an_operation_can_not_take_the_name_of_a_method_written_by_hand(streaming: Any) -> None:
+    project, operations, _ = streaming
+    raw = operations[0].raw | {"operationId": "media.upload"}
+    endpoint = SimpleNamespace(tags=["media"], name="media_upload")
+    with pytest.raises(resources.ContractError, match=r"media\.upload: uploads\.Uploads has a method by that name"):
+        resources.check_own([resources.Operation(endpoint, raw, project)])
+
+
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("contract") / "contract.yaml"
-    question = schema("text", text=TEXT | {"maxLength": 90}, stream={"type": "boolean"}) | {"example": {"text": "Why?"}}
+    mood = TEXT | {"enum": ["calm", "angry"], "nullable": True}
+    question = schema("text", text=TEXT | {"maxLength": 90}, mood=mood, stream={"type": "boolean"}) | {
+        "example": {"text": "Why?"}
+    }
     code = {"x-unpuzzle-statuses": {"IT_IS_LATE": 409}, "x-unpuzzle-meanings": {"IT_IS_LATE": "Nobody is there."}}
     more = {"Question": question, "Frame": schema(data=TEXT), "ErrorCode": TEXT | code}
     document = {
@@ -150,6 +241,7 @@ def test_what_streams_has_a_method_of_its_own_beside_json(streaming: Any) -> Non
     assert ") -> Stream[models.Essay | models.Quiz, models.Quiz]:" in text
     assert ") -> AsyncStream[models.Essay, Never]:" in text
     assert "stream: bool" not in text
+    assert text.count("mood: models.QuestionMood | None | Unset = UNSET") == 4
     for signature in ("    def send(", "    def send_stream(", "    async def send(", "    def watch("):
         assert signature in text
     assert "def watch_stream(" not in text

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .chat_history import ChatHistory
     from .chat_message import ChatMessage
     from .chat_message_rating import ChatMessageRating
+    from .chat_message_usage import ChatMessageUsage
     from .chat_reference import ChatReference
     from .chat_reference_type import ChatReferenceType
     from .chat_role import ChatRole
@@ -213,10 +214,12 @@ if TYPE_CHECKING:
     from .open_api_document_paths import OpenApiDocumentPaths
     from .option_input import OptionInput
     from .own_course import OwnCourse
+    from .own_course_category import OwnCourseCategory
     from .own_course_page import OwnCoursePage
     from .own_course_result import OwnCourseResult
     from .own_course_sort import OwnCourseSort
     from .own_course_summary import OwnCourseSummary
+    from .own_course_summary_category import OwnCourseSummaryCategory
     from .paid_course import PaidCourse
     from .paid_plan import PaidPlan
     from .password_change import PasswordChange
@@ -232,6 +235,7 @@ if TYPE_CHECKING:
     from .payment_intent_create import PaymentIntentCreate
     from .payment_intent_create_metadata import PaymentIntentCreateMetadata
     from .payment_intent_create_payment_method import PaymentIntentCreatePaymentMethod
+    from .payment_intent_discount import PaymentIntentDiscount
     from .payment_method_change import PaymentMethodChange
     from .payment_page import PaymentPage
     from .payment_status import PaymentStatus
@@ -272,6 +276,7 @@ if TYPE_CHECKING:
     from .readiness import Readiness
     from .readiness_problem import ReadinessProblem
     from .receipt import Receipt
+    from .receipt_discount import ReceiptDiscount
     from .reflection import Reflection
     from .reflection_create import ReflectionCreate
     from .reflection_create_type import ReflectionCreateType
@@ -443,6 +448,7 @@ _MODULES = {
     "ChatHistory": ".chat_history",
     "ChatMessage": ".chat_message",
     "ChatMessageRating": ".chat_message_rating",
+    "ChatMessageUsage": ".chat_message_usage",
     "ChatReference": ".chat_reference",
     "ChatReferenceType": ".chat_reference_type",
     "ChatRole": ".chat_role",
@@ -591,10 +597,12 @@ _MODULES = {
     "OpenApiDocumentPaths": ".open_api_document_paths",
     "OptionInput": ".option_input",
     "OwnCourse": ".own_course",
+    "OwnCourseCategory": ".own_course_category",
     "OwnCoursePage": ".own_course_page",
     "OwnCourseResult": ".own_course_result",
     "OwnCourseSort": ".own_course_sort",
     "OwnCourseSummary": ".own_course_summary",
+    "OwnCourseSummaryCategory": ".own_course_summary_category",
     "PaidCourse": ".paid_course",
     "PaidPlan": ".paid_plan",
     "PasswordChange": ".password_change",
@@ -610,6 +618,7 @@ _MODULES = {
     "PaymentIntentCreate": ".payment_intent_create",
     "PaymentIntentCreateMetadata": ".payment_intent_create_metadata",
     "PaymentIntentCreatePaymentMethod": ".payment_intent_create_payment_method",
+    "PaymentIntentDiscount": ".payment_intent_discount",
     "PaymentMethodChange": ".payment_method_change",
     "PaymentPage": ".payment_page",
     "PaymentStatus": ".payment_status",
@@ -650,6 +659,7 @@ _MODULES = {
     "Readiness": ".readiness",
     "ReadinessProblem": ".readiness_problem",
     "Receipt": ".receipt",
+    "ReceiptDiscount": ".receipt_discount",
     "Reflection": ".reflection",
     "ReflectionCreate": ".reflection_create",
     "ReflectionCreateType": ".reflection_create_type",
@@ -822,6 +832,7 @@ __all__ = [
     "ChatHistory",
     "ChatMessage",
     "ChatMessageRating",
+    "ChatMessageUsage",
     "ChatReference",
     "ChatReferenceType",
     "ChatRole",
@@ -970,10 +981,12 @@ __all__ = [
     "OpenApiDocumentPaths",
     "OptionInput",
     "OwnCourse",
+    "OwnCourseCategory",
     "OwnCoursePage",
     "OwnCourseResult",
     "OwnCourseSort",
     "OwnCourseSummary",
+    "OwnCourseSummaryCategory",
     "PaidCourse",
     "PaidPlan",
     "PasswordChange",
@@ -989,6 +1002,7 @@ __all__ = [
     "PaymentIntentCreate",
     "PaymentIntentCreateMetadata",
     "PaymentIntentCreatePaymentMethod",
+    "PaymentIntentDiscount",
     "PaymentMethodChange",
     "PaymentPage",
     "PaymentStatus",
@@ -1029,6 +1043,7 @@ __all__ = [
     "Readiness",
     "ReadinessProblem",
     "Receipt",
+    "ReceiptDiscount",
     "Reflection",
     "ReflectionCreate",
     "ReflectionCreateType",

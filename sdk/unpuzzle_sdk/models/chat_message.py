@@ -35,9 +35,9 @@ class ChatMessage(Model):
     content: str
     references: list[models.ChatReference]
     suggested_actions: list[models.SuggestedAction]
-    usage: models.TokenUsage | None
+    usage: models.ChatMessageUsage | None
     model: str | None
-    rating: models.ChatMessageRating
+    rating: models.ChatMessageRating | None
     created_at: datetime.datetime
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class ChatMessage(Model):
             content=fields.pop("content"),
             references=[models.ChatReference.from_dict(item) for item in fields.pop("references")],
             suggested_actions=[models.SuggestedAction.from_dict(item) for item in fields.pop("suggested_actions")],
-            usage=codec.maybe(models.TokenUsage.from_dict, fields.pop("usage")),
+            usage=codec.maybe(models.ChatMessageUsage.from_dict, fields.pop("usage")),
             model=fields.pop("model"),
             rating=fields.pop("rating"),
             created_at=codec.parse_datetime(fields.pop("created_at")),

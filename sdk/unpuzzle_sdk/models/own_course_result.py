@@ -57,7 +57,7 @@ class OwnCourseResult(Model):
     thumbnail_url: str | None
     preview_video_url: str | None
     instructor_id: str
-    category: models.CourseCategory | None
+    category: models.OwnCourseCategory | None
     difficulty: models.Difficulty
     status: models.CourseStatus
     price: Decimal | None
@@ -125,7 +125,7 @@ class OwnCourseResult(Model):
             thumbnail_url=fields.pop("thumbnail_url"),
             preview_video_url=fields.pop("preview_video_url"),
             instructor_id=fields.pop("instructor_id"),
-            category=codec.maybe(models.CourseCategory.from_dict, fields.pop("category")),
+            category=codec.maybe(models.OwnCourseCategory.from_dict, fields.pop("category")),
             difficulty=fields.pop("difficulty"),
             status=fields.pop("status"),
             price=codec.maybe(codec.parse_decimal, fields.pop("price")),

@@ -46,7 +46,7 @@ class OwnCourseSummary(Model):
     slug: str
     description: str | None
     thumbnail_url: str | None
-    category: models.CourseCategory | None
+    category: models.OwnCourseSummaryCategory | None
     difficulty: models.Difficulty
     status: models.CourseStatus
     price: Decimal | None
@@ -98,7 +98,7 @@ class OwnCourseSummary(Model):
             slug=fields.pop("slug"),
             description=fields.pop("description"),
             thumbnail_url=fields.pop("thumbnail_url"),
-            category=codec.maybe(models.CourseCategory.from_dict, fields.pop("category")),
+            category=codec.maybe(models.OwnCourseSummaryCategory.from_dict, fields.pop("category")),
             difficulty=fields.pop("difficulty"),
             status=fields.pop("status"),
             price=codec.maybe(codec.parse_decimal, fields.pop("price")),

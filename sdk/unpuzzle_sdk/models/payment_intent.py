@@ -39,7 +39,7 @@ class PaymentIntent(Model):
     client_secret: str | None = field(repr=False)
     amount: Decimal
     currency: models.Currency
-    discount: models.Discount | None
+    discount: models.PaymentIntentDiscount | None
     status: models.PaymentStatus
     next_action_url: str | None
     decline_code: str | None
@@ -75,7 +75,7 @@ class PaymentIntent(Model):
             client_secret=fields.pop("client_secret"),
             amount=codec.parse_decimal(fields.pop("amount")),
             currency=fields.pop("currency"),
-            discount=codec.maybe(models.Discount.from_dict, fields.pop("discount")),
+            discount=codec.maybe(models.PaymentIntentDiscount.from_dict, fields.pop("discount")),
             status=fields.pop("status"),
             next_action_url=fields.pop("next_action_url"),
             decline_code=fields.pop("decline_code"),

@@ -40,7 +40,7 @@ class Receipt(Model):
     buyer: str
     course: models.PaidCourse
     list_price: Decimal
-    discount: models.Discount | None
+    discount: models.ReceiptDiscount | None
     amount: Decimal
     refunded_amount: Decimal
     currency: models.Currency
@@ -78,7 +78,7 @@ class Receipt(Model):
             buyer=fields.pop("buyer"),
             course=models.PaidCourse.from_dict(fields.pop("course")),
             list_price=codec.parse_decimal(fields.pop("list_price")),
-            discount=codec.maybe(models.Discount.from_dict, fields.pop("discount")),
+            discount=codec.maybe(models.ReceiptDiscount.from_dict, fields.pop("discount")),
             amount=codec.parse_decimal(fields.pop("amount")),
             refunded_amount=codec.parse_decimal(fields.pop("refunded_amount")),
             currency=fields.pop("currency"),
