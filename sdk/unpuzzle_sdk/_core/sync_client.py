@@ -187,9 +187,12 @@ class SyncClient(BaseClient["Middleware"]):
         # Threads exclude each other by the lock of the token store, which the flow takes.
         return self._run(need.start())
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, stop: threading.Event | None = None) -> None:
         # Whatever waits to try again does it here, so that a mock need not.
-        time.sleep(seconds)
+        if stop is None:
+            time.sleep(seconds)
+        else:
+            stop.wait(seconds)
 
     def _send(self, need: Send) -> Answer:
         transport, timeout = self._wire.transport, self._options.timeout
