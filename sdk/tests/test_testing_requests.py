@@ -32,7 +32,8 @@ def test_a_request_is_recorded_as_it_was_sent(mock: MockUnpuzzle, mocked: Unpuzz
 def test_the_api_may_stand_under_a_path(mock: MockUnpuzzle) -> None:
     client = mock.client(base_url="https://example.com/learn ing/")
     assert client.courses.get(COURSE).title
-    assert (mock.requests[0].path, mock.requests[0].path_params) == (f"/api/v1/courses/{COURSE}/", {"course_id": COURSE})
+    (request,) = mock.calls("courses.get")
+    assert (request.path, request.path_params) == (f"/api/v1/courses/{COURSE}/", {"course_id": COURSE})
     with pytest.raises(errors.NotFound):
         mock.client().request("GET", "/other/api/v1/courses/a-course/")
 
