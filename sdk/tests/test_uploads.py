@@ -104,6 +104,15 @@ def test_a_client_that_does_not_try_again_uploads_no_part_twice(mock: MockUnpuzz
     assert (len(mock.calls(PART)), mock.waits) == (1, [])
 
 
+def test_an_address_that_is_spent_is_replaced_by_a_client_that_does_not_try_again_too(
+    mock: MockUnpuzzle, upload: Any, file: Path
+) -> None:
+    mock.fail_next(404, operation=PART, times=2)
+    assert upload(file, {"max_retries": 0, "max_retry_time": 0}).media_id
+    mock.assert_called("media.renew_upload", times=2)
+    assert mock.waits == []
+
+
 def test_an_upload_is_patient_for_twice_what_its_client_allows_a_call(
     mock: MockUnpuzzle, upload: Any, file: Path
 ) -> None:

@@ -214,14 +214,16 @@ class Patience:
     def pause(self, error: UnpuzzleError, may_pass: tuple[type[Exception], ...] = WORTH_ANOTHER_TRY) -> float:
         """Give the seconds before another attempt, or raise the error if there must be none."""
         self._failures += 1
+        if not isinstance(error, may_pass) or isinstance(error, InvalidRequestError) or self._failures >= ATTEMPTS:
+            raise error
+        if isinstance(error, ADDRESS_IS_SPENT):
+            # To send it to another address is no second attempt.
+            return 0.0
         asked: float | None = getattr(error, "retry_after", None)
         pause = asked or random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures - 1))
-        # Another address is no second attempt.
-        attempts = ATTEMPTS if self._tries_again or isinstance(error, ADDRESS_IS_SPENT) else 1
-        is_worth_it = isinstance(error, may_pass) and not isinstance(error, InvalidRequestError)
         # Pauses count, not the time that a part takes, which over a slow line is long.
         self._left -= pause
-        if not is_worth_it or self._failures >= attempts or self._left < 0:
+        if not self._tries_again or self._left < 0:
             raise error
         return pause
 

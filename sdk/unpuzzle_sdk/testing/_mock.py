@@ -169,11 +169,9 @@ class MockUnpuzzle:
             assert mock.client().courses.get("mine").title == "Mine"
             ```
         """
-        known = contract().operation(operation)
-        route = next((route for route in self._routes if route.is_about(known, where)), None)
-        if route is None:
-            route = Route(self._answers, known, where, strict=self._strict)
-            self._routes.insert(0, route)
+        new = Route(self._answers, contract().operation(operation), where, strict=self._strict)
+        route = next((known for known in self._routes if known.about == new.about), new)
+        self._routes = [route, *(known for known in self._routes if known is not route)]
         # The more it says of a request, the sooner it is asked; of those that say as much, the latest.
         self._routes.sort(key=lambda item: -len(item.where))
         return route
@@ -240,7 +238,7 @@ class MockUnpuzzle:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Fail a test that has passed although something that was to go wrong never did."""
-        left = [*self._failures.left(), *(name for route in self._routes for name in route.left())]
+        left = [*self._failures.left(), *(name for route in self._routes for name in route.left)]
         if left and kind is None:
             raise AssertionError(f"{', '.join(left)} never came to be: no such request was sent")
 

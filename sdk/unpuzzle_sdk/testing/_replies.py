@@ -79,9 +79,10 @@ class Route:
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
 
-    def is_about(self, operation: Operation, where: Mapping[str, Any]) -> bool:
-        """Tell whether it is the route of an operation and of these parameters."""
-        return self._operation == operation and self._where == {name: as_sent(value) for name, value in where.items()}
+    @property
+    def about(self) -> tuple[str, Mapping[str, str]]:
+        """The operation, and the parameters that a request must have."""
+        return self._operation.id, self._where
 
     @property
     def where(self) -> Mapping[str, str]:
@@ -235,8 +236,9 @@ class Route:
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
         return self._add(lambda _: act(), times, failure=f"fail({what!r})")
 
+    @property
     def left(self) -> list[str]:
-        """Name the failures that were to come some times and have not."""
+        """The failures that were to come some times and have not."""
         counted = (waiting for waiting in self._waiting if waiting.times is not None)
         return [f"{waiting.failure} for {self._operation.id}" for waiting in counted if waiting.failure]
 
