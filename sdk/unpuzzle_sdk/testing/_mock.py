@@ -116,7 +116,8 @@ class MockUnpuzzle:
 
         Args:
             what: A status, an error code such as `COURSE_NOT_FOUND`, or an exception: one of `errors`, ConnectionError
-                for a server that is not there, TimeoutError for one that does not answer, or one of httpx.
+                for a server that is not there, ConnectionResetError for a connection that is lost, TimeoutError for
+                a server that does not answer, or one of httpx.
             times: How many requests fail.
             operation: Only those of this operation, such as `courses.get`.
             message: What the error says.
