@@ -136,7 +136,7 @@ def test_a_completion_is_waited_for_too(teacher: Person, file: Path) -> None:
                 return httpx.Response(503, json={})
             return super().handle_request(request)
 
-    with client_of(teacher, Busy()).with_options(max_retries=0) as client:
+    with client_of(teacher, Busy()).with_options(max_retries=1) as client:
         assert fetched(client.media.upload(file).cdn_url) == file.read_bytes()
 
 

@@ -12,7 +12,7 @@ import pytest
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk.testing import MockUnpuzzle
 
-PART = 2**16
+PART = 5 * 2**20
 SLUG = "introduction-to-python-programming"
 
 
@@ -20,11 +20,7 @@ SLUG = "introduction-to-python-programming"
 def mock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MockUnpuzzle:
     monkeypatch.chdir(tmp_path)
     Path("lecture.mp4").write_bytes(bytes(3 * PART))
-    mock = MockUnpuzzle()
-    for operation in ("media.initiate_upload", "media.renew_upload"):
-        mock.on(operation).reply(chunk_size=PART, total_chunks=3, parts=[])
-    mock.on("media.get_upload").reply(file_size=3 * PART, status="uploading", received_parts=[])
-    return mock
+    return MockUnpuzzle()
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes | None = None
     drop: bool = False
-    pieces: list[bytes] | None = None
+    pieces: list[bytes | threading.Event] | None = None
+    """Of a stream; an event among them is waited for."""
     claim_length: int | None = None
 
     @property
@@ -121,7 +122,7 @@ class Server:
         if length != len(reply.body):
             handler.close_connection = True
 
-    def stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes]) -> None:
+    def stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes | threading.Event]) -> None:
         """Sends piece after piece, and the end."""
         handler.send_header("Content-Type", "text/event-stream")
         handler.send_header("Transfer-Encoding", "chunked")
@@ -133,6 +134,9 @@ class Server:
                 return
             if piece == CUT:
                 return
+            if isinstance(piece, threading.Event):
+                piece.wait()
+                continue
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         handler.wfile.write(b"0\r\n\r\n")
 

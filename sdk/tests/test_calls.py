@@ -41,6 +41,18 @@ def test_unknown_fields_and_enum_values_are_kept(client: Unpuzzle, server: Serve
     assert course.to_dict()["brand_new"] == {"a": 1}
 
 
+def test_a_field_is_read_by_its_name_whether_this_version_knows_it_or_not(
+    client: Unpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    data = {**examples["Course"], "brand_new": None}
+    server.script = [Reply(json=data)]
+    course = client.courses.get("x")
+    assert {name: course[name] for name in data} == data
+    assert [name in course for name in ("brand_new", "title", "never_heard_of")] == [True, True, False]
+    with pytest.raises(KeyError, match="never_heard_of"):
+        course["never_heard_of"]
+
+
 def test_body_is_flattened_and_unset_is_not_null(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:
     server.script = [Reply(201, examples["OwnCourseResult"])]
     client.courses.create(title="T", price=Decimal("49.99"), description=None, category_id=UNSET, tags=("a", "b"))

@@ -66,6 +66,26 @@ def test_max_items(client: Unpuzzle, server: Server, wanted: int, requests: int)
     assert len(server.received) == requests
 
 
+def test_less_than_no_items_are_refused(client: Unpuzzle, async_client: AsyncUnpuzzle, server: Server) -> None:
+    for method in (
+        client.courses.list,
+        client.raw.courses.list,
+        async_client.courses.list,
+        async_client.raw.courses.list,
+    ):
+        with pytest.raises(ValueError, match="max_items must be 0 or more"):
+            method(max_items=-1)
+    assert server.received == []
+
+
+def test_whoever_loops_over_no_items_in_asyncio_asks_for_none(async_client: AsyncUnpuzzle, server: Server) -> None:
+    async def main() -> list[Any]:
+        return [course async for course in async_client.courses.list(max_items=0)]
+
+    assert asyncio.run(main()) == []
+    assert server.received == []
+
+
 def test_asyncio(async_client: AsyncUnpuzzle, server: Server) -> None:
     async def main() -> None:
         async with async_client as client:

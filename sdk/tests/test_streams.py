@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -229,6 +230,162 @@ def test_a_thousand_asynchronous_streams_that_are_left_early_hold_no_connection(
             assert none_open(server)
 
     asyncio.run(watch())
+
+
+@pytest.mark.parametrize("operation", [WATCH, ASK])
+def test_to_close_a_stream_ends_its_loop(client: Unpuzzle, server: Server, operation: Any) -> None:
+    server.respond = lambda _: Reply(pieces=[said(1) + said(2), HANG])
+    stream = client.stream(operation, ARGUMENTS)
+    found = []
+    for event in stream:
+        found.append(event.data)
+        stream.close()
+    assert (found, [*stream], len(server.received)) == (["1"], [], 1)
+    with pytest.raises(errors.UnpuzzleError, match="closed"):
+        stream.open()
+
+
+@pytest.mark.parametrize("operation", [WATCH, ASK])
+def test_another_thread_may_close_a_stream(client: Unpuzzle, server: Server, operation: Any) -> None:
+    go_on = threading.Event()
+    server.respond = lambda _: Reply(pieces=[said(1), go_on, said(2), HANG])
+    stream = client.stream(operation, ARGUMENTS)
+    found = []
+    for event in stream:
+        found.append(event.data)
+        # It is noticed with what comes next, at the latest with a heartbeat.
+        closing = threading.Timer(0.05, lambda: (stream.close(), go_on.set()))
+        closing.start()
+    assert (found, len(server.received)) == (["1"], 1)
+
+
+def test_a_stream_that_is_closed_while_it_waits_does_not_come_back(client: Unpuzzle, server: Server) -> None:
+    server.respond = lambda _: Reply(pieces=[said(1)])
+    stream = client.stream(WATCH, Arguments())
+    stream._sleep = lambda _: stream.close()
+    assert [event.data for event in stream] == ["1"]
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("operation", [WATCH, ASK])
+def test_to_close_an_asynchronous_stream_ends_its_loop(
+    async_client: AsyncUnpuzzle, server: Server, operation: Any
+) -> None:
+    server.respond = lambda _: Reply(pieces=[said(1) + said(2), HANG])
+
+    async def watch() -> None:
+        stream = async_client.stream(operation, ARGUMENTS)
+        found = []
+        async for event in stream:
+            found.append(event.data)
+            await stream.close()
+        assert (found, [event async for event in stream]) == (["1"], [])
+
+    asyncio.run(watch())
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("operation", [WATCH, ASK])
+def test_another_task_may_close_a_stream(async_client: AsyncUnpuzzle, server: Server, operation: Any) -> None:
+    server.respond = lambda _: Reply(pieces=[said(1), HANG])
+
+    async def watch() -> list[str]:
+        stream = async_client.stream(operation, ARGUMENTS)
+        found, closing = [], set()
+        async for event in stream:
+            found.append(event.data)
+            closing.add(asyncio.create_task(stream.close()))
+        return found
+
+    assert asyncio.run(asyncio.wait_for(watch(), 5)) == ["1"]
+    assert len(server.received) == 1
+
+
+def test_a_stream_gives_its_events_one_by_one(client: Unpuzzle, server: Server) -> None:
+    server.script = [Reply(pieces=[said(1) + said(2), DONE])]
+    stream = client.stream(ASK, ARGUMENTS)
+    assert [next(stream).event for _ in range(3)] == ["said", "said", "done"]
+    assert next(stream, None) is None
+    assert none_open(server)
+
+
+def test_an_asynchronous_stream_gives_its_events_one_by_one(async_client: AsyncUnpuzzle, server: Server) -> None:
+    server.script = [Reply(pieces=[said(1) + said(2), DONE])]
+
+    async def read() -> list[str]:
+        stream = async_client.stream(ASK, ARGUMENTS)
+        found = [(await anext(stream)).event for _ in range(3)]
+        assert await anext(stream, None) is None
+        return found
+
+    assert asyncio.run(read()) == ["said", "said", "done"]
+
+
+def test_within_its_block_a_stream_that_was_left_goes_on(client: Unpuzzle, server: Server) -> None:
+    server.script = [Reply(pieces=[said(1) + said(2), DONE])]
+    with client.stream(ASK, ARGUMENTS) as stream:
+        for event in stream:
+            assert event.data == "1"
+            break
+        assert stream.final() == {"answer": 42}
+    assert len(server.received) == 1
+
+
+def test_within_its_block_an_asynchronous_stream_that_was_left_goes_on(
+    async_client: AsyncUnpuzzle, server: Server
+) -> None:
+    server.script = [Reply(pieces=[said(1) + said(2), DONE])]
+
+    async def read() -> Any:
+        async with async_client.stream(ASK, ARGUMENTS) as stream:
+            async for event in stream:
+                assert event.data == "1"
+                break
+            return await stream.final()
+
+    assert asyncio.run(read()) == {"answer": 42}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"retry: 3600000\n\n",
+        b'event: error\ndata: {"error": {"code": "RATE_LIMIT_EXCEEDED", "message": "Wait", "retry_after": 3600}}\n\n',
+    ],
+)
+def test_a_server_has_nobody_wait_for_longer_than_the_longest_pause(
+    client: Unpuzzle, server: Server, told: bytes
+) -> None:
+    server.script = [Reply(pieces=[told]), Reply(pieces=[said(1), HANG])]
+    stream, waits = client.stream(WATCH, Arguments()), []
+    stream._sleep = waits.append
+    assert next(stream).data == "1"
+    assert waits == [0.01]
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "read"),
+    [
+        (7, 45.0),
+        (None, 45.0),
+        (httpx.Timeout(5, read=90), 90),
+        (httpx.Timeout(5, read=None), None),
+        # The API sends something every 15 seconds: what is shorter would end streams that are merely quiet.
+        (httpx.Timeout(5), 20.0),
+    ],
+)
+def test_a_stream_may_be_silent_for_as_long_as_the_caller_lets_it_read(timeout: Any, read: float | None) -> None:
+    limits = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        limits.append(request.extensions["timeout"])
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=DONE)
+
+    transport = httpx.MockTransport(answer)
+    with Unpuzzle(base_url="http://api", transport=transport, timeout=timeout) as client:
+        client.stream(ASK, ARGUMENTS).final()
+    assert [each["read"] for each in limits] == [read]
 
 
 def none_open(server: Server) -> bool:

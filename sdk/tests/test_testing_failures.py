@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -76,9 +78,16 @@ def test_an_error_says_what_a_test_wants_it_to(mock: MockUnpuzzle, mocked: Unpuz
     ("what", "raised", "sent"),
     [
         (ConnectionError, errors.APIConnectionError, False),
-        (errors.APIConnectionError, errors.APIConnectionError, False),
+        (ConnectionRefusedError("no"), errors.APIConnectionError, False),
+        (ConnectionResetError, errors.APIConnectionError, True),
+        (OSError("network is down"), errors.APIConnectionError, False),
+        (errors.APIConnectionError, errors.APIConnectionError, True),
+        (errors.APIConnectionError("x", sent=True), errors.APIConnectionError, True),
+        (errors.APIConnectionError("x", sent=False), errors.APIConnectionError, False),
         (TimeoutError, errors.APITimeoutError, True),
         (errors.APITimeoutError, errors.APITimeoutError, True),
+        (errors.APITimeoutError("x", sent=False), errors.APITimeoutError, False),
+        (errors.InvalidRequestError, errors.InvalidRequestError, False),
         (httpx.ReadError("cut"), errors.APIConnectionError, True),
     ],
 )
@@ -103,6 +112,8 @@ def test_only_the_operation_that_is_named_fails(mock: MockUnpuzzle, mocked: Unpu
         (("COURSE_NOT_FUND",), "there is no error code 'COURSE_NOT_FUND': did you mean 'COURSE_NOT_FOUND'"),
         ((200,), "200 is no status of an error"),
         ((ConnectionError, "why"), "only an error answer of the API says something"),
+        ((errors.StreamInterrupted,), "StreamInterrupted is nothing that goes wrong with a request"),
+        ((errors.InvalidResponseError("x"),), "InvalidResponseError is nothing that goes wrong with a request"),
     ],
 )
 def test_a_failure_that_means_nothing_is_refused_at_once(
@@ -119,6 +130,38 @@ def test_a_failure_that_never_came_to_be_fails_the_test() -> None:
         mock.client().courses.list()
     with pytest.raises(KeyError), mock:
         raise KeyError  # which says more
+
+
+def test_a_failure_of_one_operation_that_never_came_to_be_fails_the_test() -> None:
+    mock = MockUnpuzzle()
+    mock.on("courses.get").fail(503, times=1).fail(404).reply(title="Never asked for", times=1)
+    with pytest.raises(AssertionError, match=r"^fail\(503\) for courses\.get never came to be"), mock:
+        mock.client().courses.list()
+
+
+def test_what_may_have_been_carried_out_is_not_repeated_without_a_key(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mock.fail_next(errors.APIConnectionError("x", sent=True), operation="auth.sign_in")
+    with pytest.raises(errors.APIConnectionError):
+        mocked.auth.sign_in(email="jane@example.com", password="learn-by-puzzling")
+    assert len(mock.calls("auth.sign_in")) == 1
+
+
+def test_a_call_that_is_under_way_is_not_carried_out_again(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def reply(_: Any) -> None:
+        began.set()
+        go_on.wait(5)
+
+    mock.on("courses.create").reply_with(reply, times=1)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(mocked.courses.create, title="Mine", idempotency_key="a-key")
+        began.wait(5)
+        with pytest.raises(errors.IdempotencyInProgress):
+            mocked.courses.create(title="Mine", idempotency_key="a-key")
+        go_on.set()
+        assert first.result().id == mocked.courses.create(title="Mine", idempotency_key="a-key").id
+    assert [request.status for request in mock.requests].count(409) == 3
 
 
 def test_a_lost_answer_was_carried_out_once_under_its_key(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:

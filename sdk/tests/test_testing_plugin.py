@@ -53,6 +53,33 @@ def test_a_project_has_a_mock_and_clients_of_it(tmp_path: Path) -> None:
     assert "3 passed" in outcome.stdout
 
 
+BROKEN = """
+import pytest
+
+
+def test_that_fails(unpuzzle):
+    unpuzzle.fail_next(503)
+    raise AssertionError("the reason")
+
+
+@pytest.mark.xfail
+def test_that_is_known_to_fail(unpuzzle):
+    unpuzzle.fail_next(503)
+    raise AssertionError("the reason")
+
+
+def test_that_would_pass(unpuzzle):
+    unpuzzle.fail_next(503)
+"""
+
+
+def test_only_a_test_that_would_pass_is_failed_by_what_never_came_to_be(tmp_path: Path) -> None:
+    (tmp_path / "test_project.py").write_text(BROKEN, encoding="utf-8")
+    outcome = run(tmp_path, "-p", plugin())
+    assert "1 failed, 1 passed, 1 xfailed, 1 error" in outcome.stdout
+    assert outcome.stdout.count("AssertionError: fail_next(503) for any operation never came to be") == 1
+
+
 def test_what_is_not_used_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "test_other.py").write_text(
         "import sys\n\n"

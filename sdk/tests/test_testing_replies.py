@@ -90,12 +90,22 @@ def test_an_answer_is_for_who_wants_json_and_events_are_for_who_wants_them(
         mock.on("notifications.stream").reply(title="New")
 
 
-def test_a_file_goes_up_in_parts(mock: MockUnpuzzle, mocked: Unpuzzle, tmp_path: Any) -> None:
-    lecture = tmp_path / "lecture.mp4"
-    lecture.write_bytes(bytes(25))
-    mock.on("media.initiate_upload").reply(chunk_size=10, total_chunks=3, parts=[])
-    assert mocked.media.upload(lecture).media_id
-    assert sorted(len(request.body) for request in mock.calls("media.upload_content")) == [5, 10, 10]
+def test_what_is_said_of_an_operation_twice_is_one_script(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    mock.on("courses.get", course_id="a").reply(title="First", times=1)
+    mock.on("courses.get", course_id="a").reply(title="At last")
+    mock.on("courses.get", course_id="a").fail(404, times=1)
+    mock.on("courses.get", course_id="b").reply(title="Another")
+    assert mocked.courses.get("a").title == "First"
+    with pytest.raises(errors.NotFound):
+        mocked.courses.get("a")
+    assert [mocked.courses.get(course).title for course in ("a", "b", "a")] == ["At last", "Another", "At last"]
+
+
+def test_a_reply_is_made_by_a_plain_function(mock: MockUnpuzzle) -> None:
+    async def reply(_: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="plain function"):
+        mock.on("courses.get").reply_with(reply)
 
 
 @pytest.mark.parametrize(

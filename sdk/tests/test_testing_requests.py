@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from unpuzzle_sdk import Unpuzzle
+from unpuzzle_sdk import Unpuzzle, errors
 from unpuzzle_sdk.testing import MockUnpuzzle
 
 COURSE = "a-course"
@@ -27,6 +27,32 @@ def test_a_request_is_recorded_as_it_was_sent(mock: MockUnpuzzle, mocked: Unpuzz
     assert changed.body == b'{"title":"New"}'
     assert (changed.headers["If-Match"], changed.status) == ("*", 200)
     assert (listed.query, listed.json) == ({"search": "a b", "page_size": "5"}, None)
+
+
+def test_the_api_may_stand_under_a_path(mock: MockUnpuzzle) -> None:
+    client = mock.client(base_url="https://example.com/learn ing/")
+    assert client.courses.get(COURSE).title
+    (request,) = mock.calls("courses.get")
+    assert (request.path, request.path_params) == (f"/api/v1/courses/{COURSE}/", {"course_id": COURSE})
+    with pytest.raises(errors.NotFound):
+        mock.client().request("GET", "/other/api/v1/courses/a-course/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "arguments"),
+    [
+        ("POST", "/api/v1/ai-assistant/chat/send/", {}),
+        ("POST", "/api/v1/ai-assistant/chat/send/", {"content": b"\xff"}),
+        ("GET", "/api/v1/courses/", {"params": {"page_size": 0, "page": "first"}}),
+    ],
+)
+def test_a_mock_that_is_not_strict_answers_what_the_api_would_refuse(
+    method: str, path: str, arguments: dict[str, Any]
+) -> None:
+    client = MockUnpuzzle(strict=False).client()
+    assert client.request(method, path, **arguments)
+    with pytest.raises(errors.APIStatusError):
+        MockUnpuzzle().client().request(method, path, **arguments)
 
 
 def test_what_is_shown_of_a_request_holds_no_secret(mock: MockUnpuzzle) -> None:

@@ -31,7 +31,9 @@ def reads(client: Unpuzzle) -> None:
     assert_type(course.price, Decimal | None)
     assert_type(course.created_at, datetime.datetime)
     page = client.courses.list(sort="rating", max_items=3)
-    assert_type(page, Page[models.CourseSummary])
+    assert_type(page, Page[models.CourseSummary, models.CoursePage])
+    assert_type(client.notifications.list().data.unread_count, int)
+    page.resuls()  # type: ignore[attr-defined]  # pyright: ignore
     assert_type(page.count, int)
     for each in page:
         assert_type(each, models.CourseSummary)
@@ -53,7 +55,7 @@ def looks_closer(client: Unpuzzle) -> None:
     assert_type(raw, RawResponse[models.Course])
     assert_type(raw.parsed.title, str)
     assert_type(raw.rate_limit, RateLimit | None)
-    assert_type(client.raw.courses.list().parsed, Page[models.CourseSummary])
+    assert_type(client.raw.courses.list().parsed, Page[models.CourseSummary, models.CoursePage])
     assert_type(client.raw.request("GET", "/health/").content, bytes)
     assert_type(client.with_options(timeout=5, max_retries=0), Unpuzzle)
     client.raw.courses.get(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -76,6 +78,8 @@ async def waits(client: AsyncUnpuzzle) -> None:
         assert_type(course, models.CourseSummary)
     page = await client.courses.list()
     assert_type(page.results, list[models.CourseSummary])
+    assert_type((await client.notifications.list()).data, models.NotificationPage)
+    page.resuls()  # type: ignore[attr-defined]  # pyright: ignore
     async for later in page.pages():
         assert_type(later.count, int)
     assert_type((await client.raw.courses.get("id")).parsed, models.Course)

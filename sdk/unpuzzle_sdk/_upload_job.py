@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import threading
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
@@ -20,6 +21,7 @@ from ._core.errors import (
     AuthenticationError,
     ConflictError,
     InvalidRequestError,
+    InvalidResponseError,
     NotFoundError,
     RateLimitError,
     ServerError,
@@ -30,11 +32,14 @@ from ._core.unset import UNSET
 
 if TYPE_CHECKING:
     from . import models
+    from ._core.options import Options
 
-Source: TypeAlias = str | os.PathLike[str] | BinaryIO
+Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes]
 
 ATTEMPTS = 10
-"""How often each part is tried."""
+"""How often each part is tried, by a client that tries again."""
+PATIENCE = 2
+"""For how many times the client's `max_retry_time`: what is lost with an upload is more than with a call."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 DIRECT_ATTEMPTS = 3
@@ -59,6 +64,7 @@ CONTENT_TYPES = {
 }
 
 AWAY = (APIConnectionError, ServerError, RateLimitError)
+BROKE_OFF = (APIConnectionError, ServerError)
 ADDRESS_IS_SPENT = (AuthenticationError, NotFoundError)
 WORTH_ANOTHER_TRY = (*AWAY, *ADDRESS_IS_SPENT, ConflictError)
 
@@ -81,11 +87,14 @@ class Progress:
 class File:
     """What is uploaded, read in pieces by any thread."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: IO[bytes], name: str) -> None:
         self.file = file
         self.name = name
+        if not isinstance(file.read(0), bytes):
+            raise TypeError(f"open {name} for reading bytes, as by mode='rb'")
         self.size = file.seek(0, os.SEEK_END)
         self._lock = threading.Lock()
+        self._state = self._stat()
         if not self.size:
             raise ValueError("an empty file can't be uploaded")
 
@@ -96,10 +105,13 @@ class File:
             with Path(source).open("rb") as file:
                 yield cls(file, filename or Path(source).name)
             return
-        name = filename or Path(str(getattr(source, "name", ""))).name
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source
+        if not hasattr(opened, "seek"):
+            raise TypeError(f"give a path, bytes, or a file that is open for reading bytes, no {type(source).__name__}")
+        name = filename or Path(str(getattr(opened, "name", ""))).name
         if not name:
             raise ValueError("give a filename: this file has none")
-        yield cls(source, name)
+        yield cls(opened, name)
 
     def read(self, start: int, size: int) -> bytes:
         with self._lock:
@@ -109,11 +121,27 @@ class File:
             raise ValueError("the file has become shorter while it was uploaded")
         return data
 
+    def check_unchanged(self) -> None:
+        """Fail if parts of it may be those of another state."""
+        if self._stat() != self._state:
+            raise ValueError("the file has changed while it was uploaded")
+
+    def _stat(self) -> tuple[int, int] | None:
+        """Give what changes with a file; None for one that is only in memory."""
+        try:
+            found = os.fstat(self.file.fileno())
+        except (AttributeError, OSError):
+            return None
+        return found.st_size, found.st_mtime_ns
+
 
 class Job:
     """One upload under way: where its parts go, and which are left."""
 
     def __init__(self, file: File, target: models.UploadTarget, received: Sequence[models.UploadPart] = ()) -> None:
+        if target.total_chunks != -(-file.size // target.chunk_size):
+            parts = f"{target.total_chunks} parts of {target.chunk_size} bytes"
+            raise InvalidResponseError(f"the API asks for {parts}, and the file has {file.size} bytes")
         self.file = file
         self.target = target
         self.lock = threading.Lock()
@@ -133,8 +161,6 @@ class Job:
 
     def workers(self, parallel: int) -> int:
         """How many parts may go at a time: one to each address of storage."""
-        if parallel < 1:
-            raise ValueError("parallel must be 1 or more")
         return min(parallel, self.left, len(self.target.parts) or parallel)
 
     def take(self) -> int | None:
@@ -174,9 +200,32 @@ class Job:
         }
 
     def interrupted(self, error: BaseException) -> UploadInterrupted:
-        return UploadInterrupted(
-            f"The upload broke off after {self.sent} of {self.file.size} bytes: {error}", upload_id=self.upload_id
-        )
+        return interrupted(self.upload_id, error, f" after {self.sent} of {self.file.size} bytes")
+
+
+class Patience:
+    """For how long one part, or the completion, is tried again."""
+
+    def __init__(self, options: Options) -> None:
+        self._tries_again = options.max_retries > 0
+        self._left = PATIENCE * options.max_retry_time
+        self._failures = 0
+
+    def pause(self, error: UnpuzzleError, may_pass: tuple[type[Exception], ...] = WORTH_ANOTHER_TRY) -> float:
+        """Give the seconds before another attempt, or raise the error if there must be none."""
+        self._failures += 1
+        if not isinstance(error, may_pass) or isinstance(error, InvalidRequestError) or self._failures >= ATTEMPTS:
+            raise error
+        if isinstance(error, ADDRESS_IS_SPENT):
+            # To send it to another address is no second attempt.
+            return 0.0
+        asked: float | None = getattr(error, "retry_after", None)
+        pause = asked or random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures - 1))
+        # Pauses count, not the time that a part takes, which over a slow line is long.
+        self._left -= pause
+        if not self._tries_again or self._left < 0:
+            raise error
+        return pause
 
 
 def direct(
@@ -205,12 +254,13 @@ def content_type_of(name: str, given: str | None) -> Any:
     return found
 
 
-def pause_after(attempt: int, error: UnpuzzleError, may_pass: tuple[type[Exception], ...] = WORTH_ANOTHER_TRY) -> float:
-    """Give the seconds before another attempt, or raise the error if there must be none."""
-    if attempt >= ATTEMPTS or not isinstance(error, may_pass) or isinstance(error, InvalidRequestError):
-        raise error
-    asked: float | None = getattr(error, "retry_after", None)
-    return asked or random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
+def interrupted(upload_id: str, error: BaseException, how_far: str = "") -> UploadInterrupted:
+    return UploadInterrupted(f"The upload broke off{how_far}: {error}", upload_id=upload_id)
+
+
+def check_parallel(parallel: int) -> None:
+    if parallel < 1:
+        raise ValueError("parallel must be 1 or more")
 
 
 def check_size(file: File, found: models.Upload) -> None:

@@ -10,24 +10,28 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, cast
 
-from ._core.errors import APIConnectionError, ServerError, UnpuzzleError
+from ._core.errors import UnpuzzleError
 from ._core.unset import UNSET, Unset
 from ._upload_job import (
     ADDRESS_IS_SPENT,
-    ATTEMPTS,
     AWAY,
+    BROKE_OFF,
     File,
     Job,
+    Patience,
     Progress,
     Source,
+    check_parallel,
     check_size,
     content_type_of,
     direct,
+    interrupted,
     metadata_of,
-    pause_after,
     sha1_of,
 )
 
@@ -64,10 +68,11 @@ class Uploads:
         """Upload a file.
 
         It is read and sent in parts, so that its size does not matter. Each part is tried again while the server or
-        the network is away for less than about two minutes.
+        the network is away for less than about two minutes: twice the `max_retry_time` of the client, or not at all
+        if it has no `max_retries`.
 
         Args:
-            file: A path, or a file that is open for reading bytes and can be read from anywhere.
+            file: A path, bytes, or a file that is open for reading bytes and can be read from anywhere.
             filename: The name of the file, by default that of the path.
             content_type: What it is; by default what the name says.
             title: Its title, by default its name.
@@ -86,6 +91,7 @@ class Uploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
+            TypeError: It is no file, or not open for reading bytes.
 
         Example:
             ```python
@@ -98,29 +104,46 @@ class Uploads:
             ```
         """
         media = cast("Media", self)
+        check_parallel(parallel)
         with File.of(file, filename) as opened:
-            metadata = metadata_of(title, description, duration_seconds, course_id)
             if resume is None:
+                metadata = metadata_of(title, description, duration_seconds, course_id)
                 kind = content_type_of(opened.name, content_type)
                 target = media.initiate_upload(
                     filename=opened.name, file_size=opened.size, content_type=kind, metadata=metadata
                 )
                 job = Job(opened, target)
+            elif (found := self._left_of(resume, opened)) is None:
+                return self._complete(resume)
             else:
-                found = media.get_upload(resume)
-                check_size(opened, found)
-                if found.status == "completed":
-                    return self._complete(resume)
-                job = Job(opened, media.renew_upload(resume), found.received_parts)
+                job = found
             try:
                 self._send_all(job, parallel, on_progress or _tell_nobody)
+                opened.check_unchanged()
                 return self._complete(job.upload_id)
             except BaseException as error:
                 if not keep:
-                    media.abort_upload(job.upload_id)
-                elif isinstance(error, (APIConnectionError, ServerError)):
+                    # Why it broke off says more than that it can't be given up either.
+                    with suppress(UnpuzzleError):
+                        media.abort_upload(job.upload_id)
+                elif isinstance(error, BROKE_OFF):
                     raise job.interrupted(error) from error
                 raise
+
+    @property
+    def _own(self) -> SyncClient:
+        return cast("SyncClient", cast("Media", self)._client)
+
+    def _left_of(self, upload_id: str, file: File) -> Job | None:
+        """Give what is left of an upload to do; None if it is completed."""
+        media = cast("Media", self)
+        try:
+            found = media.get_upload(upload_id)
+            check_size(file, found)
+            is_done = found.status == "completed"
+            return None if is_done else Job(file, media.renew_upload(upload_id), found.received_parts)
+        except BROKE_OFF as error:
+            raise interrupted(upload_id, error) from error
 
     def _send_all(self, job: Job, parallel: int, tell: Callable[[Progress], None]) -> None:
         results: SimpleQueue[int | BaseException] = SimpleQueue()
@@ -153,14 +176,17 @@ class Uploads:
     def _send(self, job: Job, slot: int, number: int) -> None:
         data = job.read(number)
         sha1 = sha1_of(data)
-        for attempt in range(1, ATTEMPTS + 1):
+        patience = Patience(self._own._options)
+        for attempt in count(1):
             target = job.target
             try:
                 return self._send_once(job, job.lane(slot, attempt), number, data, sha1)
             except UnpuzzleError as error:
-                pause = pause_after(attempt, error)
+                pause = patience.pause(error)
                 spent = isinstance(error, ADDRESS_IS_SPENT)
-            if job.stopping.wait(0 if spent else pause):
+            if not spent:
+                self._own._sleep(pause, job.stopping)
+            if job.stopping.is_set():
                 return None
             if spent:
                 self._renew(job, target)
@@ -171,15 +197,16 @@ class Uploads:
         if lane is None:
             media.upload_content(**job.arguments(number, data, sha1))
         else:
-            cast("SyncClient", media._client).send_elsewhere(*direct(lane, number, data, sha1)).raise_for_status()
+            self._own.send_elsewhere(*direct(lane, number, data, sha1)).raise_for_status()
 
     def _complete(self, upload_id: str) -> models.CompletedUpload:
-        for attempt in range(1, ATTEMPTS):
+        patience = Patience(self._own._options)
+        while True:
             try:
                 return cast("Media", self).complete_upload(upload_id=upload_id)
             except UnpuzzleError as error:
-                time.sleep(pause_after(attempt, error, AWAY))
-        return cast("Media", self).complete_upload(upload_id=upload_id)
+                pause = patience.pause(error, AWAY)
+            self._own._sleep(pause)
 
     def _renew(self, job: Job, spent: models.UploadTarget) -> None:
         with job.lock:
@@ -208,10 +235,11 @@ class AsyncUploads:
         """Upload a file.
 
         It is read and sent in parts, so that its size does not matter. Each part is tried again while the server or
-        the network is away for less than about two minutes. To cancel the task stops it.
+        the network is away for less than about two minutes: twice the `max_retry_time` of the client, or not at all
+        if it has no `max_retries`. To cancel the task stops it.
 
         Args:
-            file: A path, or a file that is open for reading bytes and can be read from anywhere.
+            file: A path, bytes, or a file that is open for reading bytes and can be read from anywhere.
             filename: The name of the file, by default that of the path.
             content_type: What it is; by default what the name says.
             title: Its title, by default its name.
@@ -230,6 +258,7 @@ class AsyncUploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
+            TypeError: It is no file, or not open for reading bytes.
 
         Example:
             ```python
@@ -242,30 +271,48 @@ class AsyncUploads:
             ```
         """
         media = cast("AsyncMedia", self)
+        check_parallel(parallel)
         with File.of(file, filename) as opened:
-            metadata = metadata_of(title, description, duration_seconds, course_id)
             if resume is None:
+                metadata = metadata_of(title, description, duration_seconds, course_id)
                 kind = content_type_of(opened.name, content_type)
                 target = await media.initiate_upload(
                     filename=opened.name, file_size=opened.size, content_type=kind, metadata=metadata
                 )
                 job = Job(opened, target)
+            elif (found := await self._left_of(resume, opened)) is None:
+                return await self._complete(resume)
             else:
-                found = await media.get_upload(resume)
-                check_size(opened, found)
-                if found.status == "completed":
-                    return await self._complete(resume)
-                target = await media.renew_upload(resume)
-                job = await asyncio.to_thread(Job, opened, target, found.received_parts)
+                job = found
             try:
                 await self._send_all(job, parallel, on_progress or _tell_nobody)
+                opened.check_unchanged()
                 return await self._complete(job.upload_id)
             except BaseException as error:
                 if not keep:
-                    await asyncio.shield(media.abort_upload(job.upload_id))
-                elif isinstance(error, (APIConnectionError, ServerError)):
+                    # Why it broke off says more than that it can't be given up either.
+                    with suppress(UnpuzzleError):
+                        await asyncio.shield(media.abort_upload(job.upload_id))
+                elif isinstance(error, BROKE_OFF):
                     raise job.interrupted(error) from error
                 raise
+
+    @property
+    def _own(self) -> AsyncClient:
+        return cast("AsyncClient", cast("AsyncMedia", self)._client)
+
+    async def _left_of(self, upload_id: str, file: File) -> Job | None:
+        """Give what is left of an upload to do; None if it is completed."""
+        media = cast("AsyncMedia", self)
+        try:
+            found = await media.get_upload(upload_id)
+            check_size(file, found)
+            if found.status == "completed":
+                return None
+            target = await media.renew_upload(upload_id)
+        except BROKE_OFF as error:
+            raise interrupted(upload_id, error) from error
+        return await asyncio.to_thread(Job, file, target, found.received_parts)
 
     async def _send_all(self, job: Job, parallel: int, tell: Callable[[Progress], None]) -> None:
         renewing = asyncio.Lock()
@@ -287,15 +334,16 @@ class AsyncUploads:
     async def _send(self, job: Job, slot: int, number: int, renewing: asyncio.Lock) -> None:
         data = await asyncio.to_thread(job.read, number)
         sha1 = await asyncio.to_thread(sha1_of, data)
-        for attempt in range(1, ATTEMPTS + 1):
+        patience = Patience(self._own._options)
+        for attempt in count(1):
             target = job.target
             try:
                 return await self._send_once(job, job.lane(slot, attempt), number, data, sha1)
             except UnpuzzleError as error:
-                pause = pause_after(attempt, error)
+                pause = patience.pause(error)
                 spent = isinstance(error, ADDRESS_IS_SPENT)
             if not spent:
-                await asyncio.sleep(pause)
+                await self._own._sleep(pause)
                 continue
             async with renewing:
                 if job.target is target:
@@ -303,12 +351,13 @@ class AsyncUploads:
         return None
 
     async def _complete(self, upload_id: str) -> models.CompletedUpload:
-        for attempt in range(1, ATTEMPTS):
+        patience = Patience(self._own._options)
+        while True:
             try:
                 return await cast("AsyncMedia", self).complete_upload(upload_id=upload_id)
             except UnpuzzleError as error:
-                await asyncio.sleep(pause_after(attempt, error, AWAY))
-        return await cast("AsyncMedia", self).complete_upload(upload_id=upload_id)
+                pause = patience.pause(error, AWAY)
+            await self._own._sleep(pause)
 
     async def _send_once(
         self, job: Job, lane: models.UploadPartTarget | None, number: int, data: bytes, sha1: str
@@ -317,8 +366,7 @@ class AsyncUploads:
         if lane is None:
             await media.upload_content(**job.arguments(number, data, sha1))
         else:
-            client = cast("AsyncClient", media._client)
-            (await client.send_elsewhere(*direct(lane, number, data, sha1))).raise_for_status()
+            (await self._own.send_elsewhere(*direct(lane, number, data, sha1))).raise_for_status()
 
 
 def _tell_nobody(_: Progress) -> None:

@@ -12,7 +12,7 @@ from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Shield, Sleep
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
-from .pages import AsyncPage, AsyncPager, PageModel
+from .pages import AsyncPage, AsyncPager, PageModel, check_max_items
 from .response import Answer, RawResponse
 from .unset import UNSET
 
@@ -73,14 +73,15 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
 
     def page(
         self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
-    ) -> AsyncPager[T]:
+    ) -> AsyncPager[T, M]:
         """Call a list operation of the contract when the result is awaited; the resources do."""
+        check_max_items(max_items)
 
-        async def fetch() -> AsyncPage[T]:
+        async def fetch() -> AsyncPage[T, M]:
             answer = await self.answer(operation, arguments)
             return self.page_from(answer, operation, items, max_items, arguments)
 
-        return AsyncPager(fetch)
+        return AsyncPager(fetch, max_items)
 
     def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> AsyncStream[T, F]:
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
@@ -139,7 +140,7 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         items: Callable[[M], Sequence[T]],
         max_items: int | None,
         arguments: Arguments,
-    ) -> AsyncPage[T]:
+    ) -> AsyncPage[T, M]:
         """Make a page that can fetch the next one."""
         data = operation.parse(answer)
         page = AsyncPage(data, items(data), max_items)
@@ -290,6 +291,7 @@ class AsyncRawCaller:
         arguments: Arguments,
     ) -> Any:
         """Call a list operation of the contract when the result is awaited; the resources do."""
+        check_max_items(max_items)
 
         async def fetch() -> RawResponse[Any]:
             answer = await self._client.answer(operation, arguments)

@@ -27,7 +27,7 @@ class Caller(Protocol):
 
     def page(
         self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
-    ) -> Page[T]:
+    ) -> Page[T, M]:
         """Call a list operation."""
         ...
 
@@ -45,7 +45,7 @@ class AsyncCaller(Protocol):
 
     def page(
         self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
-    ) -> AsyncPager[T]:
+    ) -> AsyncPager[T, M]:
         """Call a list operation when the result is awaited."""
         ...
 

@@ -19,9 +19,10 @@ class Model:
         """Give the JSON form."""
 
     def __getitem__(self, key: str) -> Any:
-        """Give a field that this version of the SDK does not know."""
-        return self.additional_properties[key]
+        """Give a field in its JSON form, which this version of the SDK may know or not."""
+        # A program that reads a field so goes on when a later version knows it.
+        return self.additional_properties[key] if key in self.additional_properties else self.to_dict()[key]
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether there is such a field among the unknown ones."""
-        return key in self.additional_properties
+        """Tell whether there is such a field."""
+        return key in self.additional_properties or key in self.to_dict()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .errors import UnpuzzleError
 
 T = TypeVar("T")
-P = TypeVar("P")
+M = TypeVar("M", bound="PageModel")
 
 
 class PageModel(Protocol):
@@ -21,7 +21,13 @@ class PageModel(Protocol):
     next: str | None
 
 
-class _PageBase(Generic[T]):
+def check_max_items(max_items: int | None) -> None:
+    """Refuse what is no number of items."""
+    if max_items is not None and max_items < 0:
+        raise ValueError("max_items must be 0 or more")
+
+
+class _PageBase(Generic[T, M]):
     """One page of a list.
 
     Attributes:
@@ -29,7 +35,7 @@ class _PageBase(Generic[T]):
         data: The whole answer as a model, with the fields that only this list has.
     """
 
-    def __init__(self, data: PageModel, results: Sequence[T], max_items: int | None) -> None:
+    def __init__(self, data: M, results: Sequence[T], max_items: int | None) -> None:
         """Hold one page; `max_items` of the list are still wanted."""
         self.data = data
         self.results: list[T] = list(results)
@@ -61,11 +67,13 @@ class _PageBase(Generic[T]):
         """Whether there is a page after this one. An empty page is the last, whatever it says."""
         return self.data.next is not None and bool(self.results)
 
-    def __getattr__(self, name: str) -> Any:
-        """Give a field that only this list has, such as a sum over all items."""
-        if name.startswith("_") or name == "data":
-            raise AttributeError(name)
-        return getattr(self.data, name)
+    if not TYPE_CHECKING:
+        # Type checkers, to whom any name would be right, have `data`.
+        def __getattr__(self, name: str) -> Any:
+            """Give a field that only this list has, such as a sum over all items."""
+            if name.startswith("_") or name == "data":
+                raise AttributeError(name)
+            return getattr(self.data, name)
 
     def __len__(self) -> int:
         """Give the number of items on this page."""
@@ -95,7 +103,7 @@ class _PageBase(Generic[T]):
         return self._fetch(self.page + 1, self._left())
 
 
-class Page(_PageBase[T]):
+class Page(_PageBase[T, M]):
     """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed.
 
     Example:
@@ -107,7 +115,7 @@ class Page(_PageBase[T]):
         ```
     """
 
-    def next_page(self) -> Page[T] | None:
+    def next_page(self) -> Page[T, M] | None:
         """Fetch the next page; None after the last.
 
         Returns:
@@ -123,10 +131,10 @@ class Page(_PageBase[T]):
             print(after.results if after else "That was all.")
             ```
         """
-        page: Page[T] | None = self._next() if self.has_next else None
+        page: Page[T, M] | None = self._next() if self.has_next else None
         return page
 
-    def pages(self) -> Iterator[Page[T]]:
+    def pages(self) -> Iterator[Page[T, M]]:
         """Give this page and all that follow.
 
         Returns:
@@ -139,7 +147,7 @@ class Page(_PageBase[T]):
                 print(each.page, len(each))
             ```
         """
-        page: Page[T] | None = self
+        page: Page[T, M] | None = self
         while page is not None:
             yield page
             page = None if page._left() == 0 else page.next_page()
@@ -150,7 +158,7 @@ class Page(_PageBase[T]):
             yield from page._wanted()
 
 
-class AsyncPage(_PageBase[T]):
+class AsyncPage(_PageBase[T, M]):
     """One page of a list. Iterating gives the items of this page and of all that follow, fetched as needed.
 
     Example:
@@ -162,7 +170,7 @@ class AsyncPage(_PageBase[T]):
         ```
     """
 
-    async def next_page(self) -> AsyncPage[T] | None:
+    async def next_page(self) -> AsyncPage[T, M] | None:
         """Fetch the next page; None after the last.
 
         Returns:
@@ -178,10 +186,10 @@ class AsyncPage(_PageBase[T]):
             print(after.results if after else "That was all.")
             ```
         """
-        page: AsyncPage[T] | None = await self._next() if self.has_next else None
+        page: AsyncPage[T, M] | None = await self._next() if self.has_next else None
         return page
 
-    async def pages(self) -> AsyncIterator[AsyncPage[T]]:
+    async def pages(self) -> AsyncIterator[AsyncPage[T, M]]:
         """Give this page and all that follow.
 
         Returns:
@@ -194,7 +202,7 @@ class AsyncPage(_PageBase[T]):
                 print(each.page, len(each))
             ```
         """
-        page: AsyncPage[T] | None = self
+        page: AsyncPage[T, M] | None = self
         while page is not None:
             yield page
             page = None if page._left() == 0 else await page.next_page()
@@ -206,7 +214,7 @@ class AsyncPage(_PageBase[T]):
                 yield item
 
 
-class AsyncPager(Generic[T]):
+class AsyncPager(Generic[T, M]):
     """A list that nobody has asked for yet: await it for its first page, or iterate over all items.
 
     Example:
@@ -218,15 +226,16 @@ class AsyncPager(Generic[T]):
         ```
     """
 
-    def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T]]]) -> None:
-        """Fetch the first page like this."""
+    def __init__(self, fetch: Callable[[], Awaitable[AsyncPage[T, M]]], max_items: int | None = None) -> None:
+        """Fetch the first page like this, if any items are wanted."""
         self._fetch = fetch
+        self._max_items = max_items
 
-    def __await__(self) -> Generator[Any, None, AsyncPage[T]]:
+    def __await__(self) -> Generator[Any, None, AsyncPage[T, M]]:
         """Fetch the first page."""
         return self._fetch().__await__()
 
-    async def pages(self) -> AsyncIterator[AsyncPage[T]]:
+    async def pages(self) -> AsyncIterator[AsyncPage[T, M]]:
         """Give all pages.
 
         Returns:
@@ -243,5 +252,7 @@ class AsyncPager(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Give all items."""
+        if self._max_items == 0:
+            return
         async for item in await self:
             yield item

@@ -105,15 +105,29 @@ class _Course(Generic[T, F]):
         self.is_over = False
         self.final: F | None = None
         self._parser = Parser()
+        self._found: Iterator[Event[T]] = iter(())
         self._failures = 0
         self._began: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._began is not None
 
     def begin(self) -> None:
         """Start to read an answer."""
         self._parser = Parser()
+        self._found = iter(())
         self._began = time.monotonic()
 
-    def read(self, answer: Answer, chunk: bytes) -> Iterator[Event[T]]:
+    def feed(self, answer: Answer, chunk: bytes) -> None:
+        """Take what has come, when the events before it are read."""
+        self._found = self._read(answer, chunk)
+
+    def next(self) -> Event[T] | None:
+        """Give the next event of what has come; None where there is no other."""
+        return next(self._found, None)
+
+    def _read(self, answer: Answer, chunk: bytes) -> Iterator[Event[T]]:
         for found in self._parser.feed(chunk):
             event = self.operation.read(answer, found)
             self._failures = 0
@@ -135,12 +149,16 @@ class _Course(Generic[T, F]):
         return self.final
 
     def asked(self) -> Arguments:
-        if self._began is not None and not self.operation.resumes:
-            raise UnpuzzleError("this stream has been read: call the method again for another")
+        if self.has_begun and not self.operation.resumes:
+            raise UnpuzzleError(
+                "this stream has been read, or was left: call the method again, or read it within a `with` block"
+            )
         return self.operation.asked(self.arguments, self.last_id)
 
-    def pause(self, error: APIConnectionError | APIStatusError | None) -> float | None:
+    def pause(self, error: Exception | None) -> float | None:
         """Give the seconds after which to come back to a stream that ended, None if it is over. Raise what is final."""
+        if error is not None and not isinstance(error, (APIConnectionError, APIStatusError)):
+            raise error
         if self.is_over or (error is None and not self.operation.final and not self.operation.resumes):
             return None
         if not self.operation.resumes:
@@ -154,11 +172,14 @@ class _Course(Generic[T, F]):
         self._failures += 1
         bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** (self._failures - 1))
         told = error.retry_after if isinstance(error, APIStatusError) else self._parser.retry
-        return (told or 0.0) + random.uniform(0, bound)
+        return min(_LAST_BOUND, (told or 0.0) + random.uniform(0, bound))
 
 
 class Stream(Generic[T, F]):
     """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
+
+    Within a `with` block it stays open until the end of the block, so that another loop, or `final`, goes on. `next`
+    gives one event. `close` ends a loop, in another thread too.
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
     most half a minute after the last attempt. What the API refuses is raised.
@@ -185,6 +206,9 @@ class Stream(Generic[T, F]):
         self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
+        self._chunks: Any = None
+        self._is_held = False
+        self._is_closed = False
 
     @property
     def last_event_id(self) -> str | None:
@@ -213,31 +237,61 @@ class Stream(Generic[T, F]):
             stream.close()
             ```
         """
+        if self._is_closed:
+            raise UnpuzzleError("this stream is closed")
         if self._answer is None:
             answer = self._connect(self._course.asked())
             if answer.chunks is None:
                 raise _no_stream(answer)
-            self._answer = answer
+            self._answer, self._chunks = answer, iter(answer.chunks)
             self._course.begin()
         return self
 
     def __iter__(self) -> Iterator[Event[T]]:
         """Give the events as they come."""
-        self.open()
         try:
-            while True:
-                error = None
-                try:
-                    yield from self._read()
-                except (APIConnectionError, APIStatusError) as failure:
-                    error = failure
-                pause = self._course.pause(error)
-                if pause is None:
-                    return
-                self.close()
-                self._sleep(pause)
+            while (event := self._next()) is not None:
+                yield event
         finally:
-            self.close()
+            if not self._is_held:
+                self._disconnect()
+
+    def __next__(self) -> Event[T]:
+        """Give the next event."""
+        event = self._next()
+        if event is None:
+            raise StopIteration
+        return event
+
+    def _next(self) -> Event[T] | None:
+        """Give the next event; None at the end."""
+        if not self._course.has_begun and not self._is_closed:
+            self.open()
+        while not self._is_closed:
+            error = None
+            try:
+                if (event := self._read()) is not None:
+                    return event
+            except Exception as failure:
+                error = failure
+            self._disconnect()
+            # To read what somebody has closed fails in many ways.
+            pause = None if self._is_closed else self._course.pause(error)
+            if pause is None:
+                self._is_closed = True
+            else:
+                self._sleep(pause)
+        return None
+
+    def _read(self) -> Event[T] | None:
+        """Give the next event of an answer; None at its end."""
+        answer = self.answer
+        while (event := self._course.next()) is None and not self._course.is_over and not self._is_closed:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return None
+            self._course.feed(answer, chunk)
+        return event
 
     def text_deltas(self) -> Iterator[str]:
         """Give the text piece by piece.
@@ -278,15 +332,8 @@ class Stream(Generic[T, F]):
                 pass
         return self._course.ended()
 
-    def _read(self) -> Iterator[Event[T]]:
-        answer = self.answer
-        for chunk in answer.chunks:
-            yield from self._course.read(answer, chunk)
-            if self._course.is_over:
-                return
-
     def close(self) -> None:
-        """Close the connection.
+        """Close the connection for good: whoever reads the stream comes to its end.
 
         Example:
             ```python
@@ -297,12 +344,17 @@ class Stream(Generic[T, F]):
                 break
             ```
         """
+        self._is_closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.chunks.close()
 
     def __enter__(self) -> Self:
         """Open the connection."""
+        self._is_held = True
         return self.open()
 
     def __exit__(self, *_: object) -> None:
@@ -312,6 +364,9 @@ class Stream(Generic[T, F]):
 
 class AsyncStream(Generic[T, F]):
     """Events as they come. Iterating opens the connection, and leaving the loop, however that is done, closes it.
+
+    Within an `async with` block it stays open until the end of the block, so that another loop, or `final`, goes on.
+    `anext` gives one event. `close` ends a loop, in another task too.
 
     Where the API can go on after an event, a connection that is lost comes back by itself: for as long as it takes, at
     most half a minute after the last attempt. What the API refuses is raised.
@@ -338,6 +393,9 @@ class AsyncStream(Generic[T, F]):
         self._sleep = sleep
         self._course = _Course(operation, arguments)
         self._answer: Answer | None = None
+        self._chunks: Any = None
+        self._is_held = False
+        self._is_closed = False
 
     @property
     def last_event_id(self) -> str | None:
@@ -368,11 +426,13 @@ class AsyncStream(Generic[T, F]):
             await stream.close()
             ```
         """
+        if self._is_closed:
+            raise UnpuzzleError("this stream is closed")
         if self._answer is None:
             answer = await self._connect(self._course.asked())
             if answer.chunks is None:
                 raise _no_stream(answer)
-            self._answer = answer
+            self._answer, self._chunks = answer, aiter(answer.chunks)
             self._course.begin()
         return self
 
@@ -382,26 +442,49 @@ class AsyncStream(Generic[T, F]):
 
     async def __aiter__(self) -> AsyncIterator[Event[T]]:
         """Give the events as they come."""
-        await self.open()
         try:
-            while True:
-                error = None
-                try:
-                    await self.open()
-                    async for chunk in self.answer.chunks:
-                        for event in self._course.read(self.answer, chunk):
-                            yield event
-                        if self._course.is_over:
-                            return
-                except (APIConnectionError, APIStatusError) as failure:
-                    error = failure
-                pause = self._course.pause(error)
-                if pause is None:
-                    return
-                await self.close()
-                await self._sleep(pause)
+            while (event := await self._next()) is not None:
+                yield event
         finally:
-            await self.close()
+            if not self._is_held:
+                await self._disconnect()
+
+    async def __anext__(self) -> Event[T]:
+        """Give the next event."""
+        event = await self._next()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def _next(self) -> Event[T] | None:
+        """Give the next event; None at the end."""
+        if not self._course.has_begun and not self._is_closed:
+            await self.open()
+        while not self._is_closed:
+            error = None
+            try:
+                if (event := await self._read()) is not None:
+                    return event
+            except Exception as failure:
+                error = failure
+            await self._disconnect()
+            # To read what somebody has closed fails in many ways.
+            pause = None if self._is_closed else self._course.pause(error)
+            if pause is None:
+                self._is_closed = True
+            else:
+                await self._sleep(pause)
+        return None
+
+    async def _read(self) -> Event[T] | None:
+        """Give the next event of an answer; None at its end."""
+        answer = (await self.open()).answer
+        while (event := self._course.next()) is None and not self._course.is_over and not self._is_closed:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
+                return None
+            self._course.feed(answer, chunk)
+        return event
 
     async def text_deltas(self) -> AsyncIterator[str]:
         """Give the text piece by piece.
@@ -443,7 +526,7 @@ class AsyncStream(Generic[T, F]):
         return self._course.ended()
 
     async def close(self) -> None:
-        """Close the connection.
+        """Close the connection for good: whoever reads the stream comes to its end.
 
         Example:
             ```python
@@ -454,12 +537,17 @@ class AsyncStream(Generic[T, F]):
                 break
             ```
         """
+        self._is_closed = True
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
             await answer.chunks.close()
 
     async def __aenter__(self) -> Self:
         """Open the connection."""
+        self._is_held = True
         return await self.open()
 
     async def __aexit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from .flow import Block, Flow, Need, Send, Sleep
 from .forks import forgets_after_fork
 from .operation import Arguments, Operation
 from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
-from .pages import Page, PageModel
+from .pages import Page, PageModel, check_max_items
 from .response import Answer, RawResponse
 from .unset import UNSET
 
@@ -71,8 +71,9 @@ class SyncClient(BaseClient["Middleware"]):
 
     def page(
         self, operation: Operation[M], items: Callable[[M], Sequence[T]], max_items: int | None, arguments: Arguments
-    ) -> Page[T]:
+    ) -> Page[T, M]:
         """Call a list operation of the contract; the resources do."""
+        check_max_items(max_items)
         return self.page_from(self.answer(operation, arguments), operation, items, max_items, arguments)
 
     def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> Stream[T, F]:
@@ -132,7 +133,7 @@ class SyncClient(BaseClient["Middleware"]):
         items: Callable[[M], Sequence[T]],
         max_items: int | None,
         arguments: Arguments,
-    ) -> Page[T]:
+    ) -> Page[T, M]:
         """Make a page that can fetch the next one."""
         data = operation.parse(answer)
         page = Page(data, items(data), max_items)
@@ -187,9 +188,12 @@ class SyncClient(BaseClient["Middleware"]):
         # Threads exclude each other by the lock of the token store, which the flow takes.
         return self._run(need.start())
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, stop: threading.Event | None = None) -> None:
         # Whatever waits to try again does it here, so that a mock need not.
-        time.sleep(seconds)
+        if stop is None:
+            time.sleep(seconds)
+        else:
+            stop.wait(seconds)
 
     def _send(self, need: Send) -> Answer:
         transport, timeout = self._wire.transport, self._options.timeout
@@ -252,6 +256,7 @@ class RawCaller:
         arguments: Arguments,
     ) -> Any:
         """Call a list operation of the contract; the resources do."""
+        check_max_items(max_items)
         answer = self._client.answer(operation, arguments)
         return RawResponse.of(answer, self._client.page_from(answer, operation, items, max_items, arguments))
 

@@ -24,6 +24,8 @@ _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepal
 
 # The API sends something every 15 seconds; a stream that is silent for longer than this is dead.
 _SILENCE = 45.0
+# Whoever gives a time of their own can't mean a shorter one.
+_SHORTEST_SILENCE = 20.0
 # A server that does not accept within this time is not there; answers may take longer.
 _CONNECT_TIMEOUT = 5.0
 
@@ -108,7 +110,14 @@ def _limits(timeout: Timeout, at_most: float | None, *, streams: bool) -> dict[s
         limits = {"connect": connect, "read": timeout, "write": timeout, "pool": timeout}
     if at_most is not None:
         limits = {phase: at_most if limit is None else min(limit, at_most) for phase, limit in limits.items()}
-    return {**limits, "read": _SILENCE} if streams else limits
+    return {**limits, "read": _silence(timeout)} if streams else limits
+
+
+def _silence(timeout: Timeout) -> float | None:
+    """Give how long a stream may be silent: `timeout` is about whole answers, unless it says what reading may take."""
+    if not isinstance(timeout, httpx.Timeout):
+        return _SILENCE
+    return None if timeout.read is None else max(timeout.read, _SHORTEST_SILENCE)
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:

@@ -189,7 +189,7 @@ class Ai:
         course_id: str | None = None,
         lesson_id: str | None = None,
         max_items: int | None = None,
-    ) -> Page[models.ChatSession]:
+    ) -> Page[models.ChatSession, models.ChatSessionPage]:
         """List your conversations.
 
         The caller's conversations with the tutor, the one that was last gone on with first.
@@ -742,7 +742,7 @@ class Ai:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.TranscriptMatch]:
+    ) -> Page[models.TranscriptMatch, models.TranscriptMatchPage]:
         """Search what is said in lessons.
 
         Finds the moments where words are said, in every lesson whose transcript the caller may see, the best first.
@@ -1017,7 +1017,7 @@ class AsyncAi:
         course_id: str | None = None,
         lesson_id: str | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.ChatSession]:
+    ) -> AsyncPager[models.ChatSession, models.ChatSessionPage]:
         """List your conversations.
 
         The caller's conversations with the tutor, the one that was last gone on with first.
@@ -1570,7 +1570,7 @@ class AsyncAi:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.TranscriptMatch]:
+    ) -> AsyncPager[models.TranscriptMatch, models.TranscriptMatchPage]:
         """Search what is said in lessons.
 
         Finds the moments where words are said, in every lesson whose transcript the caller may see, the best first.

@@ -71,7 +71,7 @@ class Analytics:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Achievement]:
+    ) -> Page[models.Achievement, models.AchievementPage]:
         """List the achievements.
 
         Every achievement there is, with those of the caller first, the latest at the top, and how far the caller is
@@ -293,7 +293,7 @@ class AsyncAnalytics:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Achievement]:
+    ) -> AsyncPager[models.Achievement, models.AchievementPage]:
         """List the achievements.
 
         Every achievement there is, with those of the caller first, the latest at the top, and how far the caller is

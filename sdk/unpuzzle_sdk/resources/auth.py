@@ -477,7 +477,7 @@ class Auth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Session]:
+    ) -> Page[models.Session, models.SessionPage]:
         """List your sessions.
 
         Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
@@ -600,7 +600,7 @@ class Auth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.ApiKey]:
+    ) -> Page[models.ApiKey, models.ApiKeyPage]:
         """List your API keys.
 
         The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
@@ -737,7 +737,7 @@ class Auth:
         role: models.Role | None = None,
         is_suspended: bool | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Account]:
+    ) -> Page[models.Account, models.AccountPage]:
         """List accounts.
 
         All accounts, the newest first.
@@ -849,7 +849,7 @@ class Auth:
         page_size: int | None = None,
         status: models.ApplicationStatus | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Application]:
+    ) -> Page[models.Application, models.ApplicationPage]:
         """List applications to teach.
 
         All applications, the oldest first, so that the one that waits longest is on top.
@@ -1376,7 +1376,7 @@ class Auth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.OAuthProvider]:
+    ) -> Page[models.OAuthProvider, models.OAuthProviderPage]:
         """List the sign-in providers.
 
         The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
@@ -1640,7 +1640,7 @@ class Auth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Identity]:
+    ) -> Page[models.Identity, models.IdentityPage]:
         """List your identities.
 
         Where the caller can sign in besides with a password, the oldest first.
@@ -2289,7 +2289,7 @@ class AsyncAuth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Session]:
+    ) -> AsyncPager[models.Session, models.SessionPage]:
         """List your sessions.
 
         Where the caller is signed in, the session seen last first. Sessions that have ended are not shown.
@@ -2412,7 +2412,7 @@ class AsyncAuth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.ApiKey]:
+    ) -> AsyncPager[models.ApiKey, models.ApiKeyPage]:
         """List your API keys.
 
         The keys of the caller's scripts, the newest first. The keys themselves are shown once only, when they are
@@ -2549,7 +2549,7 @@ class AsyncAuth:
         role: models.Role | None = None,
         is_suspended: bool | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Account]:
+    ) -> AsyncPager[models.Account, models.AccountPage]:
         """List accounts.
 
         All accounts, the newest first.
@@ -2663,7 +2663,7 @@ class AsyncAuth:
         page_size: int | None = None,
         status: models.ApplicationStatus | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Application]:
+    ) -> AsyncPager[models.Application, models.ApplicationPage]:
         """List applications to teach.
 
         All applications, the oldest first, so that the one that waits longest is on top.
@@ -3192,7 +3192,7 @@ class AsyncAuth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.OAuthProvider]:
+    ) -> AsyncPager[models.OAuthProvider, models.OAuthProviderPage]:
         """List the sign-in providers.
 
         The providers that this server is set up for, by name. Where it runs the sandbox, every provider is there,
@@ -3456,7 +3456,7 @@ class AsyncAuth:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Identity]:
+    ) -> AsyncPager[models.Identity, models.IdentityPage]:
         """List your identities.
 
         Where the caller can sign in besides with a password, the oldest first.

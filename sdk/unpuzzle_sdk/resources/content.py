@@ -51,7 +51,7 @@ class Content:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Section]:
+    ) -> Page[models.Section, models.SectionPage]:
         """List the sections of your course.
 
         All sections in order, published or not.
@@ -409,7 +409,7 @@ class Content:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Lesson]:
+    ) -> Page[models.Lesson, models.LessonPage]:
         """List the lessons of your section.
 
         All lessons in order.
@@ -970,7 +970,7 @@ class Content:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Media]:
+    ) -> Page[models.Media, models.MediaPage]:
         """List the files of a section.
 
         The files that the lessons of a section of your course show, in the order of the lessons.
@@ -1405,7 +1405,7 @@ class AsyncContent:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Section]:
+    ) -> AsyncPager[models.Section, models.SectionPage]:
         """List the sections of your course.
 
         All sections in order, published or not.
@@ -1763,7 +1763,7 @@ class AsyncContent:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Lesson]:
+    ) -> AsyncPager[models.Lesson, models.LessonPage]:
         """List the lessons of your section.
 
         All lessons in order.
@@ -2324,7 +2324,7 @@ class AsyncContent:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Media]:
+    ) -> AsyncPager[models.Media, models.MediaPage]:
         """List the files of a section.
 
         The files that the lessons of a section of your course show, in the order of the lessons.

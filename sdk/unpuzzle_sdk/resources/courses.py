@@ -53,7 +53,7 @@ class Courses:
         order: models.SortOrder | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> Page[models.CourseSummary]:
+    ) -> Page[models.CourseSummary, models.CoursePage]:
         """List the published courses.
 
         The catalogue. A search looks in titles and descriptions, finds words by their beginning, and ranks by
@@ -216,7 +216,7 @@ class Courses:
         order: models.SortOrder | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> Page[models.Review]:
+    ) -> Page[models.Review, models.ReviewPage]:
         """List the reviews of a course.
 
         What learners say of a course, with how often each rating was given; the newest first unless a sort is
@@ -281,7 +281,7 @@ class Courses:
         page_size: int | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> Page[models.Category]:
+    ) -> Page[models.Category, models.CategoryPage]:
         """List the categories.
 
         The categories of the catalogue by name, each with the number of its published courses.
@@ -423,7 +423,7 @@ class Courses:
         sort: models.OwnCourseSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.OwnCourseSummary]:
+    ) -> Page[models.OwnCourseSummary, models.OwnCoursePage]:
         """List your courses.
 
         The courses that the caller teaches, in every status.
@@ -1131,7 +1131,7 @@ class AsyncCourses:
         order: models.SortOrder | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> AsyncPager[models.CourseSummary]:
+    ) -> AsyncPager[models.CourseSummary, models.CoursePage]:
         """List the published courses.
 
         The catalogue. A search looks in titles and descriptions, finds words by their beginning, and ranks by
@@ -1294,7 +1294,7 @@ class AsyncCourses:
         order: models.SortOrder | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> AsyncPager[models.Review]:
+    ) -> AsyncPager[models.Review, models.ReviewPage]:
         """List the reviews of a course.
 
         What learners say of a course, with how often each rating was given; the newest first unless a sort is
@@ -1361,7 +1361,7 @@ class AsyncCourses:
         page_size: int | None = None,
         max_items: int | None = None,
         if_none_match: str | None = None,
-    ) -> AsyncPager[models.Category]:
+    ) -> AsyncPager[models.Category, models.CategoryPage]:
         """List the categories.
 
         The categories of the catalogue by name, each with the number of its published courses.
@@ -1503,7 +1503,7 @@ class AsyncCourses:
         sort: models.OwnCourseSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.OwnCourseSummary]:
+    ) -> AsyncPager[models.OwnCourseSummary, models.OwnCoursePage]:
         """List your courses.
 
         The courses that the caller teaches, in every status.

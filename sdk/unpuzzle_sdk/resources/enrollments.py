@@ -161,7 +161,7 @@ class Enrollments:
         sort: models.EnrollmentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Enrollment]:
+    ) -> Page[models.Enrollment, models.EnrollmentPage]:
         """List your enrolments.
 
         Every course that the caller takes, has completed or has left, the newest enrolment first unless a sort is
@@ -268,7 +268,7 @@ class Enrollments:
         sort: models.StudentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Student]:
+    ) -> Page[models.Student, models.StudentPage]:
         """List who takes your course.
 
         Everybody who takes a course of the caller's, has completed or has left it, the newest enrolment first
@@ -681,7 +681,7 @@ class AsyncEnrollments:
         sort: models.EnrollmentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Enrollment]:
+    ) -> AsyncPager[models.Enrollment, models.EnrollmentPage]:
         """List your enrolments.
 
         Every course that the caller takes, has completed or has left, the newest enrolment first unless a sort is
@@ -788,7 +788,7 @@ class AsyncEnrollments:
         sort: models.StudentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Student]:
+    ) -> AsyncPager[models.Student, models.StudentPage]:
         """List who takes your course.
 
         Everybody who takes a course of the caller's, has completed or has left it, the newest enrolment first

@@ -51,7 +51,7 @@ class Learning:
         sort: models.EnrollmentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.StudentCourse]:
+    ) -> Page[models.StudentCourse, models.StudentCoursePage]:
         """List the courses you take.
 
         The courses that the caller takes or has completed, with how far they are; the one last learnt in comes
@@ -586,7 +586,7 @@ class Learning:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.AttemptSummary]:
+    ) -> Page[models.AttemptSummary, models.AttemptPage]:
         """List your attempts at a quiz.
 
         The attempts of the caller at a quiz, the latest first.
@@ -812,7 +812,7 @@ class Learning:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Certificate]:
+    ) -> Page[models.Certificate, models.CertificatePage]:
         """List your certificates.
 
         The certificates of the caller, the newest first, with those that were revoked.
@@ -1050,7 +1050,7 @@ class AsyncLearning:
         sort: models.EnrollmentSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.StudentCourse]:
+    ) -> AsyncPager[models.StudentCourse, models.StudentCoursePage]:
         """List the courses you take.
 
         The courses that the caller takes or has completed, with how far they are; the one last learnt in comes
@@ -1587,7 +1587,7 @@ class AsyncLearning:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.AttemptSummary]:
+    ) -> AsyncPager[models.AttemptSummary, models.AttemptPage]:
         """List your attempts at a quiz.
 
         The attempts of the caller at a quiz, the latest first.
@@ -1813,7 +1813,7 @@ class AsyncLearning:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Certificate]:
+    ) -> AsyncPager[models.Certificate, models.CertificatePage]:
         """List your certificates.
 
         The certificates of the caller, the newest first, with those that were revoked.

@@ -371,7 +371,7 @@ class Media(Uploads):
         sort: models.MediaSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Media]:
+    ) -> Page[models.Media, models.MediaPage]:
         """List your videos.
 
         The caller's own videos, the newest first unless a sort is given.
@@ -435,7 +435,7 @@ class Media(Uploads):
         sort: models.MediaSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Media]:
+    ) -> Page[models.Media, models.MediaPage]:
         """List your files.
 
         All files of the caller's, the newest first unless a sort is given.
@@ -1065,7 +1065,7 @@ class AsyncMedia(AsyncUploads):
         sort: models.MediaSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Media]:
+    ) -> AsyncPager[models.Media, models.MediaPage]:
         """List your videos.
 
         The caller's own videos, the newest first unless a sort is given.
@@ -1131,7 +1131,7 @@ class AsyncMedia(AsyncUploads):
         sort: models.MediaSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Media]:
+    ) -> AsyncPager[models.Media, models.MediaPage]:
         """List your files.
 
         All files of the caller's, the newest first unless a sort is given.

@@ -37,7 +37,7 @@ class Notifications:
         unread_only: bool | None = None,
         type: models.NotificationType | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Notification]:
+    ) -> Page[models.Notification, models.NotificationPage]:
         """List your notifications.
 
         What has happened that concerns the caller, the newest first.
@@ -355,7 +355,7 @@ class AsyncNotifications:
         unread_only: bool | None = None,
         type: models.NotificationType | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Notification]:
+    ) -> AsyncPager[models.Notification, models.NotificationPage]:
         """List your notifications.
 
         What has happened that concerns the caller, the newest first.

@@ -297,7 +297,7 @@ class Payments:
         end_date: datetime.date | None = None,
         status: models.PaymentStatus | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Payment]:
+    ) -> Page[models.Payment, models.PaymentPage]:
         """List your payments.
 
         The caller's payments, the newest first. Payments that nobody has tried yet and cancelled ones are listed
@@ -547,7 +547,7 @@ class Payments:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Coupon]:
+    ) -> Page[models.Coupon, models.CouponPage]:
         """List your coupons.
 
         The coupons of the caller's own, the newest first; an admin sees all.
@@ -1149,7 +1149,7 @@ class AsyncPayments:
         end_date: datetime.date | None = None,
         status: models.PaymentStatus | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Payment]:
+    ) -> AsyncPager[models.Payment, models.PaymentPage]:
         """List your payments.
 
         The caller's payments, the newest first. Payments that nobody has tried yet and cancelled ones are listed
@@ -1399,7 +1399,7 @@ class AsyncPayments:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Coupon]:
+    ) -> AsyncPager[models.Coupon, models.CouponPage]:
         """List your coupons.
 
         The coupons of the caller's own, the newest first; an admin sees all.

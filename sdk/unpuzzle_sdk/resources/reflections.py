@@ -42,7 +42,7 @@ class Reflections:
         sort: models.ReflectionSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Reflection]:
+    ) -> Page[models.Reflection, models.ReflectionPage]:
         """List your reflections.
 
         The caller's own reflections, the newest first unless a sort is given.
@@ -341,7 +341,7 @@ class Reflections:
         tag: str | None = None,
         search: str | None = None,
         max_items: int | None = None,
-    ) -> Page[models.SharedReflection]:
+    ) -> Page[models.SharedReflection, models.SharedReflectionPage]:
         """List what learners share.
 
         The reflections on a course that are shared with whoever asks, the newest first: to its instructor those for
@@ -475,7 +475,7 @@ class AsyncReflections:
         sort: models.ReflectionSort | None = None,
         order: models.SortOrder | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Reflection]:
+    ) -> AsyncPager[models.Reflection, models.ReflectionPage]:
         """List your reflections.
 
         The caller's own reflections, the newest first unless a sort is given.
@@ -776,7 +776,7 @@ class AsyncReflections:
         tag: str | None = None,
         search: str | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.SharedReflection]:
+    ) -> AsyncPager[models.SharedReflection, models.SharedReflectionPage]:
         """List what learners share.
 
         The reflections on a course that are shared with whoever asks, the newest first: to its instructor those for

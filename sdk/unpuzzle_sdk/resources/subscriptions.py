@@ -35,7 +35,7 @@ class Subscriptions:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> Page[models.PlanOffer]:
+    ) -> Page[models.PlanOffer, models.PlanOfferPage]:
         """List the plans.
 
         Every plan with what it allows and what it costs, the smallest first. The free one costs nothing and is
@@ -360,7 +360,7 @@ class Subscriptions:
         page_size: int | None = None,
         status: models.InvoiceStatus | None = None,
         max_items: int | None = None,
-    ) -> Page[models.Invoice]:
+    ) -> Page[models.Invoice, models.InvoicePage]:
         """List your invoices.
 
         What your subscriptions have cost, the newest first.
@@ -481,7 +481,7 @@ class AsyncSubscriptions:
         page: int | None = None,
         page_size: int | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.PlanOffer]:
+    ) -> AsyncPager[models.PlanOffer, models.PlanOfferPage]:
         """List the plans.
 
         Every plan with what it allows and what it costs, the smallest first. The free one costs nothing and is
@@ -806,7 +806,7 @@ class AsyncSubscriptions:
         page_size: int | None = None,
         status: models.InvoiceStatus | None = None,
         max_items: int | None = None,
-    ) -> AsyncPager[models.Invoice]:
+    ) -> AsyncPager[models.Invoice, models.InvoicePage]:
         """List your invoices.
 
         What your subscriptions have cost, the newest first.

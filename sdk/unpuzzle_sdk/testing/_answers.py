@@ -14,6 +14,7 @@ import httpx
 from .._spec import BASE_URL
 from ._contract import Operation, contract
 from ._requests import RecordedRequest
+from ._uploads import Uploads
 
 EVENTS = "text/event-stream"
 PAGE_SIZE = 20
@@ -53,6 +54,7 @@ class Answers:
     def __init__(self) -> None:
         """Begin to count."""
         self._numbers = count(1)
+        self._uploads = Uploads()
 
     def usual(self, request: RecordedRequest, operation: Operation) -> httpx.Response:
         """Give the documented answer."""
@@ -62,7 +64,11 @@ class Answers:
         if operation.items:
             value = example(operation)
             return self.value(operation, page(request, operation, value, value[operation.items]))
-        return self.value(operation, example(operation))
+        return self.value(operation, self._uploads.fitted(request, example(operation)))
+
+    def clear(self) -> None:
+        """Forget what was uploaded."""
+        self._uploads.clear()
 
     def value(self, operation: Operation, value: Any, status: int | None = None) -> httpx.Response:
         """Answer with a value: JSON, bytes or nothing."""
@@ -146,7 +152,7 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
 def wants_events(request: RecordedRequest, operation: Operation) -> bool:
     """Tell whether a request asks for a stream of events."""
     stream = operation.stream
-    return bool(stream) and (not stream["flag"] or request.json.get(stream["flag"]) is True)
+    return bool(stream) and (not stream["flag"] or request.fields.get(stream["flag"]) is True)
 
 
 def example(operation: Operation, status: int | None = None) -> Any:
@@ -160,8 +166,8 @@ def example(operation: Operation, status: int | None = None) -> Any:
 
 def page(request: RecordedRequest, operation: Operation, envelope: Any, items: Sequence[Any]) -> dict[str, Any]:
     """Give the page of a list that a request asks for."""
-    number = int(request.query.get("page", 1))
-    size = int(request.query.get("page_size", PAGE_SIZE))
+    number = _positive(request.query.get("page"), 1)
+    size = _positive(request.query.get("page_size"), PAGE_SIZE)
     last = -(-len(items) // size)
     return {
         **envelope,
@@ -192,6 +198,11 @@ def _pieces(
         lost()
     if resumes:
         raise NoMoreEvents(f"{operation.id} has told all of its {len(told)} events: leave the loop, or expect this")
+
+
+def _positive(text: Any, usual: int) -> int:
+    """Read a number; the usual one where there is none, which only a mock that is not strict lets pass."""
+    return int(text) if isinstance(text, str) and text.isdecimal() and int(text) else usual
 
 
 def _link(request: RecordedRequest, number: int) -> str:

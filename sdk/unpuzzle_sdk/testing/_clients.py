@@ -17,7 +17,7 @@ class MockedUnpuzzle(Unpuzzle):
         super().__init__(**options)
         self._slept = sleep
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, stop: object = None) -> None:
         self._slept(seconds)
 
 

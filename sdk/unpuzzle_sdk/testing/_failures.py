@@ -10,7 +10,15 @@ from typing import Any, TypeAlias
 import httpx
 from attrs import define
 
-from .._core.errors import APIConnectionError, APIStatusError, APITimeoutError, status_of_class
+from .._core.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    InvalidRequestError,
+    StreamInterrupted,
+    UnpuzzleError,
+    status_of_class,
+)
 from .._error_codes import BY_CODE
 from ._answers import Answers
 from ._contract import contract, unknown
@@ -68,11 +76,9 @@ class Failures:
                     return failure
         return None
 
-    def check_spent(self) -> None:
-        """Fail if some are still to come."""
-        left = [f"{failure.name} for {failure.operation or 'any operation'}" for failure in self._waiting]
-        if left:
-            raise AssertionError(f"{', '.join(left)} never came to be: no such request was sent")
+    def left(self) -> list[str]:
+        """Name those that are still to come."""
+        return [f"{failure.name} for {failure.operation or 'any operation'}" for failure in self._waiting]
 
     def clear(self) -> None:
         """Forget what was still to come."""
@@ -95,7 +101,8 @@ def act_of(
         return lambda: answers.refusal(code, message, retry_after=retry_after, status=status, about=about)
     if message is not None or retry_after is not None or about:
         raise ValueError("only an error answer of the API says something")
-    return lambda: _raise(what)
+    raised = _raised(what)
+    return lambda: _raise(raised)
 
 
 def _kind(what: Any) -> type[Any]:
@@ -128,10 +135,32 @@ def _not_ours(status: int, retry_after: float | None) -> httpx.Response:
     return httpx.Response(status, headers=headers, content=f"<h1>{status}</h1>".encode())
 
 
-def _raise(what: Any) -> httpx.Response:
+def _raised(what: Any) -> Any:
+    """Give what httpx raises where a client makes this of it."""
     kind = _kind(what)
+    sent = getattr(what, "sent", True)
+    if issubclass(kind, InvalidRequestError):
+        return httpx.LocalProtocolError("Illegal header value")
     if issubclass(kind, (TimeoutError, APITimeoutError)):
-        raise httpx.ReadTimeout("The read operation timed out")
-    if issubclass(kind, (ConnectionError, APIConnectionError)):
-        raise httpx.ConnectError("All connection attempts failed")
+        return httpx.ReadTimeout("The read operation timed out") if sent else httpx.ConnectTimeout("timed out")
+    if issubclass(kind, APIConnectionError) and not issubclass(kind, StreamInterrupted):
+        return _unanswered(is_sent=sent)
+    if issubclass(kind, UnpuzzleError):
+        raise ValueError(f"{kind.__name__} is nothing that goes wrong with a request: say what leads to it")
+    if issubclass(kind, OSError):
+        return _unanswered(is_sent=issubclass(kind, _LOST_KINDS))
+    return what
+
+
+def _unanswered(*, is_sent: bool) -> httpx.TransportError:
+    if is_sent:
+        return httpx.ReadError("Connection reset by peer")
+    return httpx.ConnectError("All connection attempts failed")
+
+
+_LOST_KINDS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+"""What Python raises on a connection that there was."""
+
+
+def _raise(what: Any) -> httpx.Response:
     raise what

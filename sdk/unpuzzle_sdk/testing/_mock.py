@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -61,6 +62,7 @@ class MockUnpuzzle:
         self._failures = Failures()
         self._idempotency = Idempotency(self._answers)
         self._routes: list[Route] = []
+        self._bases: set[str] = set()
 
     def client(self, **options: Any) -> Unpuzzle:
         """Give a client of the mock, who is signed in unless there is a `token`, an `api_key` or a `token_store`.
@@ -114,7 +116,8 @@ class MockUnpuzzle:
 
         Args:
             what: A status, an error code such as `COURSE_NOT_FOUND`, or an exception: one of `errors`, ConnectionError
-                for a server that is not there, TimeoutError for one that does not answer, or one of httpx.
+                for a server that is not there, ConnectionResetError for a connection that is lost, TimeoutError for
+                a server that does not answer, or one of httpx.
             times: How many requests fail.
             operation: Only those of this operation, such as `courses.get`.
             message: What the error says.
@@ -156,7 +159,7 @@ class MockUnpuzzle:
             where: Parameters of the path or the query: it holds for requests that have these.
 
         Returns:
-            What says the answers.
+            What says the answers; the same for the same requests.
 
         Raises:
             ValueError: The contract has no such operation, or the operation no such parameter.
@@ -167,8 +170,9 @@ class MockUnpuzzle:
             assert mock.client().courses.get("mine").title == "Mine"
             ```
         """
-        route = Route(self._answers, contract().operation(operation), where, strict=self._strict)
-        self._routes.insert(0, route)
+        new = Route(self._answers, contract().operation(operation), where, strict=self._strict)
+        route = next((known for known in self._routes if known.about == new.about), new)
+        self._routes = [route, *(known for known in self._routes if known is not route)]
         # The more it says of a request, the sooner it is asked; of those that say as much, the latest.
         self._routes.sort(key=lambda item: -len(item.where))
         return route
@@ -226,6 +230,7 @@ class MockUnpuzzle:
         self.waits.clear()
         self._routes.clear()
         self._failures.clear()
+        self._answers.clear()
         self._idempotency.clear()
 
     def __enter__(self) -> Self:
@@ -234,16 +239,19 @@ class MockUnpuzzle:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Fail a test that has passed although something that was to go wrong never did."""
-        if kind is None:
-            self._failures.check_spent()
+        left = [*self._failures.left(), *(name for route in self._routes for name in route.left)]
+        if left and kind is None:
+            raise AssertionError(f"{', '.join(left)} never came to be: no such request was sent")
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         signed_in = options.keys() & {"token", "api_key", "token_store"}
         usual = {"base_url": BASE_URL, "transport": self.transport, **({} if signed_in else {"token": TOKEN})}
-        return {**usual, **options}
+        chosen = {**usual, **options}
+        self._bases.add(urlsplit(chosen["base_url"] or "").path.rstrip("/"))
+        return chosen
 
     def _answer(self, sent: httpx.Request) -> httpx.Response:
-        request = recorded(sent)
+        request = recorded(sent, sorted(self._bases, reverse=True))
         self.requests.append(request)
         response = self._outcome(request)
         request.status = response.status_code
@@ -260,10 +268,7 @@ class MockUnpuzzle:
         refusal = refused(self._answers, request) if self._strict or not request.known else None
         if refusal:
             return refusal
-        response = self._idempotency.replayed(request)
-        if response is None:
-            response = self._reply(request)
-            self._idempotency.keep(request, response)
+        response = self._idempotency.answer(request, self._reply)
         return self._answers.unchanged(request, response) or response
 
     def _reply(self, request: RecordedRequest) -> httpx.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
+from inspect import iscoroutinefunction
 from typing import Any, Self
 
 import httpx
@@ -48,6 +49,8 @@ class _Waiting:
     times: int | None
     streams: bool | None
     """Whether it is for those who want events; None for everybody."""
+    failure: str = ""
+    """How a test has asked for what goes wrong; empty for a reply."""
 
 
 class Route:
@@ -75,6 +78,11 @@ class Route:
         self._strict = strict
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
+
+    @property
+    def about(self) -> tuple[str, Mapping[str, str]]:
+        """The operation, and the parameters that a request must have."""
+        return self._operation.id, self._where
 
     @property
     def where(self) -> Mapping[str, str]:
@@ -118,6 +126,9 @@ class Route:
         It may give what `reply` takes, None for the example, or an `httpx.Response`, which is not checked, and raise
         one of `errors`.
 
+        Raises:
+            TypeError: The function is asynchronous: the mock is not.
+
         Example:
             ```python
             mock.on("courses.get").reply_with(
@@ -126,6 +137,10 @@ class Route:
             assert mock.client().courses.get("mine").slug == "mine"
             ```
         """
+        if iscoroutinefunction(answer):
+            raise TypeError(
+                "reply_with takes a plain function: the mock answers clients of both kinds, and awaits none"
+            )
         return self._add(partial(self._asked, answer), times)
 
     def reply_pages(self, items: Iterable[Any], *, times: int | None = None) -> Self:
@@ -219,7 +234,13 @@ class Route:
             ```
         """
         act = act_of(self._answers, what, message=message, retry_after=retry_after, about=about)
-        return self._add(lambda _: act(), times)
+        return self._add(lambda _: act(), times, failure=f"fail({what!r})")
+
+    @property
+    def left(self) -> list[str]:
+        """The failures that were to come some times and have not."""
+        counted = (waiting for waiting in self._waiting if waiting.times is not None)
+        return [f"{waiting.failure} for {self._operation.id}" for waiting in counted if waiting.failure]
 
     def take(self, request: RecordedRequest) -> Reply | None:
         """Give the next reply to a request; None if this is not about it, or has none left."""
@@ -235,13 +256,13 @@ class Route:
                     self._waiting.remove(waiting)
         return waiting.reply if waiting else None
 
-    def _add(self, reply: Reply, times: int | None, *, streams: bool | None = None) -> Self:
+    def _add(self, reply: Reply, times: int | None, *, streams: bool | None = None, failure: str = "") -> Self:
         if times is not None and times < 1:
             raise ValueError("times must be 1 or more")
         with self._lock:
             for_ever = [waiting for waiting in self._waiting if waiting.times is None]
             counted = [waiting for waiting in self._waiting if waiting.times is not None]
-            self._waiting = [*counted, _Waiting(reply, times, streams), *for_ever]
+            self._waiting = [*counted, _Waiting(reply, times, streams, failure), *for_ever]
         return self
 
     def _asked(self, answer: Callable[[RecordedRequest], Any], request: RecordedRequest) -> httpx.Response:
@@ -251,6 +272,8 @@ class Route:
             return act_of(self._answers, error, about={})()
         if isinstance(found, httpx.Response):
             return found
+        if found is None:
+            return self._answers.usual(request, self._operation)
         return self._answers.value(self._operation, self._made(found, {}, self._operation.usual))
 
     def _made(self, value: Any, fields: Mapping[str, Any], status: int) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import httpx
 from attrs import define, field
@@ -53,20 +54,31 @@ class RecordedRequest:
         return json.loads(self.body) if self.body else None
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the JSON object in the body; none if it holds something else."""
+        try:
+            found = self.json
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
     def known(self) -> Operation | None:
         """The operation, if the contract has it."""
         return contract().operations.get(self.operation)
 
 
-def recorded(sent: httpx.Request) -> RecordedRequest:
-    """Read a request."""
-    raw_path = sent.url.raw_path.partition(b"?")[0].decode()
+def recorded(sent: httpx.Request, bases: Iterable[str] = ()) -> RecordedRequest:
+    """Read a request; `bases` are the paths under which clients look for the API."""
+    path = sent.url.path
+    base = next((base for base in bases if path.startswith(f"{base}/")), "")
+    raw_path = sent.url.raw_path.partition(b"?")[0].decode().removeprefix(quote(base))
     found = contract().find(sent.method, raw_path)
     query = parse_qs(sent.url.query.decode(), keep_blank_values=True)
     return RecordedRequest(
         operation=found[0].id if found else "",
         method=sent.method,
-        path=sent.url.path,
+        path=path.removeprefix(base),
         path_params=found[1] if found else {},
         query={name: values[0] if len(values) == 1 else values for name, values in query.items()},
         headers=sent.headers,

@@ -15,13 +15,25 @@ if TYPE_CHECKING:
     from unpuzzle_sdk.testing import LocalServer, MockUnpuzzle
 
 
+_BROKE_OFF = pytest.StashKey[bool]()
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Remember which tests did not come to their ends."""
+    if call.excinfo is not None:
+        item.stash[_BROKE_OFF] = True
+
+
 @pytest.fixture
-def unpuzzle() -> Iterator[MockUnpuzzle]:
+def unpuzzle(request: pytest.FixtureRequest) -> Iterator[MockUnpuzzle]:
     """A mock of the Unpuzzle API, new for each test."""
     from unpuzzle_sdk.testing import MockUnpuzzle
 
     with MockUnpuzzle() as mock:
         yield mock
+        if request.node.stash.get(_BROKE_OFF, False):
+            # What was still to go wrong would be a second error, which hides the first.
+            mock.reset()
 
 
 @pytest.fixture
