@@ -6,11 +6,18 @@ import datetime
 import json
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
-from .errors import APIStatusError, ErrorDetail, InvalidResponseError, NotModified, class_of_status
+from .errors import (
+    APIStatusError,
+    ConfirmationRequired,
+    ErrorDetail,
+    InvalidResponseError,
+    NotModified,
+    class_of_status,
+)
 
 T = TypeVar("T")
 
@@ -43,7 +50,7 @@ class RateLimit:
             limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
             reset = headers.get("x-ratelimit-reset")
             return cls(limit, remaining, datetime.datetime.fromtimestamp(int(reset), datetime.UTC) if reset else None)
-        except (KeyError, ValueError, OverflowError):
+        except (KeyError, ValueError, OverflowError, OSError):
             return None
 
 
@@ -101,7 +108,7 @@ class Answer:
             return decode(self.json())
         except KeyError as error:
             problem = f"has no field {error}"
-        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
             problem = f"does not have the promised shape ({type(error).__name__})"
         # Not within the handlers: what they caught holds the body, and so may hold secrets.
         raise self.invalid(problem)
@@ -200,10 +207,10 @@ def _seconds_until(date: str) -> float | None:
 
     try:
         when = parsedate_to_datetime(date)
-    except ValueError:
+        when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
+        return max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
-    return max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds())
 
 
 def json_body(decode: Callable[[Any], T]) -> Callable[[Answer], T]:
@@ -226,6 +233,12 @@ def location(answer: Answer) -> str:
     if "location" not in answer.headers:
         raise answer.invalid("leads nowhere")
     return answer.headers["location"]
+
+
+def deferred(answer: Answer) -> NoReturn:
+    """Raise what says that the operation goes on when somebody has opened a link in a mail."""
+    message = answer.decode(lambda data: str(data["message"]))
+    raise ConfirmationRequired(message, request_id=answer.request_id)
 
 
 def no_body(answer: Answer) -> None:
@@ -257,6 +270,7 @@ def status_error(answer: Answer) -> APIStatusError:
         retry_after=_seconds(error.get("retry_after")) if retry_after is None else retry_after,
         rate_limit=RateLimit.from_headers(answer.headers),
         body=answer.body,
+        headers=answer.headers,
     )
 
 
