@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
-from attrs import asdict, field, frozen
+from attrs import asdict, field, fields, frozen
 
 from .forks import forgets_after_fork
 
@@ -63,9 +63,6 @@ class Tokens:
     def ended(self) -> bool:
         """Whether the access token is certainly refused by now."""
         return self.expires_at is not None and time.time() >= self.expires_at
-
-
-_FIELDS = ("access_token", "refresh_token", "expires_at")
 
 
 class TokenStore(Protocol):
@@ -244,8 +241,9 @@ class FileTokenStore:
 
     def _tokens(self) -> Tokens | None:
         try:
-            fields = json.loads(self._path.read_bytes())
-            return Tokens(**{name: fields[name] for name in _FIELDS if name in fields})
+            kept = json.loads(self._path.read_bytes())
+            # A later version may keep more.
+            return Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
         except (FileNotFoundError, TypeError, ValueError):
             return None
 

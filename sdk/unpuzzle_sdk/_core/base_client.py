@@ -27,12 +27,7 @@ class BaseClient(Generic[W]):
 
     _session_operations: ClassVar[SessionOperations]
 
-    def __init__(
-        self,
-        base_url: str | None,
-        token_store: TokenStore,
-        options: Options,
-    ) -> None:
+    def __init__(self, base_url: str | None, token_store: TokenStore, options: Options) -> None:
         self.base_url: str = choose_base_url(base_url)
         self._session = Session(token_store, self._session_operations)
         self._use(options)

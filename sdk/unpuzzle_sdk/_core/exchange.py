@@ -46,7 +46,7 @@ class Exchange:
         tokens: Tokens | None = yield from self._session.tokens(self._traced(self._send))
         answer = yield from self._send(_authorize(request, tokens))
         if answer.status == 401:
-            tokens = yield from self._session.after(answer, tokens, self._traced(self._send))
+            tokens = yield from self._session.after_401(answer, tokens, self._traced(self._send))
             if tokens is not None:
                 return (yield from self._send(_authorize(request, tokens)))
         return answer

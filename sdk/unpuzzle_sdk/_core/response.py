@@ -252,19 +252,29 @@ def error_object(answer: Answer) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
+def error_code(answer: Answer) -> str | None:
+    """Give the code of an error; None if the answer has none."""
+    return _code(error_object(answer))
+
+
+def _code(error: dict[str, Any]) -> str | None:
+    code = error.get("code")
+    return None if code is None else str(code)
+
+
 def status_error(answer: Answer) -> APIStatusError:
     """Make the exception for an answer: the class of its code, else that of its status."""
     from .._error_codes import BY_CODE
 
     error = error_object(answer)
-    code = error.get("code")
+    code = _code(error)
     details = error.get("details")
     retry_after = answer.retry_after
-    kind: type[APIStatusError] = BY_CODE.get(str(code), class_of_status(answer.status))
+    kind: type[APIStatusError] = BY_CODE.get(code or "", class_of_status(answer.status))
     return kind(
         str(error.get("message") or f"The API answered with status {answer.status}"),
         status_code=answer.status,
-        code=None if code is None else str(code),
+        code=code,
         details=[_detail(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else (),
         request_id=answer.request_id,
         retry_after=_seconds(error.get("retry_after")) if retry_after is None else retry_after,

@@ -8,7 +8,7 @@ import random
 from .errors import APIConnectionError, InvalidRequestError
 from .operation import Request
 from .options import Options
-from .response import Answer, error_object
+from .response import Answer, error_code
 
 # Full jitter: anything from nothing to a bound that doubles, so that clients who failed together come back apart.
 _FIRST_BOUND = 0.5
@@ -52,7 +52,7 @@ def _worth_it(request: Request, outcome: Answer | APIConnectionError) -> bool:
 def _may_pass(outcome: Answer) -> bool:
     if outcome.status == 409:
         # The first attempt is still under way on the server; every other conflict stays one.
-        return error_object(outcome).get("code") == "IDEMPOTENCY_IN_PROGRESS"
+        return error_code(outcome) == "IDEMPOTENCY_IN_PROGRESS"
     return outcome.status in (408, 429) or outcome.status >= 500
 
 

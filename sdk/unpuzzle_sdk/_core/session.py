@@ -11,7 +11,7 @@ from .auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
 from .flow import Block, Flow, Sender, Shield
 from .operation import Arguments, Operation, build_request
-from .response import Answer, error_object
+from .response import Answer, error_code
 
 T = TypeVar("T")
 
@@ -56,9 +56,9 @@ class Session:
                 raise
             return tokens
 
-    def after(self, answer: Answer, used: Tokens | None, send: Sender) -> Flow[Tokens | None]:
-        """Give other tokens, to try again with, if an answer refuses those that were used; None if there are none."""
-        if answer.status != 401 or error_object(answer).get("code") not in (None, *self._operations.refusals):
+    def after_401(self, answer: Answer, used: Tokens | None, send: Sender) -> Flow[Tokens | None]:
+        """Give other tokens to try again with; None if there are none, or if it was not about those that were used."""
+        if error_code(answer) not in (None, *self._operations.refusals):
             return None
         # They may have been revoked, or somebody may have signed in or exchanged them meanwhile.
         tokens = yield from self._load()
