@@ -28,7 +28,12 @@ def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(unpuzzle: Any, sta
     get, post = stand_in.received
     assert (get.path, get.query) == ("/api/v1/courses/", {"search": ["a b"], "page": ["2"]})
     assert post.json == {"title": "5", "price": 5, "tags": ["a"], "draft": True, "body": "From a file", "x": "y"}
-    assert "idempotency-key" in post.headers
+
+
+def test_a_write_goes_under_no_key_but_the_one_that_is_given(unpuzzle: Any, stand_in: Any) -> None:
+    unpuzzle("api", "POST", "auth/api-keys/", "-f", "name=CI")
+    unpuzzle("api", "POST", "instructor/courses/create/", "-f", "title=T", "-H", "idempotency-key: mine")
+    assert [request.headers.get("idempotency-key") for request in stand_in.received] == [None, "mine"]
 
 
 def test_a_body_comes_from_a_file_or_stdin_and_fields_are_then_the_query(unpuzzle: Any, stand_in: Any, tmp_path: Path) -> None:

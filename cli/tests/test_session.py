@@ -9,6 +9,8 @@ import pytest
 from loopback import Reply, error
 
 from unpuzzle_cli import __version__
+from unpuzzle_cli.credentials import Credentials
+from unpuzzle_sdk import Tokens
 
 KEYRING = """
 import json, os, pathlib
@@ -83,6 +85,29 @@ def test_a_keyring_is_used_where_there_is_one_that_works(
     locked = {**own, "PYTHON_KEYRING_BACKEND": "fake_keyring.Locked"}
     assert "the tokens are kept in" in login(process, **locked).stderr
     assert process("auth", "status", **locked).returncode == 0
+
+
+def test_a_keyring_is_opened_once_until_its_tokens_change(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("unpuzzle_cli.config.folder", lambda: tmp_path)
+    opened: list[None] = []
+    ring: dict[str, str] = {}
+
+    class Ring:
+        def get_password(self, service: str, name: str) -> str | None:
+            opened.append(None)
+            return ring.get(name)
+
+        def set_password(self, service: str, name: str, value: str) -> None:
+            ring[name] = value
+
+    monkeypatch.setattr("unpuzzle_cli.credentials._Keyring._backend", lambda self: Ring())
+    mine, other = Credentials("default", "http://x"), Credentials("default", "http://x")
+    mine.save(Tokens("a"))
+    assert [mine.load() for _ in range(3)] == [Tokens("a")] * 3
+    assert len(opened) == 1
+    other.save(Tokens("b"))
+    with mine.lock():
+        assert mine.load() == Tokens("b")
 
 
 def test_a_wrong_password_is_told_and_never_shown(unpuzzle: Any, api: Any) -> None:

@@ -23,6 +23,7 @@ class Credentials:
         # Says that the keyring has the tokens: opening one takes longer than a request, so nobody else should have to.
         self._mark = self.path.with_suffix(".keyring")
         self._keyring = _Keyring(self.name)
+        self._read: tuple[int, Tokens | None] | None = None
 
     @property
     def place(self) -> str:
@@ -30,7 +31,14 @@ class Credentials:
         return "keyring" if self._mark.exists() else str(self.path)
 
     def load(self) -> Tokens | None:
-        return self._keyring.load() if self._mark.exists() else self._file.load()
+        """Called for each request, so a keyring is opened again only after a change, which touches its mark."""
+        try:
+            changed = self._mark.stat().st_mtime_ns
+        except FileNotFoundError:
+            return self._file.load()
+        if self._read is None or self._read[0] != changed:
+            self._read = (changed, self._keyring.load())
+        return self._read[1]
 
     def save(self, tokens: Tokens) -> None:
         self._make_folder()
@@ -52,6 +60,7 @@ class Credentials:
     def lock(self) -> AbstractContextManager[Any]:
         """Keeps two processes apart; a keyring has no locks, so it is the file's."""
         self._make_folder()
+        self._read = None
         return self._file.lock()
 
     def _make_folder(self) -> None:

@@ -3,8 +3,8 @@
 It reads the contract twice, as opc understands it (names, types, parameters) and as it is written (the `x-unpuzzle-…`
 extensions), joins the two by operation, and renders the templates in `templates_extra/` into the package:
 `resources/<tag>.py`, `api/<tag>/<operation>.py` of what streams, `_client.py`, `_async_client.py`, `_session.py`,
-`_deprecations.py`, `_error_codes.py`, `_secrets.py`, `_spec.py`, `testing/_names.py`; `testing/contract.json` is what
-the mock knows.
+`_deprecations.py`, `_error_codes.py`, `errors.py`, `_secrets.py`, `_spec.py`, `testing/_names.py`;
+`testing/contract.json` is what the mock knows.
 """
 
 from __future__ import annotations
@@ -334,6 +334,20 @@ def error_codes(document: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def refusals(operations: list[Operation], codes: list[dict[str, str]]) -> list[str]:
+    """The error codes of a 401 that are about tokens: those that the exchange of a token has."""
+    of_401 = {code["code"] for code in codes if code["status"] == "401"}
+    named = (operation.raw["x-unpuzzle-errors"] for operation in operations if operation.session == "refresh")
+    return sorted(of_401.intersection(*named))
+
+
+def kinds_of_errors() -> list[str]:
+    """The exceptions that are written by hand."""
+    from unpuzzle_sdk._core import errors
+
+    return list(errors.__all__)
+
+
 def render(project: Project, template: str, target: str, **context: Any) -> None:
     """Write one file of the package."""
     path = PACKAGE / target
@@ -364,11 +378,12 @@ def main() -> None:
         extension = EXTENSIONS.get(tag["name"])
         context = {"tag": tag, "extension": extension, "operations": by_tag[tag["name"]], **told}
         render(project, "resource.py.jinja", f"resources/{tag['name']}.py", **context)
-    render(project, "session.py.jinja", "_session.py", operations=operations)
+    render(project, "session.py.jinja", "_session.py", operations=operations, refusals=refusals(operations, codes))
     render(project, "deprecations.py.jinja", "_deprecations.py", operations=operations)
     render(project, "facade.py.jinja", "_client.py", tags=tags, asynchronous=False)
     render(project, "facade.py.jinja", "_async_client.py", tags=tags, asynchronous=True)
     render(project, "error_codes.py.jinja", "_error_codes.py", codes=codes)
+    render(project, "errors.py.jinja", "errors.py", codes=codes, kinds=kinds_of_errors())
     render(project, "secrets.py.jinja", "_secrets.py", operations=operations)
     digest = hashlib.sha256(Path(os.environ["CONTRACT_YAML"]).read_bytes()).hexdigest()
     render(project, "spec.py.jinja", "_spec.py", digest=digest, document=document)

@@ -7,7 +7,11 @@ import copy
 import datetime
 import json
 import logging
+import math
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -18,7 +22,7 @@ import httpx
 import pytest
 from loopback import Reply, Server, error
 
-from unpuzzle_sdk import UNSET, AsyncUnpuzzle, Tokens, Unpuzzle, errors, models
+from unpuzzle_sdk import UNSET, AsyncUnpuzzle, MemoryTokenStore, Tokens, Unpuzzle, errors, models
 
 
 def test_get_gives_a_typed_model(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:
@@ -140,7 +144,6 @@ def test_request_goes_around_the_resources(client: Unpuzzle, server: Server) -> 
     assert client.request("get", "/api/v1/new/", params={"a": [1, 2], "b": True, "c": None}) == {"ok": True}
     assert server.received[0].query == {"a": ["1", "2"], "b": ["true"]}
     assert client.request("POST", f"{server.url}/api/v1/new/", json={"a": 1}) == {"ok": True}
-    assert server.received[1].headers["idempotency-key"]
     for elsewhere in ("https://evil.example/", "//evil.example/", "api/v1/"):
         with pytest.raises(ValueError, match="path"):
             client.request("GET", elsewhere)
@@ -344,7 +347,6 @@ def test_no_traceback_shows_a_secret_not_even_its_locals(server: Server, reply: 
             client.auth.refresh,
             lambda: client.request("POST", "/api/v1/auth/signin/", json=Secret("canary-b")),
         ):
-            client._session._keep(tokens)
             client._session._store.save(tokens)
             with pytest.raises(errors.UnpuzzleError) as caught:
                 act()
@@ -386,3 +388,238 @@ def test_nothing_secret_is_shown_or_logged(
     shown.append(repr(client._options))
     assert not [text for text in shown if "canary" in text]
     assert "POST /api/v1/auth/signin/" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/v1/auth/account/export/"), ("POST", "/api/v1/enrollments/bulk/"), ("GET", "/api/v1/new/")],
+)
+def test_only_what_the_contract_says_so_of_waits_for_a_mail(
+    client: Unpuzzle, server: Server, method: str, path: str
+) -> None:
+    server.respond = lambda _: Reply(202, json={"message": "later", "id": 1})
+    assert client.request(method, path)["id"] == 1
+    server.respond = lambda _: Reply(202)
+    assert client.request(method, path) is None
+
+
+def test_a_link_may_bring_a_query_which_is_kept_as_it_is(client: Unpuzzle, server: Server) -> None:
+    server.respond = lambda _: Reply(json=1)
+    client.request("GET", f"{server.url}/a/?b=2&a=1&b=%2F#part", params={"a": 3})
+    client.request("GET", "/a/?page=2")
+    client.request("GET", "/a/%7Bid%7D/{id}/")
+    assert [request.query for request in server.received] == [{"b": ["2", "/"], "a": ["1", "3"]}, {"page": ["2"]}, {}]
+    assert server.received[0].path == "/a/"
+
+
+def test_the_signature_of_a_link_is_not_shown(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.respond = lambda _: Reply(drop=True)
+    with Unpuzzle(base_url=server.url, max_retries=0) as client:
+        for request in (client.request, client.raw.request):
+            with pytest.raises(errors.APIConnectionError) as caught:
+                request("GET", f"{server.url}/file/?signature=canary")
+            assert "canary" not in everything_shown(caught.value)
+    assert "GET /file/" in caplog.text
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("secret", ["json", "content", "params", "headers"])
+def test_what_a_request_of_ones_own_sends_is_not_shown(server: Server, secret: str) -> None:
+    server.respond = lambda _: Reply(drop=True)
+    value: Any = b"canary" if secret == "content" else {"secret": "canary"}
+
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url=server.url, max_retries=0) as client:
+            await (client.raw if secret == "json" else client).request("POST", "/x/", **{secret: value})
+
+    with Unpuzzle(base_url=server.url, max_retries=0) as client:
+        for request in (client.request, client.raw.request, lambda *_, **__: asyncio.run(main())):
+            with pytest.raises(errors.APIConnectionError) as caught:
+                request("POST", "/x/", **{secret: value})
+            assert "canary" not in everything_shown(caught.value)
+
+
+def test_a_header_is_sent_once_however_it_is_written(server: Server, examples: dict[str, Any]) -> None:
+    names = ("user-agent", "authorization", "content-type", "idempotency-key", "accept")
+    sent: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={})
+
+    with Unpuzzle(
+        base_url=server.url, headers={"USER-AGENT": "x", "ACCEPT": "x"}, transport=httpx.MockTransport(respond)
+    ) as client:
+        client.request("POST", "/x/", json={}, headers=dict.fromkeys(names, "mine"))
+        client.with_options(headers={"user-agent": "y"}).request("GET", "/x/")
+    for name in names:
+        assert sent[0].headers.get_list(name) == ["mine"]
+    assert sent[1].headers.get_list("user-agent") == ["y"]
+    assert sent[1].headers.get_list("accept") == ["x"]
+
+
+def test_a_function_that_makes_a_transport_is_called_in_each_event_loop_and_process(
+    examples: dict[str, Any],
+) -> None:
+    made: list[httpx.MockTransport] = []
+
+    def make() -> httpx.MockTransport:
+        made.append(httpx.MockTransport(lambda _: httpx.Response(200, json=examples["Health"])))
+        return made[-1]
+
+    async def main(client: AsyncUnpuzzle) -> None:
+        await client.system.health()
+        await client.system.health()
+
+    in_loops = AsyncUnpuzzle(base_url="http://api", transport=make)
+    for _ in range(2):
+        asyncio.run(main(in_loops))
+    assert len(made) == 2
+    with Unpuzzle(base_url="http://api", transport=make) as client:
+        client.system.health()
+        client.with_options(timeout=1).system.health()
+        assert len(made) == 3
+        client._wire.transport._after_fork()
+        client.system.health()
+    assert len(made) == 4
+
+
+def test_a_client_of_ones_own_keeps_its_limits_of_time(examples: dict[str, Any]) -> None:
+    limits: list[Any] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        limits.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json=examples["Health"])
+
+    with httpx.Client(transport=httpx.MockTransport(respond), timeout=7) as own:
+        Unpuzzle(base_url="http://api", http_client=own).system.health()
+        Unpuzzle(base_url="http://api", http_client=own, timeout=9).system.health()
+        Unpuzzle(base_url="http://api", http_client=own).with_options(timeout=None).system.health()
+    Unpuzzle(base_url="http://api", transport=httpx.MockTransport(respond)).system.health()
+    assert limits == [7, 9, None, 30]
+
+
+def test_a_client_of_the_other_kind_is_refused() -> None:
+    with (
+        httpx.Client() as own,
+        pytest.raises(TypeError, match=r"http_client must be an httpx\.AsyncClient, not Client"),
+    ):
+        AsyncUnpuzzle(http_client=own)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"http_client must be an httpx\.Client, not AsyncClient"):
+        Unpuzzle(http_client=httpx.AsyncClient())  # type: ignore[arg-type]
+
+
+def test_a_client_of_ones_own_that_is_closed_is_an_error_of_the_sdk() -> None:
+    own, asynchronous = httpx.Client(), httpx.AsyncClient()
+    own.close()
+    with pytest.raises(errors.UnpuzzleError, match="the http_client is closed"):
+        Unpuzzle(base_url="http://api", http_client=own).system.health()
+
+    async def main() -> None:
+        await asynchronous.aclose()
+        await AsyncUnpuzzle(base_url="http://api", http_client=asynchronous).system.health()
+
+    with pytest.raises(errors.UnpuzzleError, match="the http_client is closed"):
+        asyncio.run(main())
+
+
+def test_what_is_given_is_never_replaced_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch, server: Server, examples: dict[str, Any]
+) -> None:
+    class Empty(MemoryTokenStore):
+        def __len__(self) -> int:
+            return 0
+
+    monkeypatch.setenv("UNPUZZLE_TOKEN", "somebody-else")
+    monkeypatch.setenv("UNPUZZLE_BASE_URL", server.url)
+    server.respond = lambda _: Reply(json=examples["User"])
+    for name in ("token", "api_key"):
+        with pytest.raises(ValueError, match=f"{name} must not be empty"):
+            Unpuzzle(**{name: ""})
+    with pytest.raises(ValueError, match="base_url"):
+        Unpuzzle(base_url="")
+    with Unpuzzle(token_store=Empty()) as client:
+        client.auth.get_profile()
+    assert "authorization" not in server.received[0].headers
+
+
+def test_an_empty_variable_counts_as_none(
+    monkeypatch: pytest.MonkeyPatch, server: Server, examples: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("UNPUZZLE_TOKEN", "")
+    monkeypatch.setenv("UNPUZZLE_API_KEY", "unp_mine")
+    server.respond = lambda _: Reply(json=examples["User"])
+    with Unpuzzle(base_url=server.url) as client:
+        client.auth.get_profile()
+    assert server.received[0].headers["authorization"] == "Bearer unp_mine"
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"timeout": "5"}, TypeError),
+        ({"timeout": True}, TypeError),
+        ({"timeout": 0}, ValueError),
+        ({"timeout": math.nan}, ValueError),
+        ({"max_retries": 1.5}, TypeError),
+        ({"max_retries": None}, TypeError),
+        ({"max_retries": -1}, ValueError),
+        ({"max_retry_time": "1"}, TypeError),
+        ({"max_retry_time": -1}, ValueError),
+        ({"max_retry_time": math.nan}, ValueError),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_when_it_is_given(
+    client: Unpuzzle, given: dict[str, Any], kind: type[Exception]
+) -> None:
+    for make in (Unpuzzle, AsyncUnpuzzle, client.with_options):
+        with pytest.raises(kind, match=f"^{next(iter(given))} must"):
+            make(**given)
+
+
+@pytest.mark.parametrize("url", ["ftp://u:canary@x", "canary@", "http://u:canary@[x", "http://u:canary@\u2100.x"])
+def test_a_refused_address_does_not_repeat_a_password(url: str) -> None:
+    with pytest.raises(ValueError, match="base_url") as caught:
+        Unpuzzle(base_url=url)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_client_that_can_not_be_made_does_not_show_its_token() -> None:
+    for given in ({"base_url": "x", "token": "canary"}, {"token": "canary", "api_key": "canary"}, {"api_key": ""}):
+        for make in (Unpuzzle, AsyncUnpuzzle):
+            with pytest.raises(ValueError, match=r"base_url|only one|empty") as caught:
+                make(**given, headers={"X-Key": "canary"})
+            assert "canary" not in everything_shown(caught.value)
+    assert repr(Unpuzzle.__new__(Unpuzzle)) == "<Unpuzzle (without an address)>"
+
+
+@pytest.mark.parametrize("bad", [None, UNSET])
+def test_nothing_is_no_id(client: Unpuzzle, bad: Any) -> None:
+    with pytest.raises(ValueError, match="course_id must not be"):
+        client.courses.delete(bad)
+
+
+def test_a_level_of_the_environment_prints_each_line_once(server: Server) -> None:
+    program = f"""
+import logging, unpuzzle_sdk
+logging.basicConfig(level="DEBUG")
+unpuzzle_sdk.Unpuzzle(base_url={server.url!r}, max_retries=0).raw.request("GET", "/x/")
+"""
+    server.respond = lambda _: Reply(404)
+    environment = {**os.environ, "UNPUZZLE_LOG": "info", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr.count("GET /x/: status 404") == 1
+
+
+def test_what_httpx_logs_of_others_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    import unpuzzle_sdk._core.wire  # noqa: F401
+
+    caplog.set_level(logging.INFO)
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as other:
+        other.get("http://other/?page=1")
+        other.get("http://other/?signature=canary")
+    first, second = (record for record in caplog.records if record.name == "httpx")
+    assert first.args == ("GET", httpx.URL("http://other/?page=1"), "HTTP/1.1", 200, "OK")
+    assert (second.msg, second.args[3]) == (first.msg, 200)  # type: ignore[index]
+    assert "canary" not in caplog.text

@@ -24,6 +24,8 @@ from unpuzzle_sdk._core import codec
         (datetime.date(2026, 1, 2), "2026-01-02"),
         (datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), "2026-01-02T00:00:00Z"),
         (datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, ZoneInfo("Asia/Kolkata")), "2026-01-02T03:04:05.678000+05:30"),
+        # Before 1911 the clocks of Paris were 9 minutes and 21 seconds ahead, which RFC 3339 can't say.
+        (datetime.datetime(1900, 1, 1, tzinfo=ZoneInfo("Europe/Paris")), "1899-12-31T23:50:39Z"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": UNSET, "b": None, "c": (True, {"d": UNSET})}, {"b": None, "c": [True, {}]}),
         (models.PreferencesUpdate(timezone="UTC"), {"timezone": "UTC"}),
@@ -53,3 +55,19 @@ def test_unset_is_one_object() -> None:
     assert deepcopy(UNSET) is UNSET
     assert not UNSET
     assert repr(UNSET) == "UNSET"
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "sNaN"])
+def test_a_decimal_that_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match=f"{value} is no JSON number"):
+        codec.to_json(Decimal(value))
+
+
+@pytest.mark.parametrize("value", [b"x", bytearray(b"x"), memoryview(b"x"), {"a": [b"x"]}])
+def test_bytes_are_refused_in_json(value: Any) -> None:
+    with pytest.raises(TypeError, match="bytes"):
+        codec.to_json(value)
+
+
+def test_an_amount_that_fits_no_member_of_a_union_stays_as_it_is() -> None:
+    assert codec.first_of(codec.parse_decimal)("free") == "free"

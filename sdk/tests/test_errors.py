@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,3 +108,42 @@ def test_errors_survive_pickling_and_copying(name: str) -> None:
         assert type(twin) is kind
         assert str(twin) == str(original)
         assert vars(twin) == vars(original)
+
+
+def test_type_checkers_can_read_which_names_are_public() -> None:
+    tree = ast.parse(Path(errors.__file__).read_text())
+    (named,) = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)]
+    found = [name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")]
+    assert sorted(named) == sorted(found)
+
+
+def test_the_headers_of_an_error_can_be_read_by_names_in_any_case_and_show_no_secret(
+    once: Unpuzzle, server: Server
+) -> None:
+    server.script = [error(404, "COURSE_NOT_FOUND", headers={"Set-Cookie": "a=canary", "ETag": "1"})]
+    with pytest.raises(errors.CourseNotFound) as caught:
+        once.courses.get("x")
+    headers = caught.value.headers
+    assert (headers["ETag"], headers["set-cookie"], headers.get("X-None")) == ("1", "a=canary", None)
+    assert "etag: 1" in repr(headers)
+    assert "canary" not in repr(headers)
+    assert pickle.loads(pickle.dumps(caught.value)).headers == headers
+    with pytest.raises(TypeError):
+        headers["etag"] = "2"  # type: ignore[index]
+
+
+def test_an_answer_that_leads_elsewhere_says_where_to_and_what_to_do(once: Unpuzzle, server: Server) -> None:
+    server.script = [Reply(301, headers={"Location": "https://api.example/x?signature=canary"})]
+    with pytest.raises(
+        errors.InvalidResponseError, match=r"leads on to https://api\.example/x: set base_url"
+    ) as caught:
+        once.courses.get("x")
+    assert "canary" not in str(caught.value)
+
+
+def test_an_amount_that_is_none_is_an_error_of_the_sdk(
+    once: Unpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    server.script = [Reply(json={**examples["Course"], "price": "free"})]
+    with pytest.raises(errors.InvalidResponseError):
+        once.courses.get("x")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from loopback import Reply, Server, error
 
 from unpuzzle_sdk import AsyncUnpuzzle, Tokens, Unpuzzle, errors
 from unpuzzle_sdk._core.auth import MemoryTokenStore
+from unpuzzle_sdk._core.flow import Send
+from unpuzzle_sdk._core.middleware import async_send_through, send_through
 from unpuzzle_sdk.types import AsyncNext, Next, Request, Response
 
 
@@ -138,3 +141,79 @@ def test_a_request_of_ones_own_has_no_operation(client: Unpuzzle, server: Server
     seen = Seen()
     client.with_options(middleware=[seen]).request("GET", "/api/v1/new/7/")
     assert seen.seen == [("seen", "", "GET", "", 1)]
+
+
+class Chunks:
+    """The pieces of a stream, which keep in mind whether they are closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AsyncChunks(Chunks):
+    async def close(self) -> None:  # type: ignore[override]
+        self.closed = True
+
+
+async def fail_after(request: Request, call_next: AsyncNext) -> Response:
+    await call_next(request)
+    raise Unrelated
+
+
+def test_a_stream_is_closed_if_middleware_raises_after_it_began() -> None:
+    chunks, async_chunks = Chunks(), AsyncChunks()
+
+    def fail(request: Request, call_next: Next) -> Response:
+        call_next(request)
+        raise Unrelated
+
+    async def answer(request: Request) -> Response:
+        return Response(200, {}, b"", async_chunks)
+
+    with pytest.raises(Unrelated):
+        send_through([fail], Send(Request("GET", "/")), lambda _: Response(200, {}, b"", chunks))
+    with pytest.raises(Unrelated):
+        asyncio.run(async_send_through([fail_after], Send(Request("GET", "/")), answer))
+    assert chunks.closed
+    assert async_chunks.closed
+
+
+async def coroutine(request: Request, call_next: Any) -> Any:
+    return None
+
+
+def nothing(request: Request, call_next: Any) -> Any:
+    return None
+
+
+@pytest.mark.parametrize("given", [coroutine, nothing])
+def test_middleware_that_gives_no_response_is_named(server: Server, given: Any) -> None:
+    async def main() -> None:
+        async with AsyncUnpuzzle(base_url=server.url, middleware=[given]) as client:
+            await client.system.health()
+
+    with (
+        Unpuzzle(base_url=server.url, middleware=[given]) as client,
+        pytest.raises(TypeError, match=f"the middleware {given.__name__} must give a Response"),
+    ):
+        client.system.health()
+    with pytest.raises(TypeError, match=f"the middleware {given.__name__} must give a Response"):
+        asyncio.run(main())
+
+
+def test_a_header_that_it_sets_is_sent_once_whatever_its_case(server: Server, examples: dict[str, Any]) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+
+    def name(request: Request, call_next: Next) -> Response:
+        request.headers["user-agent"] = "mine"
+        return call_next(request)
+
+    sent: list[httpx.Request] = []
+    with (
+        httpx.Client(event_hooks={"request": [sent.append]}) as pool,
+        Unpuzzle(base_url=server.url, http_client=pool, middleware=[name]) as client,
+    ):
+        client.system.health()
+    assert sent[0].headers.get_list("user-agent") == ["mine"]

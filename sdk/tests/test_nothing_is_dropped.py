@@ -127,15 +127,15 @@ def test_every_secret_that_is_marked_is_known_and_no_other() -> None:
 KNOWN: dict[str, set[str]] = {
     # Headers of HTTP, which are fields where the contract describes those of an upload.
     "_core/exchange.py": {"Authorization"},
-    # As above; the page of a list that is asked for next; and what a 202 says.
-    "_core/operation.py": {"Content-Type", "message", "page"},
-    # Tokens.
+    # As above; and the page of a list that is asked for next.
+    "_core/operation.py": {"Content-Type", "page"},
+    # Tokens, and the argument that is one.
     "_core/auth.py": {"access_token", "expires_in", "refresh_token"},
+    "_core/options.py": {"token"},
     "_core/session.py": {"refresh_token"},
     # The envelopes of answers and of errors.
     "_core/pages.py": {"data"},
     "_core/response.py": {"code", "data", "details", "error", "field", "message", "retry_after"},
-    "_core/retry.py": {"code"},
     # What goes on after a 402.
     "_core/errors.py": {"client_secret", "decline_code", "error", "next_action_url", "payment_id", "status"},
     # The standard of server-sent events.

@@ -58,6 +58,14 @@ def test_a_call_is_a_span_whatever_its_attempts(
     assert [request.headers["traceparent"] for request in server.received] == [context] * 3
 
 
+def test_the_signature_of_a_link_is_in_no_span(client: Unpuzzle, server: Server, traces: Traces) -> None:
+    server.respond = lambda _: Reply(json=1)
+    link = f"{server.url}/api/v1/media/1/download/?expires=1&signature=canary"
+    instrument(client, tracer_provider=traces.provider).request("GET", link)
+    (span,) = traces.spans
+    assert (span.attributes or {})["url.full"] == link.replace("canary", "***")
+
+
 def test_only_who_asks_is_traced(client: Unpuzzle, server: Server, traces: Traces, examples: dict[str, Any]) -> None:
     server.respond = lambda _: Reply(json=examples["Health"])
     traced = instrument(client, tracer_provider=traces.provider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import time
 from email.utils import format_datetime
 from typing import Any
@@ -96,7 +97,19 @@ def test_retry_after_may_be_a_date() -> None:
         assert 18 < (Answer(429, {"retry-after": text}, b"").retry_after or 0) <= 20
 
 
-@pytest.mark.parametrize("text", ["soon", "", "nan", "inf", "-inf", "1e999", "Fri, 99 Feb 20000000 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "",
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "Fri, 99 Feb 20000000 00:00:00 GMT",
+        "Wed, 21 Oct 2015 07:28:00 +9999999999999999",
+    ],
+)
 def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     assert Answer(429, {"retry-after": text}, b"").retry_after is None
 
@@ -192,3 +205,28 @@ def test_nobody_there() -> None:
         with pytest.raises(errors.APIConnectionError) as caught:
             client.auth.sign_in(email="a@b.c", password="x")
         assert not caught.value.sent
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key"])
+def test_a_request_of_ones_own_that_writes_is_repeated_only_under_a_key_of_ones_own(
+    client: Unpuzzle, server: Server, name: str
+) -> None:
+    server.script = [Reply(drop=True)]
+    with pytest.raises(errors.APIConnectionError):
+        client.request("POST", "/api/v1/auth/api-keys/", json={"name": "CI"})
+    assert len(server.received) == 1
+    server.script = [Reply(drop=True), Reply(json={})]
+    client.request("POST", "/api/v1/courses/", json={}, headers={name: "mine"})
+    assert [request.headers.get("idempotency-key") for request in server.received] == [None, "mine", "mine"]
+
+
+@pytest.mark.parametrize("limit", [None, math.inf])
+def test_there_may_be_no_limit_of_time(server: Server, examples: dict[str, Any], limit: float | None) -> None:
+    server.script = [Reply(503), Reply(json=examples["Health"])]
+    with Unpuzzle(base_url=server.url, timeout=limit, max_retry_time=limit) as client:
+        assert client.system.health().status == "ok"
+
+
+def test_the_thousandth_wait_is_no_longer_than_the_tenth() -> None:
+    options = Options(max_retries=9999)
+    assert 0 <= (retry_delay(Request("GET", "/"), Answer(503, {}, b""), options, 5000, 0) or 0) <= 8

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
+import os
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -214,3 +217,169 @@ def test_processes_share_one_refresh(server: Server, accounts: Accounts, tmp_pat
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert len(pool.starmap(get_email, [(server.url, path)] * 6)) == 6
     assert accounts.refreshes == 1
+
+
+def both(server: Server, store: TokenStore) -> tuple[Unpuzzle, Unpuzzle]:
+    return Unpuzzle(base_url=server.url, token_store=store), Unpuzzle(base_url=server.url, token_store=store)
+
+
+class OwnTokenStore(MemoryTokenStore):
+    """A store of somebody else's making, of which nothing is known."""
+
+
+@pytest.fixture(params=["memory", "file", "own"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
+    stores = {"memory": MemoryTokenStore, "own": OwnTokenStore, "file": lambda: FileTokenStore(tmp_path / "t.json")}
+    return stores[request.param]()
+
+
+def test_who_shares_a_store_is_signed_in_by_the_other(server: Server, accounts: Accounts, store: TokenStore) -> None:
+    first, second = both(server, store)
+    with first, second:
+        with pytest.raises(errors.AuthenticationError):
+            second.auth.get_profile()
+        first.auth.sign_in(email="a@b.c", password="x")
+        assert second.auth.get_profile().email
+        accounts.generation = 7
+        first.auth.sign_in(email="d@e.f", password="x")
+        assert second.auth.get_profile().email
+        first.auth.sign_out()
+        with pytest.raises(errors.AuthenticationError):
+            second.auth.get_profile()
+    assert accounts.refreshes == 0
+    assert server.received[-1].headers.get("authorization") is None
+
+
+def test_who_shares_a_store_is_signed_in_by_the_other_in_asyncio(
+    server: Server, accounts: Accounts, store: TokenStore
+) -> None:
+    async def main() -> None:
+        async with (
+            AsyncUnpuzzle(base_url=server.url, token_store=store) as first,
+            AsyncUnpuzzle(base_url=server.url, token_store=store) as second,
+        ):
+            with pytest.raises(errors.AuthenticationError):
+                await second.auth.get_profile()
+            await first.auth.sign_in(email="a@b.c", password="x")
+            assert (await second.auth.get_profile()).email
+
+    asyncio.run(main())
+
+
+def test_a_token_that_was_replaced_amid_a_call_is_tried_without_a_refresh(
+    server: Server, accounts: Accounts, store: TokenStore
+) -> None:
+    store.save(Tokens("a0"))
+
+    def respond(request: Received) -> Reply:
+        store.save(Tokens("a1"))
+        return accounts(request)
+
+    server.respond = respond
+    with Unpuzzle(base_url=server.url, token_store=store) as client:
+        assert client.auth.get_profile().email
+    assert accounts.refreshes == 0
+
+
+@pytest.mark.parametrize("code", ["AUTH_INVALID_CREDENTIALS", "AUTH_USER_NOT_FOUND"])
+def test_a_wrong_password_is_no_reason_for_a_new_token(server: Server, accounts: Accounts, code: str) -> None:
+    server.script = [error(401, code)]
+    with (
+        Unpuzzle(base_url=server.url, token_store=stale()) as client,
+        pytest.raises(errors.AuthenticationError),
+    ):
+        client.auth.change_password(current_password="wrong", new_password="right")
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("refusal", [error(401, "AUTH_REQUIRED"), Reply(401, content=b"<html>")])
+def test_a_401_that_speaks_of_no_password_is_a_reason(server: Server, accounts: Accounts, refusal: Reply) -> None:
+    server.script = [refusal]
+    with Unpuzzle(base_url=server.url, token_store=stale()) as client:
+        assert client.auth.get_profile().email
+    assert accounts.refreshes == 1
+
+
+class Full(MemoryTokenStore):
+    """A store that takes nothing."""
+
+    def save(self, tokens: Tokens) -> None:
+        raise OSError("no space left")
+
+    def clear(self) -> None:
+        raise OSError("no space left")
+
+
+def test_a_store_that_fails_does_not_lose_the_session(server: Server, accounts: Accounts) -> None:
+    with Unpuzzle(base_url=server.url, token_store=Full(Tokens("a0", "r1"))) as client:
+        with pytest.raises(OSError, match="no space"):
+            client.auth.get_profile()
+        assert client.auth.get_profile().email
+        assert accounts.refreshes == 1
+        with pytest.raises(OSError, match="no space"):
+            client.auth.sign_out()
+        with pytest.raises(errors.AuthenticationError):
+            client.auth.get_profile()
+        with pytest.raises(OSError, match="no space"):
+            client.auth.sign_in(email="a@b.c", password="x")
+        assert client.auth.get_profile().email
+
+
+def test_a_refresh_that_fails_after_all_are_gone_is_no_complaint_of_asyncio(server: Server, accounts: Accounts) -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with AsyncUnpuzzle(base_url=server.url, token_store=stale("spent")) as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.auth.get_profile(), 0.03)
+            await asyncio.sleep(0.1)
+        gc.collect()
+
+    asyncio.run(main())
+    assert complaints == []
+
+
+def test_a_view_may_have_a_session_of_its_own(server: Server, accounts: Accounts) -> None:
+    with Unpuzzle(base_url=server.url, token_store=MemoryTokenStore()) as client:
+        assert client.with_options(token="a1").auth.get_profile().email
+        assert client.with_options(api_key="a1").auth.get_profile().email
+        with pytest.raises(errors.AuthenticationError):
+            client.auth.get_profile()
+        with pytest.raises(ValueError, match="only one of them"):
+            client.with_options(token="a", api_key="b")
+        with pytest.raises(ValueError, match="token must not be empty"):
+            client.with_options(token="")
+
+
+def test_a_file_of_a_later_version_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text('{"access_token": "a", "brand_new": 1}')
+    assert FileTokenStore(path).load() == Tokens("a")
+
+
+def test_a_file_is_read_again_when_it_has_changed_and_always_within_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    mine, other = FileTokenStore(path), FileTokenStore(path)
+    for name in ("a", "bb", "ccc"):
+        other.save(Tokens(name))
+        assert mine.load() == Tokens(name)
+    stamp = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace("ccc", "ddd"))
+    os.utime(path, ns=(stamp, stamp))
+    with mine.lock():
+        assert mine.load() == Tokens("ddd")
+    other.clear()
+    assert mine.load() is None
+
+
+def test_the_home_directory_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    FileTokenStore("~/tokens.json").save(Tokens("a"))
+    assert (tmp_path / "tokens.json").exists()
+
+
+def test_without_file_locks_there_is_no_store_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(NotImplementedError, match="POSIX"):
+        FileTokenStore("tokens.json")

@@ -21,6 +21,7 @@ from unpuzzle_sdk import (
     errors,
     models,
 )
+from unpuzzle_sdk.errors import CourseNotFound
 from unpuzzle_sdk.testing import MockUnpuzzle, RecordedRequest, local_server
 
 
@@ -58,6 +59,7 @@ def looks_closer(client: Unpuzzle) -> None:
     assert_type(client.raw.courses.list().parsed, Page[models.CourseSummary, models.CoursePage])
     assert_type(client.raw.request("GET", "/health/").content, bytes)
     assert_type(client.with_options(timeout=5, max_retries=0), Unpuzzle)
+    assert_type(client.with_options(token="t"), Unpuzzle)
     client.raw.courses.get(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -66,6 +68,8 @@ def fails(client: Unpuzzle) -> None:
         client.enrollments.enroll("id")
     except errors.EnrollmentExists as error:
         assert_type(error.request_id, str | None)
+    except CourseNotFound as error:
+        assert_type(error.headers["ETag"], str)
     except errors.RateLimitError as error:
         assert_type(error.retry_after, float | None)
     except errors.APIConnectionError:
@@ -129,6 +133,8 @@ def configures() -> None:
     store: TokenStore = Store()
     Unpuzzle(token_store=store, timeout=httpx.Timeout(5, connect=1), max_retry_time=20, headers={"X-A": "b"})
     Unpuzzle(transport=httpx.HTTPTransport(retries=1))
+    Unpuzzle(transport=httpx.HTTPTransport, max_retry_time=None)
+    AsyncUnpuzzle(transport=lambda: httpx.AsyncHTTPTransport(retries=1))
     AsyncUnpuzzle(http_client=httpx.AsyncClient())
     Unpuzzle(http_client=httpx.AsyncClient())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

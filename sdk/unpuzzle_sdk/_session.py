@@ -18,4 +18,10 @@ SESSION = SessionOperations(
             "auth.sign_out",
         }
     ),
+    refusals=frozenset(
+        {
+            "AUTH_INVALID_TOKEN",
+            "AUTH_REQUIRED",
+        }
+    ),
 )

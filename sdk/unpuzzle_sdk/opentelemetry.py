@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ._core import redact
 from ._core.base_client import BaseClient
 from ._core.flow import Flow, Need, Send, Sender, watched
+from ._core.headers import canonical
 from ._core.operation import Request
 from ._core.response import Answer
 from ._version import __version__
@@ -56,7 +57,7 @@ class _Trace:
             context: dict[str, str] = {}
             TraceContextTextMapPropagator().inject(context)
             try:
-                answer = yield from watched(send(request.with_headers(context)), _collect(sends))
+                answer = yield from watched(send(request.with_headers(canonical(context))), _collect(sends))
             finally:
                 if len(sends) > 1:
                     span.set_attribute("http.request.resend_count", len(sends) - 1)

@@ -11,10 +11,17 @@ from .auth import TokenStore
 from .base_client import BaseClient, ad_hoc_arguments, elsewhere
 from .flow import Block, Flow, Need, Send, Shield, Sleep
 from .operation import Arguments, Operation
-from .options import DEFAULT_MAX_RETRIES, DEFAULT_MAX_RETRY_TIME, DEFAULT_TIMEOUT, Options
+from .options import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_MAX_RETRY_TIME,
+    Options,
+    choose_store,
+    choose_timeout,
+    default_headers,
+)
 from .pages import AsyncPage, AsyncPager, PageModel, check_max_items
 from .response import Answer, RawResponse
-from .unset import UNSET
+from .unset import UNSET, Unset
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,11 +46,11 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         base_url: str | None = None,
         token: str | None = None,
         api_key: str | None = None,
-        timeout: Timeout = DEFAULT_TIMEOUT,
+        timeout: Timeout | Unset = UNSET,
         max_retries: int = DEFAULT_MAX_RETRIES,
-        max_retry_time: float = DEFAULT_MAX_RETRY_TIME,
+        max_retry_time: float | None = DEFAULT_MAX_RETRY_TIME,
         http_client: AsyncHttpClient | None = None,
-        transport: AsyncBaseTransport | None = None,
+        transport: AsyncBaseTransport | Callable[[], AsyncBaseTransport] | None = None,
         token_store: TokenStore | None = None,
         headers: Mapping[str, str] | None = None,
         middleware: Sequence[AsyncMiddleware] = (),
@@ -54,17 +61,31 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
             base_url: The address of the API; by default UNPUZZLE_BASE_URL, else production.
             token: An access token; by default UNPUZZLE_TOKEN.
             api_key: An API key in its place; by default UNPUZZLE_API_KEY.
-            timeout: Seconds to wait for the server in each attempt, 30 by default; None waits for ever.
+            timeout: Seconds to wait for the server in each attempt, 30 by default, unless `http_client` has limits of
+                its own; None waits for ever.
             max_retries: How often to try again what is safe to repeat, 2 by default.
-            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; 60 by default.
-            http_client: An httpx client to send with, which stays yours to close.
-            transport: An httpx transport to send over, such as one with a proxy; closed with the client.
-            token_store: Where to keep the tokens of a session; by default in memory.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; 60 by default,
+                None for no limit.
+            http_client: An httpx client to send with, which stays yours to close, and to renew after a fork.
+            transport: An httpx transport to send over, such as one with a proxy; closed with the client. It is yours to
+                renew for another event loop; a function that makes one is called for each.
+            token_store: Where to keep the tokens of a session, asked for them with each request; by default in memory.
             headers: More headers for every request.
             middleware: What to put around every attempt, the outermost first; see `types.AsyncMiddleware`.
         """
-        options = Options(timeout, max_retries, max_retry_time, middleware=tuple(middleware))
-        super().__init__(base_url, token, api_key, token_store, options, headers)
+        try:
+            store = choose_store(token, api_key, token_store)
+            options = Options(
+                choose_timeout(timeout, http_client),
+                max_retries,
+                max_retry_time,
+                headers={**default_headers(), **(headers or {})},
+                middleware=tuple(middleware),
+            )
+        finally:
+            # A traceback may show locals.
+            del token, api_key, headers
+        super().__init__(base_url, store, options)
         self._wire = _AsyncWire(self.base_url, http_client, transport)
 
     async def call(self, operation: Operation[T], arguments: Arguments) -> T:
@@ -101,10 +122,13 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
     ) -> Any:
         """Send any request, with the session, the retries and the errors of the client.
 
+        A write is tried again only if it was never sent, or if `headers` have an `Idempotency-Key`: give one where the
+        API takes it.
+
         Args:
             method: The HTTP method.
-            path: The path, or an address that begins with `base_url`.
-            params: The query parameters.
+            path: The path, or an address that begins with `base_url`; it may have a query.
+            params: The query parameters, or more of them.
             json: The body.
             content: The body, if it is not JSON.
             headers: More headers.
@@ -121,7 +145,12 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
             print(answer["count"])
             ```
         """
-        return await self.call(self.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers))
+        arguments = ad_hoc_arguments(params, json, content, headers)
+        # A traceback may show locals, and a link may be signed.
+        del params, json, content, headers
+        operation = self.ad_hoc(method, path)
+        del path
+        return await self.call(operation, arguments)
 
     async def answer(self, operation: Operation[Any], arguments: Arguments) -> Answer:
         """Call an operation and give its answer, unless that is an error."""
@@ -206,10 +235,11 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         transport, timeout = self._wire.transport, self._options.timeout
         if not self._options.middleware:
             return await transport.send(need.request, timeout, need.at_most)
-        from .middleware import async_around, own_request
+        from .middleware import async_send_through
 
-        wire = async_around(self._options.middleware, lambda request: transport.send(request, timeout, need.at_most))
-        return await wire(own_request(need))
+        return await async_send_through(
+            self._options.middleware, need, lambda request: transport.send(request, timeout, need.at_most)
+        )
 
     def _shielded(self, need: Shield) -> asyncio.Task[Any]:
         import asyncio
@@ -218,10 +248,16 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         # so the answer must be saved, and a lock that a thread is about to get must be given back.
         running = self._wire.running.setdefault(asyncio.get_running_loop(), {})
         key = need.key or object()
+
+        def end(task: asyncio.Task[Any]) -> None:
+            del running[key]
+            if not task.cancelled():
+                # Seen, also if everybody who waited for it is gone: asyncio would complain.
+                task.exception()
+
         if key not in running:
-            task = asyncio.create_task(self._run(need.start()))
-            running[key] = task
-            task.add_done_callback(lambda _: running.pop(key))
+            running[key] = asyncio.create_task(self._run(need.start()))
+            running[key].add_done_callback(end)
         return running[key]
 
 
@@ -252,10 +288,15 @@ class _AsyncWire:
     """The transport and the shared tasks of all views of a client."""
 
     def __init__(
-        self, base_url: str, http_client: AsyncHttpClient | None, transport: AsyncBaseTransport | None
+        self,
+        base_url: str,
+        http_client: AsyncHttpClient | None,
+        transport: AsyncBaseTransport | Callable[[], AsyncBaseTransport] | None,
     ) -> None:
-        if http_client and transport:
-            raise ValueError("give an http_client or a transport, not both")
+        if http_client is not None:
+            from .wire import check_pool
+
+            check_pool(http_client, transport, is_async=True)
         self._base_url = base_url
         self._http_client = http_client
         self._base_transport = transport
@@ -320,10 +361,12 @@ class AsyncRawCaller:
     ) -> RawResponse[Any]:
         """Send any request, with the session and the retries of the client. An error answer is not raised.
 
+        A write is tried again only if it was never sent, or if `headers` have an `Idempotency-Key`.
+
         Args:
             method: The HTTP method.
-            path: The path, or an address that begins with `base_url`.
-            params: The query parameters.
+            path: The path, or an address that begins with `base_url`; it may have a query.
+            params: The query parameters, or more of them.
             json: The body.
             content: The body, if it is not JSON.
             headers: More headers.
@@ -340,7 +383,10 @@ class AsyncRawCaller:
             print(response.status_code, response.parsed)
             ```
         """
-        answer = await self._client.exchange(
-            self._client.ad_hoc(method, path), ad_hoc_arguments(params, json, content, headers)
-        )
+        arguments = ad_hoc_arguments(params, json, content, headers)
+        # As in `request` of the client.
+        del params, json, content, headers
+        operation = self._client.ad_hoc(method, path)
+        del path
+        answer = await self._client.exchange(operation, arguments)
         return RawResponse.of(answer, answer.body)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
-from attrs import asdict, field, frozen
+from attrs import asdict, field, fields, frozen
 
 from .forks import forgets_after_fork
 
@@ -67,6 +67,8 @@ class Tokens:
 
 class TokenStore(Protocol):
     """Where a client keeps its tokens. Clients with the same store share one session.
+
+    `load` is called for each request, so that whoever signs in or out does so for all; it should not take long.
 
     Example:
         ```python
@@ -195,6 +197,8 @@ class MemoryTokenStore:
 class FileTokenStore:
     """Tokens in a file that only its owner can read, shared by every process that names it.
 
+    It needs the file locks of POSIX. The file is read again when it has changed.
+
     Example:
         ```python
         from unpuzzle_sdk import FileTokenStore, Unpuzzle
@@ -204,10 +208,15 @@ class FileTokenStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Use this file; it need not exist, its directory must."""
+        """Use this file; it need not exist, its directory must. A `~` at its beginning is the home directory."""
         from pathlib import Path
 
-        self._path = Path(path)
+        try:
+            import fcntl  # noqa: F401
+        except ImportError:
+            raise NotImplementedError("FileTokenStore needs the file locks of POSIX, which are not here") from None
+        self._path = Path(path).expanduser()
+        self._read: tuple[tuple[int, ...], Tokens | None] | None = None
 
     def load(self) -> Tokens | None:
         """Give the tokens, None if there are none or the file is broken.
@@ -221,7 +230,20 @@ class FileTokenStore:
             ```
         """
         try:
-            return Tokens(**json.loads(self._path.read_bytes()))
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
+        read = self._read
+        if read is None or read[0] != stamp:
+            self._read = read = (stamp, self._tokens())
+        return read[1]
+
+    def _tokens(self) -> Tokens | None:
+        try:
+            kept = json.loads(self._path.read_bytes())
+            # A later version may keep more.
+            return Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
         except (FileNotFoundError, TypeError, ValueError):
             return None
 
@@ -271,13 +293,15 @@ class FileTokenStore:
                 print(store.load())
             ```
         """
-        # Only POSIX has fcntl, and only this method needs it.
+        # Loaded where it is used, as only POSIX has it.
         from fcntl import LOCK_EX, flock
 
         # Every holder opens the file anew: locks belong to the open file, so threads exclude each other too.
         descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             flock(descriptor, LOCK_EX)
+            # What is true within the lock is in the file, however quickly it was changed.
+            self._read = None
             yield
         finally:
             os.close(descriptor)

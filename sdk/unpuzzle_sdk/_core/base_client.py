@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
-from .auth import MemoryTokenStore, Tokens, TokenStore
+from .auth import TokenStore
 from .exchange import Exchange
 from .operation import Arguments, Operation, Request
-from .options import Options, choose_base_url, choose_token, default_headers
+from .options import Options, choose_base_url, choose_store
 from .response import Answer
 from .session import Session, SessionOperations
 from .unset import UNSET, Unset
@@ -27,22 +27,10 @@ class BaseClient(Generic[W]):
 
     _session_operations: ClassVar[SessionOperations]
 
-    def __init__(
-        self,
-        base_url: str | None,
-        token: str | None,
-        api_key: str | None,
-        token_store: TokenStore | None,
-        options: Options,
-        headers: Mapping[str, str] | None,
-    ) -> None:
-        if sum(map(bool, (token, api_key, token_store))) > 1:
-            raise ValueError("give a token, an api_key or a token_store, only one of them")
+    def __init__(self, base_url: str | None, token_store: TokenStore, options: Options) -> None:
         self.base_url: str = choose_base_url(base_url)
-        token = None if token_store else choose_token(token or api_key)
-        store = token_store or MemoryTokenStore(Tokens(token) if token else None)
-        self._session = Session(store, self._session_operations)
-        self._use(options.replace(headers={**default_headers(), **(headers or {})}))
+        self._session = Session(token_store, self._session_operations)
+        self._use(options)
 
     def _use(self, options: Options) -> None:
         self._options = options
@@ -53,18 +41,22 @@ class BaseClient(Generic[W]):
         *,
         timeout: Timeout | Unset = UNSET,
         max_retries: int | Unset = UNSET,
-        max_retry_time: float | Unset = UNSET,
+        max_retry_time: float | None | Unset = UNSET,
         headers: Mapping[str, str] | Unset = UNSET,
         middleware: Sequence[W] | Unset = UNSET,
+        token: str | None = None,
+        api_key: str | None = None,
     ) -> Self:
-        """Give a view of this client with other options. It shares the connections and the session.
+        """Give a view of this client with other options. It shares the connections, and without a token the session.
 
         Args:
             timeout: Seconds to wait for the server in each attempt; None waits for ever.
             max_retries: How often to try again.
-            max_retry_time: After how many seconds not to try again, nor to wait for another attempt.
+            max_retry_time: After how many seconds not to try again, nor to wait for another attempt; None for no limit.
             headers: More headers for every request.
             middleware: More to put around every attempt, within what there is.
+            token: An access token, for a session of the view's own.
+            api_key: An API key in its place.
 
         Returns:
             The view; this client stays as it is.
@@ -75,31 +67,35 @@ class BaseClient(Generic[W]):
             print(patient.system.health().status)
             ```
         """
-        return self._view(self._options.replace(timeout, max_retries, max_retry_time, headers, middleware))
+        options = self._options.replace(timeout, max_retries, max_retry_time, headers, middleware)
+        if token is None and api_key is None:
+            return self._view(options)
+        try:
+            session = Session(choose_store(token, api_key, None), self._session_operations)
+        finally:
+            # A traceback may show locals.
+            del token, api_key
+        return self._view(options, session)
 
-    def _view(self, options: Options) -> Self:
+    def _view(self, options: Options, session: Session | None = None) -> Self:
         view = copy.copy(self)
+        view._session = session or self._session
         view._use(options)
         return view
 
     def __repr__(self) -> str:
         """Give the address; never a token."""
-        return f"<{type(self).__name__} {self.base_url}>"
+        # A reporter of errors may ask while it is being made.
+        return f"<{type(self).__name__} {vars(self).get('base_url', '(without an address)')}>"
 
     def ad_hoc(self, method: str, path: str) -> Operation[Any]:
         """Give the operation that is any request."""
-        method = method.upper()
         # Links in answers are absolute. To any other host the token must not go.
-        path = path.removeprefix(self.base_url)
+        path, _, query = path.removeprefix(self.base_url).partition("#")[0].partition("?")
         if not path.startswith("/") or path.startswith("//"):
             raise ValueError("path must start with / or with the base_url of the client")
-        return Operation(
-            name="",
-            method=method,
-            path=path,
-            answers={200: _json_or_nothing},
-            keyed=method not in ("GET", "HEAD", "OPTIONS"),
-        )
+        # Not every operation takes an Idempotency-Key: no write is safe to repeat unless the caller gives one.
+        return Operation(name="", method=method.upper(), path=path, query=query, answers={200: _json_or_nothing})
 
 
 def ad_hoc_arguments(

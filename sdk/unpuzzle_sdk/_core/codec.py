@@ -13,6 +13,7 @@ from .unset import UNSET
 T = TypeVar("T")
 
 _NO_OFFSET = datetime.timedelta(0)
+_MINUTE = datetime.timedelta(minutes=1)
 
 
 def to_json(value: Any) -> Any:
@@ -31,6 +32,8 @@ def to_json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError("bytes have no place in JSON")
     return [to_json(item) for item in value]
 
 
@@ -40,6 +43,8 @@ def to_object(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json_number(value: Decimal) -> int | float:
+    if not value.is_finite():
+        raise ValueError(f"{value} is no JSON number")
     number = int(value) if value == value.to_integral_value() else float(value)
     if Decimal(repr(number)) != value:
         raise ValueError(f"{value} has more digits than a JSON number carries")
@@ -49,8 +54,12 @@ def _json_number(value: Decimal) -> int | float:
 def _json_time(value: datetime.datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
+    offset = value.utcoffset() or _NO_OFFSET
+    if offset % _MINUTE:
+        # RFC 3339 has no seconds there, as the local times of long ago do.
+        value, offset = value.astimezone(datetime.UTC), _NO_OFFSET
     # As the server writes it. An offset other than that of UTC stays, for it says where.
-    return value.isoformat().removesuffix("+00:00") + "Z" if value.utcoffset() == _NO_OFFSET else value.isoformat()
+    return value.isoformat() if offset else value.isoformat().removesuffix("+00:00") + "Z"
 
 
 def maybe(parse: Callable[[Any], T], value: Any) -> Any:
@@ -96,7 +105,7 @@ def first_of(*parsers: Callable[[Any], Any]) -> Callable[[Any], Any]:
         for parser in parsers:
             try:
                 return parser(value)
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
                 continue
         return value
 

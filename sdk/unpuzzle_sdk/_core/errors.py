@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
+
+from .headers import Headers
 
 if TYPE_CHECKING:
     from .response import RateLimit
@@ -224,6 +226,7 @@ class APIStatusError(UnpuzzleError):
         retry_after: In how many seconds to try again, if the API says so.
         rate_limit: Where the caller stands, if the API says so.
         body: The whole answer: decoded JSON, else text.
+        headers: The headers of the answer, by names in any case; their `repr` shows no secrets.
 
     Example:
         ```python
@@ -249,6 +252,7 @@ class APIStatusError(UnpuzzleError):
         retry_after: float | None = None,
         rate_limit: RateLimit | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Keep what is known about the answer."""
         super().__init__(message)
@@ -260,6 +264,7 @@ class APIStatusError(UnpuzzleError):
         self.retry_after = retry_after
         self.rate_limit = rate_limit
         self.body = body
+        self.headers: Mapping[str, str] = Headers(headers or {})
 
     def __str__(self) -> str:
         """Give the message, each detail, and what support will ask for; never the body, which may hold secrets."""

@@ -15,7 +15,7 @@ from .flow import Flow, Send, Sender, Sleep
 from .operation import Arguments, Operation, Request, build_request
 from .options import Options
 from .response import Answer
-from .retry import retry_delay
+from .retry import retry_delay, time_left
 from .session import Session
 
 
@@ -45,11 +45,11 @@ class Exchange:
     def _authorized(self, request: Request) -> Flow[Answer]:
         tokens: Tokens | None = yield from self._session.tokens(self._traced(self._send))
         answer = yield from self._send(_authorize(request, tokens))
-        if answer.status != 401 or tokens is None or tokens.refresh_token is None:
-            return answer
-        # The token may have been revoked or replaced meanwhile: try once more with a new one.
-        tokens = yield from self._session.refreshed(tokens, self._traced(self._send))
-        return (yield from self._send(_authorize(request, tokens)))
+        if answer.status == 401:
+            tokens = yield from self._session.after_401(answer, tokens, self._traced(self._send))
+            if tokens is not None:
+                return (yield from self._send(_authorize(request, tokens)))
+        return answer
 
     def _send(self, request: Request) -> Flow[Answer]:
         # Loads logging, which takes its time, as httpx does with the first request.
@@ -65,7 +65,7 @@ class Exchange:
             delay = retry_delay(request, outcome, self._options, attempt, elapsed)
             if delay is not None:
                 yield Sleep(delay)
-                at_most = max(0.0, self._options.max_retry_time - (time.monotonic() - start))
+                at_most = time_left(self._options, time.monotonic() - start)
             elif isinstance(outcome, APIConnectionError):
                 raise outcome
             else:

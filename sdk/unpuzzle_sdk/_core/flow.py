@@ -55,7 +55,7 @@ class Shield:
     """
 
     start: Callable[[], Flow[Any]]
-    key: str | None = None
+    key: object = None
 
 
 Need: TypeAlias = Send | Sleep | Block | Shield

@@ -64,10 +64,19 @@ def _hide_cookies(record: logging.LogRecord) -> bool:
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:
+    # The lines may be of other clients in this program: they stay as they are, as far as they hold no secret.
+    if isinstance(record.args, tuple):
+        record.args = tuple(_without_secrets(value) for value in record.args)
+    record.msg = _without_secrets(record.msg)
+    return True
+
+
+def _without_secrets(value: object) -> object:
     from .redact import addresses
 
-    record.msg, record.args = addresses(record.getMessage()), None
-    return True
+    text = str(value)
+    shown = addresses(text)
+    return value if shown == text else shown
 
 
 # At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies.
@@ -85,6 +94,8 @@ def hide_secrets_from_libraries() -> None:
 def _configure(level: str) -> None:
     if level.upper() in ("DEBUG", "INFO"):
         logger.addHandler(logging.StreamHandler())
+        # A program with handlers of its own would print each line twice.
+        logger.propagate = False
         logger.setLevel(level.upper())
 
 

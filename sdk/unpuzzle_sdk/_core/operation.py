@@ -11,13 +11,16 @@ from urllib.parse import quote, urlencode
 from attrs import evolve, field, frozen
 
 from . import codec
-from .errors import ConfirmationRequired, InvalidResponseError
+from .errors import InvalidResponseError
+from .headers import canonical
 from .response import Answer
 from .unset import UNSET
 
 T = TypeVar("T")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+# The first three would make another path, and so another operation; the others are none that anything could have.
+_NO_SEGMENTS = ("", ".", "..", None, UNSET)
 
 
 @frozen
@@ -27,13 +30,14 @@ class Operation(Generic[T]):
     Attributes:
         name: The operationId; empty for a request that is none of the contract.
         method: The HTTP method.
-        path: The path, with names in braces.
+        path: The path, with names in braces; as it is sent if the request is none of the contract.
         answers: How to parse the body of each status that is not an error.
         authenticated: Whether to send the access token.
         form: Whether the body is sent as a form instead of JSON.
         keyed: Whether it takes an `Idempotency-Key`, which makes it safe to repeat.
         optional_body: Whether an empty body is left out.
         streams: Whether it answers with events, which are read as they come.
+        query: What the address of a request that is none of the contract brought along of a query, encoded.
     """
 
     name: str
@@ -45,23 +49,30 @@ class Operation(Generic[T]):
     keyed: bool = False
     optional_body: bool = False
     streams: bool = False
+    query: str = field(default="", repr=False)
 
     def parse(self, answer: Answer) -> T:
         """Turn an answer into the value that the method gives."""
         answer.raise_for_status()
         parser = self.answers.get(answer.status)
-        if parser is None and answer.status == ConfirmationRequired.status_code:
-            raise ConfirmationRequired(answer.json()["message"], request_id=answer.request_id)
         if parser is None and answer.status < 300:
             # A success that this version does not know is read like the documented one.
             parser = next(iter(self.answers.values()), None)
         if parser is None:
             raise InvalidResponseError(
-                f"The API answered {self.method} {self.path} with the unexpected status {answer.status}",
+                f"The API answered {self.method} {self.path} with the unexpected status {answer.status}{_hint(answer)}",
                 status_code=answer.status,
                 request_id=answer.request_id,
             )
         return parser(answer)
+
+
+def _hint(answer: Answer) -> str:
+    if "location" not in answer.headers:
+        return ""
+    # Queries of addresses may be signed.
+    target = answer.headers["location"].partition("?")[0]
+    return f", which leads on to {target}: set base_url to where the API is"
 
 
 @frozen(kw_only=True)
@@ -138,7 +149,7 @@ class Request:
 
 def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     """Make the request of an operation from its arguments."""
-    chosen = {name: value for name, value in arguments.headers.items() if value is not None}
+    chosen = canonical({name: value for name, value in arguments.headers.items() if value is not None})
     content = arguments.content
     if operation.streams:
         chosen["Accept"] = "text/event-stream"
@@ -149,11 +160,12 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     elif arguments.body is not UNSET:
         content = _content(operation, arguments)
         if content is not None:
-            chosen["Content-Type"] = "application/x-www-form-urlencoded" if operation.form else "application/json"
+            kind = "application/x-www-form-urlencoded" if operation.form else "application/json"
+            chosen.setdefault("Content-Type", kind)
     return Request(
         method=operation.method,
-        path=fill_path(operation.path, arguments.path),
-        query=encode_query(arguments.query),
+        path=fill_path(operation.path, arguments.path) if operation.name else operation.path,
+        query="&".join(filter(None, (operation.query, encode_query(arguments.query)))),
         headers=chosen,
         content=content,
         authenticated=operation.authenticated,
@@ -185,11 +197,10 @@ def fill_path(template: str, values: Mapping[str, str]) -> str:
     """Put values into the braces of a path, each as one segment."""
 
     def segment(match: re.Match[str]) -> str:
-        value = str(values[match[1]])
-        if value in ("", ".", ".."):
-            # These would make another path of it, and so another operation.
+        value = values[match[1]]
+        if value in _NO_SEGMENTS:
             raise ValueError(f"{match[1]} must not be {value!r}")
-        return quote(value, safe="")
+        return quote(str(value), safe="")
 
     return re.sub(r"\{(\w+)\}", segment, template)
 

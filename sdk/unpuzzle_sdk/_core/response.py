@@ -6,11 +6,18 @@ import datetime
 import json
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
-from .errors import APIStatusError, ErrorDetail, InvalidResponseError, NotModified, class_of_status
+from .errors import (
+    APIStatusError,
+    ConfirmationRequired,
+    ErrorDetail,
+    InvalidResponseError,
+    NotModified,
+    class_of_status,
+)
 
 T = TypeVar("T")
 
@@ -43,7 +50,7 @@ class RateLimit:
             limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
             reset = headers.get("x-ratelimit-reset")
             return cls(limit, remaining, datetime.datetime.fromtimestamp(int(reset), datetime.UTC) if reset else None)
-        except (KeyError, ValueError, OverflowError):
+        except (KeyError, ValueError, OverflowError, OSError):
             return None
 
 
@@ -101,7 +108,7 @@ class Answer:
             return decode(self.json())
         except KeyError as error:
             problem = f"has no field {error}"
-        except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        except (ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
             problem = f"does not have the promised shape ({type(error).__name__})"
         # Not within the handlers: what they caught holds the body, and so may hold secrets.
         raise self.invalid(problem)
@@ -200,10 +207,10 @@ def _seconds_until(date: str) -> float | None:
 
     try:
         when = parsedate_to_datetime(date)
-    except ValueError:
+        when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
+        return max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
-    return max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds())
 
 
 def json_body(decode: Callable[[Any], T]) -> Callable[[Answer], T]:
@@ -228,6 +235,12 @@ def location(answer: Answer) -> str:
     return answer.headers["location"]
 
 
+def deferred(answer: Answer) -> NoReturn:
+    """Raise what says that the operation goes on when somebody has opened a link in a mail."""
+    message = answer.decode(lambda data: str(data["message"]))
+    raise ConfirmationRequired(message, request_id=answer.request_id)
+
+
 def no_body(answer: Answer) -> None:
     """Give nothing."""
 
@@ -239,24 +252,35 @@ def error_object(answer: Answer) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
+def error_code(answer: Answer) -> str | None:
+    """Give the code of an error; None if the answer has none."""
+    return _code(error_object(answer))
+
+
+def _code(error: dict[str, Any]) -> str | None:
+    code = error.get("code")
+    return None if code is None else str(code)
+
+
 def status_error(answer: Answer) -> APIStatusError:
     """Make the exception for an answer: the class of its code, else that of its status."""
     from .._error_codes import BY_CODE
 
     error = error_object(answer)
-    code = error.get("code")
+    code = _code(error)
     details = error.get("details")
     retry_after = answer.retry_after
-    kind: type[APIStatusError] = BY_CODE.get(str(code), class_of_status(answer.status))
+    kind: type[APIStatusError] = BY_CODE.get(code or "", class_of_status(answer.status))
     return kind(
         str(error.get("message") or f"The API answered with status {answer.status}"),
         status_code=answer.status,
-        code=None if code is None else str(code),
+        code=code,
         details=[_detail(item) for item in details if isinstance(item, dict)] if isinstance(details, list) else (),
         request_id=answer.request_id,
         retry_after=_seconds(error.get("retry_after")) if retry_after is None else retry_after,
         rate_limit=RateLimit.from_headers(answer.headers),
         body=answer.body,
+        headers=answer.headers,
     )
 
 

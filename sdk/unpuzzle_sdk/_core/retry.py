@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from .errors import APIConnectionError, InvalidRequestError
 from .operation import Request
 from .options import Options
-from .response import Answer, error_object
+from .response import Answer, error_code
 
 # Full jitter: anything from nothing to a bound that doubles, so that clients who failed together come back apart.
 _FIRST_BOUND = 0.5
@@ -34,6 +35,11 @@ def retry_delay(
     return delay if elapsed + delay < options.max_retry_time else None
 
 
+def time_left(options: Options, elapsed: float) -> float | None:
+    """Give how long the next attempt may take at most; None if there is no limit."""
+    return None if options.max_retry_time == math.inf else max(0.0, options.max_retry_time - elapsed)
+
+
 def _worth_it(request: Request, outcome: Answer | APIConnectionError) -> bool:
     if isinstance(outcome, APIConnectionError):
         safe = request.repeatable or not outcome.sent
@@ -46,12 +52,13 @@ def _worth_it(request: Request, outcome: Answer | APIConnectionError) -> bool:
 def _may_pass(outcome: Answer) -> bool:
     if outcome.status == 409:
         # The first attempt is still under way on the server; every other conflict stays one.
-        return error_object(outcome).get("code") == "IDEMPOTENCY_IN_PROGRESS"
+        return error_code(outcome) == "IDEMPOTENCY_IN_PROGRESS"
     return outcome.status in (408, 429) or outcome.status >= 500
 
 
 def _delay(outcome: Answer | APIConnectionError, attempt: int) -> float:
-    bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** (attempt - 1))
+    # The power has a bound as well: a thousand attempts would be too much for a float.
+    bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** min(attempt - 1, 30))
     asked = None if isinstance(outcome, APIConnectionError) else outcome.retry_after
     if asked is None:
         return random.uniform(0, bound)

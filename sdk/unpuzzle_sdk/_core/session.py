@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from .auth import Tokens, TokenStore
+from .auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
 from .flow import Block, Flow, Sender, Shield
 from .operation import Arguments, Operation, build_request
-from .response import Answer
+from .response import Answer, error_code
 
 T = TypeVar("T")
 
@@ -24,11 +24,13 @@ class SessionOperations:
         begin: Those whose answer hands out tokens.
         refresh: The one that exchanges a refresh token.
         end: Those after which the tokens are worthless.
+        refusals: The error codes of a 401 that are about the tokens, and not about a password.
     """
 
     begin: frozenset[str]
     refresh: Operation[Any]
     end: frozenset[str]
+    refusals: frozenset[str]
 
 
 class Session:
@@ -39,13 +41,11 @@ class Session:
         self._store = store
         self._operations = operations
         self._tokens: Tokens | None = None
-        self._loaded = False
+        self._stored: Tokens | None = None
 
     def tokens(self, send: Sender) -> Flow[Tokens | None]:
         """Give the tokens to use now, exchanged if they are about to end."""
-        if not self._loaded:
-            self._keep((yield Block(self._store.load)))
-        tokens = self._tokens
+        tokens = yield from self._load()
         if tokens is None or tokens.refresh_token is None or not tokens.ends_soon:
             return tokens
         try:
@@ -56,16 +56,26 @@ class Session:
                 raise
             return tokens
 
+    def after_401(self, answer: Answer, used: Tokens | None, send: Sender) -> Flow[Tokens | None]:
+        """Give other tokens to try again with; None if there are none, or if it was not about those that were used."""
+        if error_code(answer) not in (None, *self._operations.refusals):
+            return None
+        # They may have been revoked, or somebody may have signed in or exchanged them meanwhile.
+        tokens = yield from self._load()
+        if tokens is None or used is None or tokens.access_token != used.access_token:
+            return tokens
+        return (yield from self.refreshed(used, send)) if used.refresh_token else None
+
     def refreshed(self, used: Tokens, send: Sender) -> Flow[Tokens]:
         """Give tokens other than those that were used; whoever comes first exchanges them for all."""
-        tokens: Tokens = yield Shield(lambda: self._locked(self._exchange(used, send)), key="refresh")
+        tokens: Tokens = yield Shield(lambda: self._locked(self._exchange(used, send)), key=self)
         return tokens
 
     def explicit_refresh(self, body: Any) -> Flow[Any]:
         """Complete the body of a refresh that the program calls itself with the token of the session."""
         if body.get("refresh_token"):
             return body
-        tokens: Tokens | None = yield Block(self._store.load)
+        tokens = yield from self._load()
         return {**body, "refresh_token": tokens.refresh_token} if tokens and tokens.refresh_token else body
 
     def follow(self, operation: Operation[Any], answer: Answer) -> Flow[None]:
@@ -82,11 +92,10 @@ class Session:
         return operation.name == self._operations.refresh.name
 
     def _exchange(self, used: Tokens, send: Sender) -> Flow[Tokens]:
-        stored: Tokens | None = yield Block(self._store.load)
-        if stored is not None and stored.access_token != used.access_token:
+        present = yield from self._load()
+        if present is not None and present.access_token != used.access_token:
             # Another thread, task or process was faster.
-            self._keep(stored)
-            return stored
+            return present
         request = build_request(self._operations.refresh, Arguments(body={"refresh_token": used.refresh_token}))
         try:
             answer = yield from send(request)
@@ -114,9 +123,16 @@ class Session:
             yield Block(leave)
 
     def _change(self, tokens: Tokens | None) -> Flow[None]:
-        yield Block(self._store.clear if tokens is None else partial(self._store.save, tokens))
-        self._keep(tokens)
-
-    def _keep(self, tokens: Tokens | None) -> None:
+        # First here: should the store fail, they go on being those of this client until the store has others.
         self._tokens = tokens
-        self._loaded = True
+        yield Block(self._store.clear if tokens is None else partial(self._store.save, tokens))
+        self._stored = tokens
+
+    def _load(self) -> Flow[Tokens | None]:
+        """Give the tokens, which others who share the store may have changed."""
+        # A thread costs asyncio more than a look into memory, or at the times of a file.
+        quick = type(self._store) in (MemoryTokenStore, FileTokenStore)
+        stored: Tokens | None = self._store.load() if quick else (yield Block(self._store.load))
+        if stored != self._stored:
+            self._stored = self._tokens = stored
+        return self._tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -13,14 +14,29 @@ from .errors import UnpuzzleError
 from .forks import forgets_after_fork
 from .operation import Request
 from .response import Answer
-from .wire import FAILURES, AsyncChunks, AsyncPool, Chunks, Pool, Timeout, answer_of, built, failure_of, is_stream
+from .wire import (
+    FAILURES,
+    AsyncChunks,
+    AsyncPool,
+    Chunks,
+    Pool,
+    Timeout,
+    answer_of,
+    built,
+    failure_of,
+    is_stream,
+    transport_of,
+)
 
 
 class Transport:
     """Sends requests over one pool of connections."""
 
     def __init__(
-        self, base_url: str, client: httpx.Client | None, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        client: httpx.Client | None,
+        transport: httpx.BaseTransport | Callable[[], httpx.BaseTransport] | None = None,
     ) -> None:
         """Use the pool of this httpx client, which stays the caller's to close; else an own one."""
         self._base_url = base_url
@@ -69,7 +85,9 @@ class Transport:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = Pool(self._transport)
+                    self._client = Pool(transport_of(self._transport))
+        if self._client.is_closed:
+            raise UnpuzzleError("the http_client is closed")
         return self._client
 
 
@@ -77,7 +95,10 @@ class AsyncTransport:
     """Sends requests over one pool of connections for each event loop, as a connection belongs to its loop."""
 
     def __init__(
-        self, base_url: str, client: httpx.AsyncClient | None, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        client: httpx.AsyncClient | None,
+        transport: httpx.AsyncBaseTransport | Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         """Use the pool of this httpx client, which stays the caller's to close; else own ones."""
         self._base_url = base_url
@@ -119,10 +140,12 @@ class AsyncTransport:
         if self._closed:
             raise UnpuzzleError("the client is closed")
         if self._client is not None:
+            if self._client.is_closed:
+                raise UnpuzzleError("the http_client is closed")
             return self._client
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = AsyncPool(self._transport)
+            pool = AsyncPool(transport_of(self._transport))
             self._pools[loop] = pool
         return pool

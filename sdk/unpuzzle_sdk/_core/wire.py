@@ -77,6 +77,22 @@ class AsyncPool(httpx.AsyncClient):
         self.hop_headers = _hop_headers(self)
 
 
+def check_pool(http_client: object, transport: object, *, is_async: bool) -> None:
+    """Refuse a client of the caller's that can't be sent with."""
+    if transport is not None:
+        raise ValueError("give an http_client or a transport, not both")
+    kind = AsyncHttpClient if is_async else HttpClient
+    if not isinstance(http_client, kind):
+        raise TypeError(f"http_client must be an httpx.{kind.__name__}, not {type(http_client).__name__}")
+
+
+def transport_of(given: Any) -> Any:
+    """Give a transport: the one that the caller has made, or one that a function of the caller's makes now."""
+    if given is None or isinstance(given, (BaseTransport, AsyncBaseTransport)):
+        return given
+    return given()
+
+
 def built(
     pool: httpx.Client | httpx.AsyncClient, url: str, request: Request, timeout: Timeout, at_most: float | None
 ) -> httpx.Request:

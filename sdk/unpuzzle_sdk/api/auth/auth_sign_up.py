@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ... import models
 from ..._core.operation import Operation
-from ..._core.response import json_body
+from ..._core.response import deferred, json_body
 
 OPERATION: Operation[models.AuthSession] = Operation(
     name="auth.sign_up",
@@ -17,5 +17,6 @@ OPERATION: Operation[models.AuthSession] = Operation(
     optional_body=False,
     answers={
         201: json_body(lambda data: models.AuthSession.from_dict(data)),
+        202: deferred,
     },
 )
