@@ -66,7 +66,7 @@ def test_an_expression_that_can_not_be_read_says_where_and_sends_nothing(
     ("given", "code", "said"),
     [
         (["--jq", ".count[]"], 1, "Cannot iterate over number"),
-        (["--template", "{{ colour }}"], 2, "There are: this, count, "),
+        (["--template", "{{ colour }}"], 1, "There are: this, count, "),
         (["--template", "{{ count | color('mauve') }}"], 1, "there is no colour mauve"),
         (["--template", "{{ ''.__class__.__mro__ }}"], 1, "unsafe"),
     ],

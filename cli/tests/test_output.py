@@ -62,9 +62,29 @@ def test_a_field_that_is_not_there_is_told_with_those_that_are(unpuzzle: Any) ->
     assert "slug" in shown.stderr
 
 
+@pytest.mark.parametrize("asked", ["--json=nope", "--fields=nope", "--json=nope.name"])
+def test_a_field_that_no_answer_has_is_refused_before_anything_is_sent(unpuzzle: Any, stand_in: Any, asked: str) -> None:
+    for command in (
+        ["courses", "create", "--title", "x", "--category-id", "x", "--description", "x", "--difficulty", "beginner"],
+        ["courses", "list", "--search", "zzzz"],
+        ["media", "upload", __file__],
+        ["config", "list"],
+    ):
+        shown = unpuzzle(*command, asked)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "There is no field nope" in shown.stderr
+    assert stand_in.received == []
+
+
+def test_a_field_that_is_missed_when_the_answer_is_there_has_failed_and_was_not_misunderstood(unpuzzle: Any) -> None:
+    shown = unpuzzle("courses", "list", "--json", "instructor.nope")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "There is no field instructor.nope" in shown.stderr
+
+
 def test_what_the_server_adds_later_is_shown(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
     stand_in.script = [page(examples, course(examples, mood="happy"))]
-    assert unpuzzle("courses", "list", "--fields", "mood").stdout == "happy\n"
+    assert unpuzzle("courses", "list", "--jq", ".results[0].mood").stdout == "happy\n"
 
 
 def test_a_single_resource_is_aligned_on_a_terminal_and_tabbed_in_a_pipe(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from unpuzzle_cli import complete, console
+from unpuzzle_cli import answers, complete, console
 from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.session import BASE_URL, PROFILE
 
@@ -28,6 +28,17 @@ def _kept(key: str) -> Callable[[typer.Context, str | None], None]:
             context.meta[key] = value
 
     return keep
+
+
+def _names(key: str) -> Callable[[typer.Context, str | None], None]:
+    keep = _kept(key)
+
+    def check(context: typer.Context, value: str | None) -> None:
+        if value and not context.resilient_parsing:
+            answers.check(context, field_names(value))
+        keep(context, value)
+
+    return check
 
 
 def _quiet(value: bool) -> None:
@@ -78,13 +89,13 @@ RENDERED = "What a Jinja template makes of the JSON; `@file` too. See: unpuzzle 
 
 def _shapes(
     fields: Annotated[
-        str | None, _option(OUTPUT, _kept(FIELDS), metavar="NAMES", help=SOME, autocompletion=complete.fields)
+        str | None, _option(OUTPUT, _names(FIELDS), metavar="NAMES", help=SOME, autocompletion=complete.fields)
     ] = None,
     as_json: Annotated[
         str | None,
         _option(
             OUTPUT,
-            _kept(JSON),
+            _names(JSON),
             "--json",
             metavar="[FIELDS]",
             help="JSON: of these fields, or the whole answer.",

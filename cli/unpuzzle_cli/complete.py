@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from unpuzzle_cli import answers
 from unpuzzle_cli.session import Choice
 
 TIMEOUT = 1.0
@@ -58,13 +59,9 @@ def words(*known: str) -> Callable[[str], list[str]]:
 
 def fields(context: typer.Context, incomplete: str) -> list[str]:
     """Completes the last of the fields that `--json` and `--fields` take."""
-    from unpuzzle_cli.commands.fields import FIELDS
-
-    operation = ".".join(context.command_path.split()[1:]).replace("-", "_")
     given = incomplete.rpartition(",")[0]
     before = f"{given}," if given else ""
-    left = [name for name in FIELDS.get(operation, "").split(",") if name not in given.split(",")]
-    return [before + name for name in left if name]
+    return [before + name for name in answers.fields(context) if name not in given.split(",")]
 
 
 def _categories(client: Any) -> Any:

@@ -12,6 +12,8 @@ KEYS = {
     "timeout": "Seconds to wait for an answer.",
 }
 
+DEFAULT_PROFILE = "default"
+DEFAULT_URL = "https://api.unpuzzle.com"
 ALIASES = "aliases"
 """The table that is no profile."""
 
@@ -83,11 +85,20 @@ def known(key: str) -> str:
 
 
 def _checked(key: str, value: str) -> str:
-    if key == "base_url" and not value.startswith(("https://", "http://")):
-        raise UsageError(f"{value} is not an address.", "Such as: https://api.unpuzzle.com")
-    if key == "timeout":
-        seconds(value)
-    return value.rstrip("/")
+    if key == "base_url":
+        return address(value)
+    seconds(value)
+    return value
+
+
+def address(value: str) -> str:
+    """The address of a server, with its scheme in small letters and without a slash at its end."""
+    scheme, mark, rest = value.partition("://")
+    if "@" in rest.partition("/")[0]:  # said without the address, which holds a secret
+        raise UsageError("The address of a server holds no name and no password.", "Sign in to it: unpuzzle auth login")
+    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http"):
+        raise UsageError(f"{value} is not an address.", f"Such as: {DEFAULT_URL}")
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
 def seconds(value: str) -> float:

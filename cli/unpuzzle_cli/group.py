@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from unpuzzle_cli import common
+from unpuzzle_cli import answers, common
 from unpuzzle_cli.errors import UsageError
 
 PROMPT = "$ "
@@ -55,12 +55,9 @@ class JsonCommand(Command):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         super().format_epilog(ctx, formatter)
-        from unpuzzle_cli.commands.fields import FIELDS
-
-        operation = ".".join(ctx.command_path.split()[1:]).replace("-", "_")
-        if operation in FIELDS:
+        if known := answers.fields(ctx):
             with section("JSON fields", formatter):
-                formatter.write_text(FIELDS[operation].replace(",", ", "))
+                formatter.write_text(", ".join(known))
 
 
 class FilteredCommand(Command):

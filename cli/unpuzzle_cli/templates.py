@@ -36,7 +36,7 @@ def _rendered(template: Template, value: Any) -> str:
     try:
         return template.render({"this": this, **known})
     except UndefinedError as error:
-        raise UsageError(f"--template: {error.message}.", f"There are: {', '.join(['this', *known])}") from None
+        raise CommandError(f"--template: {error.message}.", f"There are: {', '.join(['this', *known])}") from None
     except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
         raise CommandError(f"--template: {error}", MORE) from None
 

@@ -93,7 +93,8 @@ def _next(url: str, base_url: str) -> str:
 def _header(line: str) -> tuple[str, str]:
     name, separator, value = line.partition(":")
     if not separator:
-        raise UsageError(f"{line} is not of the form Name: value.")
+        # Said without the line, which may hold a secret.
+        raise UsageError("A header is not of the form Name: value.", "Such as: -H 'If-Match: *'")
     return name.strip(), value.strip()
 
 
