@@ -68,6 +68,9 @@ def test_an_expression_that_can_not_be_read_says_where_and_sends_nothing(
         (["--jq", ".count[]"], 1, "Cannot iterate over number"),
         (["--template", "{{ colour }}"], 1, "There are: this, count, "),
         (["--template", "{{ count | color('mauve') }}"], 1, "there is no colour mauve"),
+        (["--template", "{{ results | pluck('nope') }}"], 1, "there is no field nope in every item"),
+        (["--template", "{{ 'a' | color(5) }}"], 1, "there is no colour 5"),
+        (["--template", "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"], 1, "--template: maximum recursion"),
         (["--template", "{{ ''.__class__.__mro__ }}"], 1, "unsafe"),
     ],
 )

@@ -232,7 +232,7 @@ def test_an_interrupted_command_ends_without_a_word(start: Any, stand_in: Any) -
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10) == (b"", b"")
-        assert process.returncode == 130
+        assert process.returncode == -signal.SIGINT
 
 
 def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
@@ -249,6 +249,34 @@ def test_an_encoding_without_a_character_is_no_crash(start: Any, stand_in: Any, 
     with start("courses", "list", "--fields", "title", PYTHONIOENCODING="latin-1:strict", PYTHONUTF8="0") as process:
         assert process.communicate() == ("Größe \\u6728\n".encode("latin-1"), b"")
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["latin-1", "C"],
+)
+def test_a_terminal_without_a_character_shows_an_escape_in_tables_too(
+    terminal: Any, stand_in: Any, examples: dict[str, Any], changes: dict[str, str]
+) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, title="木"))
+    seen, code = terminal("courses", "list", **changes)
+    assert (code, "\\u6728" in seen, "1 in all" in seen) == (0, True, True)
+    assert terminal("courses", "list", "--help", **changes)[1] == 0
+
+
+def test_a_stream_that_is_closed_is_no_terminal_and_no_crash(line: Any) -> None:
+    assert line("unpuzzle courses list >&-") == (0, "")
+    code, said = line("unpuzzle auth delete-account <&-")
+    assert (code, "--yes" in said, "Traceback" in said) == (2, True, False)
+    assert line("unpuzzle nothing 2>&-") == (2, "")
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "courses list"])
+def test_a_full_disk_is_told_once_and_a_reader_that_has_enough_is_no_error(line: Any, command: str) -> None:
+    code, said = line(f"unpuzzle {command} >/dev/full")
+    assert (code, said) == (1, "unpuzzle: [Errno 28] No space left on device\n")
+    assert line(f"unpuzzle {command} | true") == (0, "")
 
 
 def test_wide_characters_take_two_cells() -> None:

@@ -1,5 +1,6 @@
 """The one owner of the terminal: data goes to stdout, talk to stderr, and only people are asked."""
 
+import io
 import json
 import os
 import re
@@ -18,6 +19,20 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 """What could command a terminal or turn the order of what it shows: controls, C1, directions, halves of pairs."""
 
 _silent = False
+
+
+def prepare() -> None:
+    """Makes the streams fit for all that is said.
+
+    One that is closed is no terminal, and swallows what it gets. Where an encoding has no such character, an escape is better
+    than a crash.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def silence() -> None:
@@ -198,9 +213,7 @@ def _answer(prompt: str) -> str:
 
 
 def _write(stream: Any, text: str, end: str = "\n") -> None:
-    # Where the terminal's encoding has no such character, an escape is better than a crash.
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
+    stream.write(text + end)
 
 
 def _number(value: Any) -> Any:
