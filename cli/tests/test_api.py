@@ -31,6 +31,13 @@ def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(unpuzzle: Any, sta
     assert "idempotency-key" in post.headers
 
 
+def test_a_path_alone_is_a_get(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("api", "courses/", "-f", "page=2", "--jq", "").returncode == 0
+    assert (stand_in.received[0].method, stand_in.received[0].path) == ("GET", "/api/v1/courses/")
+    assert stand_in.received[0].query == {"page": ["2"]}
+    assert unpuzzle("api", "POST").returncode == 2
+
+
 def test_a_body_comes_from_a_file_or_stdin_and_fields_are_then_the_query(unpuzzle: Any, stand_in: Any, tmp_path: Path) -> None:
     (tmp_path / "body.json").write_text('{"a": [1]}')
     unpuzzle("api", "PUT", "x/", "--input", str(tmp_path / "body.json"), "-f", "dry=1")

@@ -1,5 +1,6 @@
 """What went wrong, why, and what to type next; and the exit code for programs."""
 
+import sys
 import time
 from typing import Any
 
@@ -79,6 +80,9 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["courses", "list", "--base-url", "ftp://x"], "Such as: https://api.unpuzzle.com"),
         (["courses", "list", "--base-url", "http://xn--"], "malformed"),
         (["courses", "get", ".."], "course_id must not be"),
+        (["media", "download", "x", "y", "--output", "/not/there/film.mp4"], "there is no folder /not/there"),
+        (["courses", "update", "x", "--description", f"@{sys.executable}"], "is not a text in UTF-8"),
+        (["list"], "Did you mean: unpuzzle courses list, or: unpuzzle media list"),
         (["completion", "tcsh"], "bash, zsh and fish"),
     ],
 )

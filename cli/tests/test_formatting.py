@@ -32,6 +32,10 @@ def test_jq_filters_what_json_would_print_and_implies_it(unpuzzle: Any) -> None:
     ]
 
 
+def test_an_empty_expression_changes_nothing(unpuzzle: Any) -> None:
+    assert unpuzzle("courses", "list", "--jq", "").stdout == unpuzzle("courses", "list", "--json").stdout
+
+
 def test_any_answer_can_be_filtered_whatever_made_it(unpuzzle: Any, stand_in: Any) -> None:
     stand_in.script = [
         Reply(200, {"results": [1, 2], "next": "https://elsewhere.example/api/v1/courses/?page=2"}),

@@ -172,6 +172,17 @@ def test_times_are_relative_for_people(terminal: Any, stand_in: Any, examples: d
     assert "3 days ago" in terminal("courses", "list", "--fields", "published_at")[0]
 
 
+def test_a_terminal_that_tells_no_width_has_a_usual_one(terminal: Any) -> None:
+    for columns, changes in ((100, {"COLUMNS": "0"}), (0, {})):
+        seen, code = terminal("courses", "list", columns=columns, **changes)
+        assert (code, PYTHON in seen, "TITLE" in seen) == (0, True, True)
+
+
+def test_a_dumb_terminal_gets_text(terminal: Any) -> None:
+    for arguments in (["courses", "list"], ["courses", "--help"]):
+        assert "\x1b" not in terminal(*arguments, TERM="dumb")[0]
+
+
 def test_no_color_is_obeyed(terminal: Any) -> None:
     assert "\x1b[1m" in terminal("courses", "list")[0]
     assert "\x1b" not in terminal("courses", "list", NO_COLOR="1")[0]
@@ -235,11 +246,13 @@ def test_an_interrupted_command_ends_without_a_word(start: Any, stand_in: Any) -
         assert process.returncode == -signal.SIGINT
 
 
-def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
+def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, start: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
     stand_in.respond = lambda _: Reply(200, content=b"openapi: \xff", headers={"Content-Type": "application/yaml"})
     kept = tmp_path / "contract.yaml"
     assert unpuzzle("system", "openapi-yaml", "--output", str(kept)).stdout == ""
     assert kept.read_bytes() == b"openapi: \xff"
+    with start("system", "openapi-yaml", "--output", "-") as process:
+        assert process.communicate()[0] == b"openapi: \xff"
     seen, code = terminal("system", "openapi-yaml")
     assert ("--output FILE" in seen, code) == (True, 2)
 

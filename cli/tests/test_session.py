@@ -209,6 +209,17 @@ def test_a_key_is_asked_for_on_a_terminal_without_showing_it(terminal: Any, api:
     assert (code, "eyJhbGciOi" in seen) == (0, False)
 
 
+def test_a_configuration_that_is_a_link_stays_one(unpuzzle: Any, folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    (folder / "config.toml").symlink_to(tmp_path / "own.toml")
+    assert unpuzzle("config", "set", "timeout", "9").returncode == 0
+    assert ((folder / "config.toml").is_symlink(), "9" in (tmp_path / "own.toml").read_text()) == (True, True)
+
+
+def test_options_of_every_command_may_stand_behind_its_group(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("courses", "--base-url", stand_in.url, "list", UNPUZZLE_BASE_URL="nonsense").returncode == 0
+
+
 def test_a_setting_that_is_not_there_is_no_empty_one(unpuzzle: Any) -> None:
     outcome = unpuzzle("config", "get", "timeout")
     assert (outcome.returncode, outcome.stdout) == (1, "")

@@ -86,6 +86,13 @@ def test_pages_are_counted_on_a_terminal_alone_and_the_cursor_comes_back(
     assert unpuzzle("courses", "list", "--all").stderr == ""
 
 
+def test_one_page_shows_no_bar_nor_does_a_dumb_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = pages(examples)
+    assert CURSOR_HIDDEN not in terminal("courses", "list")[0]
+    assert CURSOR_HIDDEN not in terminal("courses", "list", "--limit", "100")[0]
+    assert "\x1b" not in terminal("courses", "list", "--all", TERM="dumb")[0]
+
+
 def test_sigterm_ends_a_command_as_programs_expect_it(start: Any, stand_in: Any) -> None:
     stand_in.respond = lambda _: Reply(pieces=[HANG])
     assert stopped(start("courses", "list"), signal.SIGTERM, lambda: bool(stand_in.received)) == (143, "", "")
@@ -174,6 +181,14 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(film: Any, stand_in: An
     assert (tmp_path / "film.mp4").read_bytes() == DATA
     assert list(tmp_path.glob(".film*")) == []
     assert [each.headers["range"] for each in stand_in.received[3:]] == ["bytes=0-499", "bytes=1000-1499"]
+
+
+@pytest.mark.parametrize(("total", "said"), [("10", "nothing behind 4 bytes of 10"), ("*", "how long the file is")])
+def test_a_download_that_never_ends_is_an_error(film: Any, stand_in: Any, tmp_path: Path, total: str, said: str) -> None:
+    headers = {"ETag": '"1"', "Content-Range": f"bytes 0-3/{total}", "Content-Type": "video/mp4"}
+    stand_in.script = [Reply(206, content=b"abcd", headers=headers), Reply(206, content=b"", headers=headers)]
+    outcome = film()
+    assert (outcome.returncode, said in outcome.stderr, (tmp_path / "film.mp4").exists()) == (1, True, False)
 
 
 def test_a_download_that_is_stopped_says_where_it_is_kept(film: Any, stand_in: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -50,7 +50,7 @@ def _jq(context: typer.Context, value: str | None) -> None:
     if value is not None and not context.resilient_parsing:
         from unpuzzle_cli import filters  # loads jq
 
-        _take_printer(context, filters.printer(value))
+        _take_printer(context, filters.printer(value or "."))
 
 
 def _template(context: typer.Context, value: str | None) -> None:

@@ -118,9 +118,10 @@ def _save(tables: dict[str, dict[str, str]]) -> None:
         if values:
             lines += [f"[{_quoted(name)}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items()), ""]
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path().with_suffix(f".{os.getpid()}.new")
+    file = path().resolve()  # which stays where a link leads that somebody has made of it
+    fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_text("\n".join(lines), encoding="utf-8")
-    fresh.replace(path())
+    fresh.replace(file)
 
 
 def _quoted(text: str) -> str:

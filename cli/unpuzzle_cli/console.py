@@ -51,9 +51,14 @@ def for_people() -> bool:
     return sys.stdout.isatty()
 
 
+def obeys(stream: Any) -> bool:
+    """Whether it is a terminal that can be told to colour, or to go back on a line."""
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
 def in_colour(stream: Any) -> bool:
-    """Whether colours are wanted there: on a terminal, unless NO_COLOR is set."""
-    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+    """Whether colours and bold are wanted there: on a terminal, unless NO_COLOR is set."""
+    return obeys(stream) and not os.environ.get("NO_COLOR")
 
 
 def plain(text: str) -> str:
@@ -147,8 +152,8 @@ def say_table(columns: "list[Column]") -> None:
 
     from unpuzzle_cli.tables import lines
 
-    # Where NO_COLOR is set rich keeps what is bold; who sets it wants text.
-    screen = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    # Where NO_COLOR is set rich keeps what is bold; who sets it wants text. COLUMNS=0 is no width to it, as to others.
+    screen = Console(highlight=False, color_system="auto" if in_colour(sys.stdout) else None, width=width())
     for line in lines(columns, screen.width):
         screen.print(line, soft_wrap=True)
 

@@ -69,6 +69,12 @@ class Choice:
         return Unpuzzle(base_url=self.server, headers=_headers(), **options)
 
 
+def in_environment(context: "typer.Context") -> dict[str, str]:
+    """What was chosen by options, as variables for the commands that a line of a shell runs."""
+    chosen = {"UNPUZZLE_BASE_URL": context.meta.get(BASE_URL), "UNPUZZLE_PROFILE": context.meta.get(PROFILE)}
+    return {name: value for name, value in chosen.items() if value}
+
+
 def _check(profile: str) -> None:
     """Raises UsageError for a profile that is not kept: what is mistyped must not lead to production."""
     if profile == config.DEFAULT_PROFILE:

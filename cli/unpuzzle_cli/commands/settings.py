@@ -19,7 +19,7 @@ def list_settings(context: typer.Context) -> None:
     show.many({"count": len(found), "results": found}, show.Shape.of(context, "profile,key,value"))
 
 
-@app.command("get", cls=Command, epilog="$ unpuzzle config get base_url")
+@app.command("get", cls=Command, epilog="$ unpuzzle config get timeout")
 def get_setting(context: typer.Context, key: str) -> None:
     """Show a setting of the profile."""
     choice = Choice.of(context)
