@@ -1,6 +1,6 @@
 """Completion that knows what is on the server. Where it can't ask in time, it says nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import typer
@@ -12,6 +12,23 @@ TIMEOUT = 1.0
 """Seconds. Whoever pressed Tab is waiting."""
 
 Found = list[tuple[str, str]]
+
+
+def put_words_together(environment: MutableMapping[str, str]) -> None:
+    """Undoes for a completion by bash that it has broken words at `=` and `:`, as in addresses and in `--json=title`."""
+    place = int(environment["COMP_CWORD"])
+    words: list[str] = []
+    broken = False
+    for index, word in enumerate(environment["COMP_WORDS"].split("\n")):
+        breaks = bool(word) and not word.strip("=:")
+        if words and (breaks or broken):
+            words[-1] += word
+        else:
+            words.append(word)
+        if index == place:
+            environment["COMP_CWORD"] = str(len(words) - 1)
+        broken = breaks
+    environment["COMP_WORDS"] = "\n".join(words)
 
 
 def course_slugs(context: typer.Context, incomplete: str) -> Found:

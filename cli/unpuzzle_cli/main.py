@@ -1,6 +1,7 @@
 """The command `unpuzzle`."""
 
 import gc
+import os
 import signal
 import sys
 
@@ -23,13 +24,15 @@ def _version() -> int:
 
 def _command_line() -> int:
     gc.disable()  # a tenth of the time to the help is spent on looking whether what is imported could go
-    from unpuzzle_cli import console
+    from unpuzzle_cli import complete, console
     from unpuzzle_cli.errors import heed_ctrl_c
     from unpuzzle_cli.tree import app
 
     gc.enable()
     heed_ctrl_c()
     console.prepare()
+    if os.environ.get("_UNPUZZLE_COMPLETE") == "complete_bash":
+        complete.put_words_together(os.environ)
 
     # Not standalone: typer would turn errors into messages and exit codes of its own.
     code: int | None = app(prog_name="unpuzzle", standalone_mode=False)
