@@ -56,7 +56,7 @@ def test_pages_are_joined(unpuzzle: Any, stand_in: Any) -> None:
     assert json.loads(unpuzzle("api", "GET", "courses/", "-f", "page_size=2", "--paginate").stdout) == [1, 2, 3]
     assert stand_in.received[1].query == {"page": ["2"], "page_size": ["2"]}
     stand_in.script = [Reply(200, {"name": "no list"})]
-    assert unpuzzle("api", "GET", "x/", "--paginate").returncode == 2
+    assert unpuzzle("api", "GET", "x/", "--paginate").returncode == 1
 
 
 def test_status_and_headers_are_included_on_request(unpuzzle: Any, stand_in: Any) -> None:

@@ -45,6 +45,9 @@ class Waiting(ThreadingHTTPServer):
             self.shutdown()
         return said
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing: a browser may break off what it has opened."""
+
 
 class Returned(BaseHTTPRequestHandler):
     """Takes what the query holds, and tells the person to go back to the terminal."""

@@ -68,14 +68,19 @@ def get(profile: str, key: str) -> str:
 
 def change(profile: str, key: str, value: str | None) -> None:
     """Keeps a value in a profile; None forgets it."""
-    if profile == ALIASES:
-        raise UsageError(f"A profile can't be called {ALIASES}.", "Take another name")
     tables = _tables()
-    values = tables.setdefault(profile, {})
+    values = tables.setdefault(named(profile), {})
     values.pop(known(key), None)
     if value is not None:
         values[key] = _checked(key, value)
     _save(tables)
+
+
+def named(profile: str) -> str:
+    """The name of a profile that may be kept."""
+    if profile == ALIASES:
+        raise UsageError(f"A profile can't be called {ALIASES}.", "Take another name")
+    return profile
 
 
 def known(key: str) -> str:

@@ -10,7 +10,7 @@ import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from unpuzzle_cli.tables import Column
@@ -143,7 +143,7 @@ def say_bytes(content: bytes) -> None:
     try:
         sys.stdout.write(plain(content.decode()))
     except UnicodeDecodeError:
-        raise UsageError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
+        raise CommandError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
 
 
 def say_table(columns: "list[Column]") -> None:

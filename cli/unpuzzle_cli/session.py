@@ -31,7 +31,7 @@ class Choice:
         profile = context.meta.get(PROFILE) or os.environ.get("UNPUZZLE_PROFILE") or config.DEFAULT_PROFILE
         if not may_be_new:
             _check(profile)
-        return cls(context.meta.get(BASE_URL) or "", profile)
+        return cls(context.meta.get(BASE_URL) or "", config.named(profile))
 
     @property
     def server(self) -> str:

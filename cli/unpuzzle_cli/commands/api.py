@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import typer
 
 from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError, UsageError
 from unpuzzle_cli.group import FLAGS, FilteredCommand
 from unpuzzle_cli.session import Choice
 
@@ -82,7 +82,7 @@ def _show(answer: Any, shape: show.Shape) -> None:
 def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]:
     page = answer.parsed
     if not isinstance(page, dict) or "results" not in page:
-        raise UsageError("This is not a list of pages: --paginate is for those.")
+        raise CommandError("This is not a list of pages: --paginate is for those.")
     results = list(page["results"])
     while page["next"]:
         page = client.request("GET", _next(page["next"], client.base_url), headers=headers)
