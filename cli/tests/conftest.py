@@ -5,6 +5,7 @@ import io
 import os
 import pty
 import select
+import shlex
 import struct
 import subprocess
 import sys
@@ -94,6 +95,30 @@ def unpuzzle(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Un
         return subprocess.CompletedProcess(
             ["unpuzzle", *arguments], end.value.code, *(streams[name].text for name in ("stdout", "stderr"))
         )
+
+    return run
+
+
+@pytest.fixture
+def shell(environment: dict[str, str]) -> Callable[[str], subprocess.Popen[str]]:
+    """Starts a line of bash, in which `unpuzzle` is the command; what it says on either stream is in one pipe."""
+
+    def popen(text: str) -> subprocess.Popen[str]:
+        command = f'unpuzzle() {{ {shlex.join(COMMAND)} "$@"; }}; {text}'
+        streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(["bash", "-o", "pipefail", "-c", command], env=environment, start_new_session=True, **streams)
+
+    return popen
+
+
+@pytest.fixture
+def line(shell: Callable[[str], subprocess.Popen[str]]) -> Callable[[str], tuple[int, str]]:
+    """Runs a line of bash; gives how it ends, and what it says."""
+
+    def run(text: str) -> tuple[int, str]:
+        with shell(text) as running:
+            said, _ = running.communicate(timeout=60)
+        return running.returncode, said
 
     return run
 

@@ -31,6 +31,18 @@ def test_a_shell_alias_is_run_by_sh_with_what_is_typed_and_ends_as_it_does(proce
     assert process("said", "1", "2").stdout == "2\n"
 
 
+def test_a_shell_alias_passes_on_what_was_chosen(process: Any, stand_in: Any) -> None:
+    process("config", "set", "timeout", "9", "--profile", "other")
+    process("alias", "set", "--shell", "where", 'echo "$0 $UNPUZZLE_BASE_URL $UNPUZZLE_PROFILE"')
+    assert process("--base-url", "http://x", "--profile", "other", "where").stdout == "unpuzzle http://x other\n"
+    assert process("where").stdout == f"unpuzzle {stand_in.url} \n"
+
+
+def test_a_shell_alias_that_a_signal_has_ended_ends_as_shells_say_it(process: Any) -> None:
+    process("alias", "set", "--shell", "gone", "kill -TERM $$")
+    assert process("gone").returncode == 143
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -36,6 +36,13 @@ def test_a_write_goes_under_no_key_but_the_one_that_is_given(unpuzzle: Any, stan
     assert [request.headers.get("idempotency-key") for request in stand_in.received] == [None, "mine"]
 
 
+def test_a_path_alone_is_a_get(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("api", "courses/", "-f", "page=2", "--jq", "").returncode == 0
+    assert (stand_in.received[0].method, stand_in.received[0].path) == ("GET", "/api/v1/courses/")
+    assert stand_in.received[0].query == {"page": ["2"]}
+    assert unpuzzle("api", "POST").returncode == 2
+
+
 def test_a_body_comes_from_a_file_or_stdin_and_fields_are_then_the_query(unpuzzle: Any, stand_in: Any, tmp_path: Path) -> None:
     (tmp_path / "body.json").write_text('{"a": [1]}')
     unpuzzle("api", "PUT", "x/", "--input", str(tmp_path / "body.json"), "-f", "dry=1")
@@ -54,7 +61,7 @@ def test_pages_are_joined(unpuzzle: Any, stand_in: Any) -> None:
     assert json.loads(unpuzzle("api", "GET", "courses/", "-f", "page_size=2", "--paginate").stdout) == [1, 2, 3]
     assert stand_in.received[1].query == {"page": ["2"], "page_size": ["2"]}
     stand_in.script = [Reply(200, {"name": "no list"})]
-    assert unpuzzle("api", "GET", "x/", "--paginate").returncode == 2
+    assert unpuzzle("api", "GET", "x/", "--paginate").returncode == 1
 
 
 def test_status_and_headers_are_included_on_request(unpuzzle: Any, stand_in: Any) -> None:

@@ -56,6 +56,31 @@ def test_nobody_need_wait(unpuzzle: Any, course: str) -> None:
     assert begun.stdout == "status\trunning\ntotal\t1\n"
 
 
+@pytest.mark.parametrize(
+    "text", ["Mail;EMAIL\nx;{}\n", "name\temail\r\nx\t{}", "name,email\rx,{}\r"], ids=["Excel", "tabs", "Mac"]
+)
+def test_any_separator_and_any_end_of_a_line_is_read(
+    unpuzzle: Any, course: str, learner: Person, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "students.csv"
+    file.write_bytes(text.format(learner.email).encode())
+    tried = enroll(unpuzzle, course, "--file", str(file), "--dry-run", "--no-wait", "--json", "total")
+    assert json.loads(tried.stdout) == {"total": 1}, tried.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a@example.com;A\n", "has no column `email`"), ("people\nA\n", "has no column `email`"), ("x" * 140_000, "can't be read")],
+)
+def test_a_person_is_never_taken_for_a_header_nor_a_header_for_a_person(
+    unpuzzle: Any, course: str, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "wrong.csv"
+    file.write_text(text)
+    wrong = enroll(unpuzzle, course, "--file", str(file))
+    assert (wrong.returncode, said in wrong.stderr) == (2, True), wrong.stderr
+
+
 def test_what_is_no_list_of_addresses_is_refused(unpuzzle: Any, course: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.csv"
     file.write_text("name,address\nAda,London\n")

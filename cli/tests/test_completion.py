@@ -60,6 +60,17 @@ def test_bash_completes_with_the_script_that_is_printed(unpuzzle: Any, environme
     assert bash.stdout.split() == [PYTHON]
 
 
+def test_bash_breaks_words_at_equals_signs_and_colons_and_that_changes_nothing(unpuzzle: Any, stand_in: Any) -> None:
+    def completed(*words: str) -> list[str]:
+        return unpuzzle(**{**bash(*words), "COMP_WORDS": "\n".join(words)}).stdout.split()  # type: ignore[no-any-return]
+
+    assert completed("unpuzzle", "courses", "list", "--json", "=", "titl") == ["title"]
+    assert completed("unpuzzle", "courses", "list", "--json", "=", "title,pri") == ["title,price"]
+    scheme, host, port = stand_in.url.split(":")
+    assert completed("unpuzzle", "--base-url", scheme, ":", host, ":", port, "courses", "get", "intro") == [PYTHON]
+    assert completed("unpuzzle", "courses", "get", "--base-url", "=", scheme, ":", host, ":", port, "intro") == [PYTHON]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

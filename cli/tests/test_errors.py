@@ -1,5 +1,6 @@
 """What went wrong, why, and what to type next; and the exit code for programs."""
 
+import sys
 import time
 from typing import Any
 
@@ -69,7 +70,9 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["config", "set", "base_url", "nonsense"], "is not an address"),
         (["config", "set", "timeout", "0"], "is not a number of seconds"),
         (["api", "POST", "auth/signin/", "-f", "email"], "key=value"),
-        (["api", "GET", "courses/", "-H", "nonsense"], "Name: value"),
+        (["api", "GET", "courses/", "-H", "Authorization Bearer canary"], "Name: value"),
+        (["config", "set", "base_url", "http://u:canary@host"], "holds no name and no password"),
+        (["courses", "list", "--base-url", "http://canary@host"], "holds no name and no password"),
         (["api", "POST", "courses/", "--paginate"], "for GET"),
         (["auth", "login", "--email", "x@example.com"], "--password-stdin"),
         (["auth", "login"], "--email"),
@@ -77,6 +80,9 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["courses", "list", "--base-url", "ftp://x"], "Such as: https://api.unpuzzle.com"),
         (["courses", "list", "--base-url", "http://xn--"], "malformed"),
         (["courses", "get", ".."], "course_id must not be"),
+        (["media", "download", "x", "y", "--output", "/not/there/film.mp4"], "there is no folder /not/there"),
+        (["courses", "update", "x", "--description", f"@{sys.executable}"], "is not a text in UTF-8"),
+        (["list"], "Did you mean: unpuzzle courses list, or: unpuzzle media list"),
         (["completion", "tcsh"], "bash, zsh and fish"),
     ],
 )
@@ -86,6 +92,7 @@ def test_a_command_that_was_not_understood_is_2_and_sends_nothing(
     outcome = unpuzzle(*arguments)
     assert (outcome.returncode, outcome.stdout) == (2, "")
     assert said in outcome.stderr
+    assert "canary" not in outcome.stderr
     assert stand_in.received == []
 
 
@@ -124,6 +131,10 @@ def test_errors_keep_their_words_whole_on_a_terminal_and_their_lines_in_a_pipe(
     seen = terminal("courses", "get", "x", columns=60)[0]
     assert max(map(len, seen.splitlines())) <= 60
     assert set(message.split()) <= set(seen.split())
+
+
+def test_the_scheme_of_an_address_may_be_written_in_capitals(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("courses", "list", "--base-url", stand_in.url.replace("http", "HTTP")).returncode == 0
 
 
 def test_a_page_of_a_proxy_is_no_crash(unpuzzle: Any, stand_in: Any) -> None:

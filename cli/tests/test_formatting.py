@@ -32,6 +32,10 @@ def test_jq_filters_what_json_would_print_and_implies_it(unpuzzle: Any) -> None:
     ]
 
 
+def test_an_empty_expression_changes_nothing(unpuzzle: Any) -> None:
+    assert unpuzzle("courses", "list", "--jq", "").stdout == unpuzzle("courses", "list", "--json").stdout
+
+
 def test_any_answer_can_be_filtered_whatever_made_it(unpuzzle: Any, stand_in: Any) -> None:
     stand_in.script = [
         Reply(200, {"results": [1, 2], "next": "https://elsewhere.example/api/v1/courses/?page=2"}),
@@ -66,8 +70,11 @@ def test_an_expression_that_can_not_be_read_says_where_and_sends_nothing(
     ("given", "code", "said"),
     [
         (["--jq", ".count[]"], 1, "Cannot iterate over number"),
-        (["--template", "{{ colour }}"], 2, "There are: this, count, "),
+        (["--template", "{{ colour }}"], 1, "There are: this, count, "),
         (["--template", "{{ count | color('mauve') }}"], 1, "there is no colour mauve"),
+        (["--template", "{{ results | pluck('nope') }}"], 1, "there is no field nope in every item"),
+        (["--template", "{{ 'a' | color(5) }}"], 1, "there is no colour 5"),
+        (["--template", "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"], 1, "--template: maximum recursion"),
         (["--template", "{{ ''.__class__.__mro__ }}"], 1, "unsafe"),
     ],
 )

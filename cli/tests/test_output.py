@@ -62,9 +62,29 @@ def test_a_field_that_is_not_there_is_told_with_those_that_are(unpuzzle: Any) ->
     assert "slug" in shown.stderr
 
 
+@pytest.mark.parametrize("asked", ["--json=nope", "--fields=nope", "--json=nope.name"])
+def test_a_field_that_no_answer_has_is_refused_before_anything_is_sent(unpuzzle: Any, stand_in: Any, asked: str) -> None:
+    for command in (
+        ["courses", "create", "--title", "x", "--category-id", "x", "--description", "x", "--difficulty", "beginner"],
+        ["courses", "list", "--search", "zzzz"],
+        ["media", "upload", __file__],
+        ["config", "list"],
+    ):
+        shown = unpuzzle(*command, asked)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "There is no field nope" in shown.stderr
+    assert stand_in.received == []
+
+
+def test_a_field_that_is_missed_when_the_answer_is_there_has_failed_and_was_not_misunderstood(unpuzzle: Any) -> None:
+    shown = unpuzzle("courses", "list", "--json", "instructor.nope")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "There is no field instructor.nope" in shown.stderr
+
+
 def test_what_the_server_adds_later_is_shown(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
     stand_in.script = [page(examples, course(examples, mood="happy"))]
-    assert unpuzzle("courses", "list", "--fields", "mood").stdout == "happy\n"
+    assert unpuzzle("courses", "list", "--jq", ".results[0].mood").stdout == "happy\n"
 
 
 def test_a_single_resource_is_aligned_on_a_terminal_and_tabbed_in_a_pipe(
@@ -152,6 +172,17 @@ def test_times_are_relative_for_people(terminal: Any, stand_in: Any, examples: d
     assert "3 days ago" in terminal("courses", "list", "--fields", "published_at")[0]
 
 
+def test_a_terminal_that_tells_no_width_has_a_usual_one(terminal: Any) -> None:
+    for columns, changes in ((100, {"COLUMNS": "0"}), (0, {})):
+        seen, code = terminal("courses", "list", columns=columns, **changes)
+        assert (code, PYTHON in seen, "TITLE" in seen) == (0, True, True)
+
+
+def test_a_dumb_terminal_gets_text(terminal: Any) -> None:
+    for arguments in (["courses", "list"], ["courses", "--help"]):
+        assert "\x1b" not in terminal(*arguments, TERM="dumb")[0]
+
+
 def test_no_color_is_obeyed(terminal: Any) -> None:
     assert "\x1b[1m" in terminal("courses", "list")[0]
     assert "\x1b" not in terminal("courses", "list", NO_COLOR="1")[0]
@@ -212,16 +243,18 @@ def test_an_interrupted_command_ends_without_a_word(start: Any, stand_in: Any) -
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10) == (b"", b"")
-        assert process.returncode == 130
+        assert process.returncode == -signal.SIGINT
 
 
-def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
+def test_a_file_goes_to_stdout_or_to_a_file(unpuzzle: Any, start: Any, terminal: Any, stand_in: Any, tmp_path: Any) -> None:
     stand_in.respond = lambda _: Reply(200, content=b"openapi: \xff", headers={"Content-Type": "application/yaml"})
     kept = tmp_path / "contract.yaml"
     assert unpuzzle("system", "openapi-yaml", "--output", str(kept)).stdout == ""
     assert kept.read_bytes() == b"openapi: \xff"
+    with start("system", "openapi-yaml", "--output", "-") as process:
+        assert process.communicate()[0] == b"openapi: \xff"
     seen, code = terminal("system", "openapi-yaml")
-    assert ("--output FILE" in seen, code) == (True, 2)
+    assert ("--output FILE" in seen, code) == (True, 1)
 
 
 def test_an_encoding_without_a_character_is_no_crash(start: Any, stand_in: Any, examples: dict[str, Any]) -> None:
@@ -229,6 +262,34 @@ def test_an_encoding_without_a_character_is_no_crash(start: Any, stand_in: Any, 
     with start("courses", "list", "--fields", "title", PYTHONIOENCODING="latin-1:strict", PYTHONUTF8="0") as process:
         assert process.communicate() == ("Größe \\u6728\n".encode("latin-1"), b"")
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["latin-1", "C"],
+)
+def test_a_terminal_without_a_character_shows_an_escape_in_tables_too(
+    terminal: Any, stand_in: Any, examples: dict[str, Any], changes: dict[str, str]
+) -> None:
+    stand_in.respond = lambda _: page(examples, course(examples, title="木"))
+    seen, code = terminal("courses", "list", **changes)
+    assert (code, "\\u6728" in seen, "1 in all" in seen) == (0, True, True)
+    assert terminal("courses", "list", "--help", **changes)[1] == 0
+
+
+def test_a_stream_that_is_closed_is_no_terminal_and_no_crash(line: Any) -> None:
+    assert line("unpuzzle courses list >&-") == (0, "")
+    code, said = line("unpuzzle auth delete-account <&-")
+    assert (code, "--yes" in said, "Traceback" in said) == (2, True, False)
+    assert line("unpuzzle nothing 2>&-") == (2, "")
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "courses list"])
+def test_a_full_disk_is_told_once_and_a_reader_that_has_enough_is_no_error(line: Any, command: str) -> None:
+    code, said = line(f"unpuzzle {command} >/dev/full")
+    assert (code, said) == (1, "unpuzzle: [Errno 28] No space left on device\n")
+    assert line(f"unpuzzle {command} | true") == (0, "")
 
 
 def test_wide_characters_take_two_cells() -> None:

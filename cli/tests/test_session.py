@@ -126,6 +126,24 @@ def test_signing_out_forgets_the_tokens_even_if_the_server_has_forgotten_them_be
     assert unpuzzle("auth", "logout").returncode == 4
 
 
+def test_signing_out_forgets_the_tokens_while_the_server_is_away_and_says_what_lives_on(
+    unpuzzle: Any, api: Any, folder: Path
+) -> None:
+    login(unpuzzle)
+    api.close()
+    outcome = unpuzzle("auth", "logout")
+    assert (outcome.returncode, "lives on at the server" in outcome.stderr) == (0, True)
+    assert not list(folder.glob("tokens-*.json"))
+
+
+def test_signing_out_leaves_the_session_of_another_alone_where_a_token_is_set(unpuzzle: Any, api: Any, folder: Path) -> None:
+    login(unpuzzle)
+    count = len(api.received)
+    outcome = unpuzzle("auth", "logout", UNPUZZLE_TOKEN="another")
+    assert (outcome.returncode, "unset UNPUZZLE_TOKEN" in outcome.stderr) == (2, True)
+    assert (len(api.received), len(list(folder.glob("tokens-*.json")))) == (count, 1)
+
+
 def test_the_token_can_be_given_to_other_programs(unpuzzle: Any, api: Any) -> None:
     login(unpuzzle)
     assert unpuzzle("auth", "token").stdout == "eyJhbGciOi\n"
@@ -144,6 +162,7 @@ def test_tokens_of_one_server_are_never_sent_to_another(unpuzzle: Any, api: Any)
     count = len(api.received)
     assert unpuzzle("auth", "get-profile", "--base-url", api.url.replace("127.0.0.1", "localhost")).returncode == 4
     assert [each.headers.get("authorization") for each in api.received[count:]] == [None]
+    unpuzzle("config", "set", "base_url", api.url, "--profile", "other")
     assert unpuzzle("auth", "get-profile", "--profile", "other").returncode == 4
 
 
@@ -193,6 +212,43 @@ def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> Non
     assert unpuzzle("courses", "list", UNPUZZLE_PROFILE="local one", UNPUZZLE_BASE_URL="").returncode == 0
     unpuzzle("config", "unset", "base_url")
     assert unpuzzle("config", "list").stdout == f"local one\tbase_url\t{stand_in.url}\n"
+
+
+def test_a_profile_that_is_mistyped_is_refused_with_those_that_are_kept(unpuzzle: Any, stand_in: Any) -> None:
+    unpuzzle("config", "set", "base_url", stand_in.url, "--profile", "staging")
+    for named in ({"UNPUZZLE_PROFILE": "stagign"}, {}):
+        outcome = unpuzzle("courses", "list", *([] if named else ["--profile", "stagign"]), **named)
+        assert (outcome.returncode, stand_in.received) == (2, [])
+        assert "There is no profile stagign. There are: default, staging" in outcome.stderr
+
+
+def test_a_profile_that_is_signed_in_to_is_kept_with_its_server(unpuzzle: Any, api: Any) -> None:
+    arguments = ["auth", "login", "--email", "user@example.com", "--password-stdin", "--profile", "staging"]
+    assert unpuzzle(*arguments, stdin="open sesame\n").returncode == 0
+    assert unpuzzle("config", "list").stdout == f"staging\tbase_url\t{api.url}\n"
+    assert unpuzzle("auth", "get-profile", "--profile", "staging", UNPUZZLE_BASE_URL="").returncode == 0
+
+
+def test_a_key_is_asked_for_on_a_terminal_without_showing_it(terminal: Any, api: Any) -> None:
+    seen, code = terminal("auth", "login", "--with-key", answers={"Api key: ": "eyJhbGciOi"})
+    assert (code, "eyJhbGciOi" in seen) == (0, False)
+
+
+def test_a_configuration_that_is_a_link_stays_one(unpuzzle: Any, folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    (folder / "config.toml").symlink_to(tmp_path / "own.toml")
+    assert unpuzzle("config", "set", "timeout", "9").returncode == 0
+    assert ((folder / "config.toml").is_symlink(), "9" in (tmp_path / "own.toml").read_text()) == (True, True)
+
+
+def test_options_of_every_command_may_stand_behind_its_group(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("courses", "--base-url", stand_in.url, "list", UNPUZZLE_BASE_URL="nonsense").returncode == 0
+
+
+def test_a_setting_that_is_not_there_is_no_empty_one(unpuzzle: Any) -> None:
+    outcome = unpuzzle("config", "get", "timeout")
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert "unpuzzle config set timeout VALUE" in outcome.stderr
 
 
 def test_the_version_of_the_client_is_sent(unpuzzle: Any, stand_in: Any) -> None:

@@ -64,6 +64,7 @@ def test_commands_options_choices_and_slugs_are_completed(typed: Typed, stand_in
     page, course = ({**examples[name], "next": None} for name in ("CoursePage", "Course"))
     stand_in.respond = lambda received: Reply(200, page if received.path.endswith("/courses/") else course)
     assert typed(f"unpuzzle cour{TAB}get-own b6b28414 --quiet")[0][0] == "/api/v1/instructor/courses/b6b28414/"
+    assert typed(f"unpuzzle --base-url {stand_in.url} cour{TAB}list --json=titl{TAB}--quiet")[0][0] == "/api/v1/courses/"
     ((_, query),) = typed(f"unpuzzle courses list --diff{TAB}beg{TAB}--sort pri{TAB}--quiet")
     assert (query["difficulty"], query["sort"]) == (["beginner"], ["price"])
     (_, asked), *_, (path, _) = typed(f"unpuzzle courses get intro{TAB}--quiet")

@@ -1,8 +1,10 @@
 """What takes long shows how far it is; whoever stops it is told how to go on, and finds nothing half done."""
 
+import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,8 +14,27 @@ from typing import Any
 import pytest
 from loopback import HANG, Reply
 
-SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+SIGNALS = [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)]
+"""A shell shows 130 where Ctrl-C itself has ended a command, and leaves its loop."""
 CURSOR_HIDDEN, CURSOR_SHOWN = "\x1b[?25l", "\x1b[?25h"
+
+
+PRESSED = """
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+            raise NameError("what an import that was broken off has left")
+
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from unpuzzle_cli.main import run
+run()
+"""
+"""Ctrl-C at the import of a module."""
 
 
 def pages(examples: dict[str, Any], last: int = 3) -> Callable[[Any], Reply]:
@@ -65,9 +86,33 @@ def test_pages_are_counted_on_a_terminal_alone_and_the_cursor_comes_back(
     assert unpuzzle("courses", "list", "--all").stderr == ""
 
 
+def test_one_page_shows_no_bar_nor_does_a_dumb_terminal(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = pages(examples)
+    assert CURSOR_HIDDEN not in terminal("courses", "list")[0]
+    assert CURSOR_HIDDEN not in terminal("courses", "list", "--limit", "100")[0]
+    assert "\x1b" not in terminal("courses", "list", "--all", TERM="dumb")[0]
+
+
 def test_sigterm_ends_a_command_as_programs_expect_it(start: Any, stand_in: Any) -> None:
     stand_in.respond = lambda _: Reply(pieces=[HANG])
     assert stopped(start("courses", "list"), signal.SIGTERM, lambda: bool(stand_in.received)) == (143, "", "")
+
+
+def test_a_shell_leaves_its_loop_at_ctrl_c(shell: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(pieces=[HANG])
+    with shell("for each in 1 2 3; do unpuzzle courses list; done") as running:
+        while not stand_in.received:
+            time.sleep(0.01)
+        os.killpg(running.pid, signal.SIGINT)
+        said, _ = running.communicate(timeout=20)
+    assert (said, running.returncode, len(stand_in.received)) == ("", -signal.SIGINT, 1)
+
+
+@pytest.mark.parametrize("module", ["unpuzzle_cli.tree", "unpuzzle_sdk"])
+def test_ctrl_c_while_it_starts_ends_it_without_a_word(environment: dict[str, str], module: str) -> None:
+    command = [sys.executable, "-c", PRESSED, module, "courses", "list"]
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
 def test_a_file_is_written_whole_or_not_at_all(unpuzzle: Any, stand_in: Any, tmp_path: Path, monkeypatch: Any) -> None:
@@ -136,6 +181,14 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(film: Any, stand_in: An
     assert (tmp_path / "film.mp4").read_bytes() == DATA
     assert list(tmp_path.glob(".film*")) == []
     assert [each.headers["range"] for each in stand_in.received[3:]] == ["bytes=0-499", "bytes=1000-1499"]
+
+
+@pytest.mark.parametrize(("total", "said"), [("10", "nothing behind 4 bytes of 10"), ("*", "how long the file is")])
+def test_a_download_that_never_ends_is_an_error(film: Any, stand_in: Any, tmp_path: Path, total: str, said: str) -> None:
+    headers = {"ETag": '"1"', "Content-Range": f"bytes 0-3/{total}", "Content-Type": "video/mp4"}
+    stand_in.script = [Reply(206, content=b"abcd", headers=headers), Reply(206, content=b"", headers=headers)]
+    outcome = film()
+    assert (outcome.returncode, said in outcome.stderr, (tmp_path / "film.mp4").exists()) == (1, True, False)
 
 
 def test_a_download_that_is_stopped_says_where_it_is_kept(film: Any, stand_in: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -35,7 +35,7 @@ def test_each_is_shown_when_it_happens_until_ctrl_c(start: Any, learner: Person)
             shown = title.replace("\x1b", "\ufffd")
             assert watching.stdout.readline().decode() == f"notification\t{shown}\tRead it\n"
         watching.send_signal(signal.SIGINT)
-        assert (watching.wait(10), watching.stderr.read()) == (130, b"")
+        assert (watching.wait(10), watching.stderr.read()) == (-signal.SIGINT, b"")
 
 
 def test_json_is_one_object_a_line_and_goes_on_after_an_id(start: Any, learner: Person) -> None:

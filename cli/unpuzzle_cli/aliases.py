@@ -1,5 +1,6 @@
 """Commands of one's own: what a name stands for, and how it becomes the arguments of a command."""
 
+import os
 import re
 import shlex
 from typing import Any
@@ -35,11 +36,13 @@ def expanded(name: str, text: str, given: list[str], *, lenient: bool = False) -
     return [PLACE.sub(value, word) for word in _words(text)] + given[wanted:]
 
 
-def run_in_shell(text: str, given: list[str]) -> int:
-    """Runs a line by sh, and answers what it ends with."""
+def run_in_shell(text: str, given: list[str], environment: dict[str, str]) -> int:
+    """Runs a line by sh, and answers what it ends with as shells do: 128 and the number of a signal."""
     import subprocess
 
-    return subprocess.run(["sh", "-c", text.removeprefix(SHELL), "unpuzzle", *given], check=False).returncode
+    command = ["sh", "-c", text.removeprefix(SHELL), "unpuzzle", *given]
+    code = subprocess.run(command, check=False, env={**os.environ, **environment}).returncode
+    return code if code >= 0 else 128 - code
 
 
 def _words(text: str) -> list[str]:

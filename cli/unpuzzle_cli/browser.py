@@ -1,14 +1,18 @@
 """Signing in by the browser: a server on this machine waits for the person to come back from the provider (RFC 8252)."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from unpuzzle_cli.errors import CommandError
 
 SECONDS = 300
+IDLE_SECONDS = 2
+"""How long a connection may say nothing: browsers open some that they do not use."""
 PATH = "/callback"
 PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>Unpuzzle</title>
@@ -17,13 +21,12 @@ PAGE = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport c
 Said = dict[str, str]
 
 
-class Waiting(HTTPServer):
+class Waiting(ThreadingHTTPServer):
     """Listens on a free port of the loopback address until somebody comes back."""
-
-    said: Said | None = None
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Returned)
+        self.said: queue.Queue[Said] = queue.Queue()
 
     @property
     def url(self) -> str:
@@ -31,28 +34,34 @@ class Waiting(HTTPServer):
 
     def answer(self, state: str, seconds: float = SECONDS) -> Said:
         """What the person came back with from the attempt of this state."""
-        self.timeout = 1
+        threading.Thread(target=self.serve_forever, args=[0.1], daemon=True).start()
         deadline = time.monotonic() + seconds
-        while self.said is None or self.said.get("state") != state:
-            if time.monotonic() > deadline:
-                raise CommandError("Nobody came back from the browser.", "Try again: unpuzzle auth login --provider …")
-            self.handle_request()
-        return self.said
+        try:
+            while (said := self.said.get(timeout=max(0, deadline - time.monotonic()))).get("state") != state:
+                pass
+        except queue.Empty:
+            raise CommandError("Nobody came back from the browser.", "Try again: unpuzzle auth login --provider …") from None
+        finally:
+            self.shutdown()
+        return said
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing: a browser may break off what it has opened."""
 
 
 class Returned(BaseHTTPRequestHandler):
     """Takes what the query holds, and tells the person to go back to the terminal."""
 
     server: Waiting
+    timeout = IDLE_SECONDS
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         if parts.path != PATH:
             self.send_error(404)
             return
-        self.server.said = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        done = "code" in self.server.said
-        title = "Back to your terminal" if done else "Not signed in"
+        said = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        title = "Back to your terminal" if "code" in said else "Not signed in"
         page = PAGE.format(title=title, text="You can close this page.").encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -60,6 +69,7 @@ class Returned(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
         self.end_headers()
         self.wfile.write(page)
+        self.server.said.put(said)  # last, since what waits for it ends the process
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
         """Says nothing: the query holds a code."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from unpuzzle_cli import complete, console
+from unpuzzle_cli import answers, complete, console
 from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.session import BASE_URL, PROFILE
 
@@ -30,6 +30,17 @@ def _kept(key: str) -> Callable[[typer.Context, str | None], None]:
     return keep
 
 
+def _names(key: str) -> Callable[[typer.Context, str | None], None]:
+    keep = _kept(key)
+
+    def check(context: typer.Context, value: str | None) -> None:
+        if value and not context.resilient_parsing:
+            answers.check(context, field_names(value))
+        keep(context, value)
+
+    return check
+
+
 def _quiet(value: bool) -> None:
     if value:
         console.silence()
@@ -39,7 +50,7 @@ def _jq(context: typer.Context, value: str | None) -> None:
     if value is not None and not context.resilient_parsing:
         from unpuzzle_cli import filters  # loads jq
 
-        _take_printer(context, filters.printer(value))
+        _take_printer(context, filters.printer(value or "."))
 
 
 def _template(context: typer.Context, value: str | None) -> None:
@@ -78,13 +89,13 @@ RENDERED = "What a Jinja template makes of the JSON; `@file` too. See: unpuzzle 
 
 def _shapes(
     fields: Annotated[
-        str | None, _option(OUTPUT, _kept(FIELDS), metavar="NAMES", help=SOME, autocompletion=complete.fields)
+        str | None, _option(OUTPUT, _names(FIELDS), metavar="NAMES", help=SOME, autocompletion=complete.fields)
     ] = None,
     as_json: Annotated[
         str | None,
         _option(
             OUTPUT,
-            _kept(JSON),
+            _names(JSON),
             "--json",
             metavar="[FIELDS]",
             help="JSON: of these fields, or the whole answer.",

@@ -1,16 +1,34 @@
 """Completion that knows what is on the server. Where it can't ask in time, it says nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import typer
 
+from unpuzzle_cli import answers
 from unpuzzle_cli.session import Choice
 
 TIMEOUT = 1.0
 """Seconds. Whoever pressed Tab is waiting."""
 
 Found = list[tuple[str, str]]
+
+
+def put_words_together(environment: MutableMapping[str, str]) -> None:
+    """Undoes for a completion by bash that it has broken words at `=` and `:`, as in addresses and in `--json=title`."""
+    place = int(environment["COMP_CWORD"])
+    words: list[str] = []
+    broken = False
+    for index, word in enumerate(environment["COMP_WORDS"].split("\n")):
+        breaks = bool(word) and not word.strip("=:")
+        if words and (breaks or broken):
+            words[-1] += word
+        else:
+            words.append(word)
+        if index == place:
+            environment["COMP_CWORD"] = str(len(words) - 1)
+        broken = breaks
+    environment["COMP_WORDS"] = "\n".join(words)
 
 
 def course_slugs(context: typer.Context, incomplete: str) -> Found:
@@ -58,13 +76,9 @@ def words(*known: str) -> Callable[[str], list[str]]:
 
 def fields(context: typer.Context, incomplete: str) -> list[str]:
     """Completes the last of the fields that `--json` and `--fields` take."""
-    from unpuzzle_cli.commands.fields import FIELDS
-
-    operation = ".".join(context.command_path.split()[1:]).replace("-", "_")
     given = incomplete.rpartition(",")[0]
     before = f"{given}," if given else ""
-    left = [name for name in FIELDS.get(operation, "").split(",") if name not in given.split(",")]
-    return [before + name for name in left if name]
+    return [before + name for name in answers.fields(context) if name not in given.split(",")]
 
 
 def _categories(client: Any) -> Any:

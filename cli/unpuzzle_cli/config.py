@@ -12,6 +12,8 @@ KEYS = {
     "timeout": "Seconds to wait for an answer.",
 }
 
+DEFAULT_PROFILE = "default"
+DEFAULT_URL = "https://api.unpuzzle.com"
 ALIASES = "aliases"
 """The table that is no profile."""
 
@@ -66,14 +68,19 @@ def get(profile: str, key: str) -> str:
 
 def change(profile: str, key: str, value: str | None) -> None:
     """Keeps a value in a profile; None forgets it."""
-    if profile == ALIASES:
-        raise UsageError(f"A profile can't be called {ALIASES}.", "Take another name")
     tables = _tables()
-    values = tables.setdefault(profile, {})
+    values = tables.setdefault(named(profile), {})
     values.pop(known(key), None)
     if value is not None:
         values[key] = _checked(key, value)
     _save(tables)
+
+
+def named(profile: str) -> str:
+    """The name of a profile that may be kept."""
+    if profile == ALIASES:
+        raise UsageError(f"A profile can't be called {ALIASES}.", "Take another name")
+    return profile
 
 
 def known(key: str) -> str:
@@ -83,11 +90,20 @@ def known(key: str) -> str:
 
 
 def _checked(key: str, value: str) -> str:
-    if key == "base_url" and not value.startswith(("https://", "http://")):
-        raise UsageError(f"{value} is not an address.", "Such as: https://api.unpuzzle.com")
-    if key == "timeout":
-        seconds(value)
-    return value.rstrip("/")
+    if key == "base_url":
+        return address(value)
+    seconds(value)
+    return value
+
+
+def address(value: str) -> str:
+    """The address of a server, with its scheme in small letters and without a slash at its end."""
+    scheme, mark, rest = value.partition("://")
+    if "@" in rest.partition("/")[0]:  # said without the address, which holds a secret
+        raise UsageError("The address of a server holds no name and no password.", "Sign in to it: unpuzzle auth login")
+    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http"):
+        raise UsageError(f"{value} is not an address.", f"Such as: {DEFAULT_URL}")
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
 def seconds(value: str) -> float:
@@ -107,9 +123,10 @@ def _save(tables: dict[str, dict[str, str]]) -> None:
         if values:
             lines += [f"[{_quoted(name)}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items()), ""]
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path().with_suffix(f".{os.getpid()}.new")
+    file = path().resolve()  # which stays where a link leads that somebody has made of it
+    fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_text("\n".join(lines), encoding="utf-8")
-    fresh.replace(path())
+    fresh.replace(file)
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """The one owner of the terminal: data goes to stdout, talk to stderr, and only people are asked."""
 
+import io
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from unpuzzle_cli.tables import Column
@@ -18,6 +19,20 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 """What could command a terminal or turn the order of what it shows: controls, C1, directions, halves of pairs."""
 
 _silent = False
+
+
+def prepare() -> None:
+    """Makes the streams fit for all that is said.
+
+    One that is closed is no terminal, and swallows what it gets. Where an encoding has no such character, an escape is better
+    than a crash.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def silence() -> None:
@@ -36,9 +51,14 @@ def for_people() -> bool:
     return sys.stdout.isatty()
 
 
+def obeys(stream: Any) -> bool:
+    """Whether it is a terminal that can be told to colour, or to go back on a line."""
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
 def in_colour(stream: Any) -> bool:
-    """Whether colours are wanted there: on a terminal, unless NO_COLOR is set."""
-    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+    """Whether colours and bold are wanted there: on a terminal, unless NO_COLOR is set."""
+    return obeys(stream) and not os.environ.get("NO_COLOR")
 
 
 def plain(text: str) -> str:
@@ -123,7 +143,7 @@ def say_bytes(content: bytes) -> None:
     try:
         sys.stdout.write(plain(content.decode()))
     except UnicodeDecodeError:
-        raise UsageError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
+        raise CommandError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
 
 
 def say_table(columns: "list[Column]") -> None:
@@ -132,8 +152,8 @@ def say_table(columns: "list[Column]") -> None:
 
     from unpuzzle_cli.tables import lines
 
-    # Where NO_COLOR is set rich keeps what is bold; who sets it wants text.
-    screen = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    # Where NO_COLOR is set rich keeps what is bold; who sets it wants text. COLUMNS=0 is no width to it, as to others.
+    screen = Console(highlight=False, color_system="auto" if in_colour(sys.stdout) else None, width=width())
     for line in lines(columns, screen.width):
         screen.print(line, soft_wrap=True)
 
@@ -198,9 +218,7 @@ def _answer(prompt: str) -> str:
 
 
 def _write(stream: Any, text: str, end: str = "\n") -> None:
-    # Where the terminal's encoding has no such character, an escape is better than a crash.
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
+    stream.write(text + end)
 
 
 def _number(value: Any) -> Any:

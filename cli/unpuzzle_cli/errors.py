@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 7, 130, 143
 EXIT_CODES = {
@@ -48,6 +48,8 @@ class UsageError(CommandError):
         super().__init__(message, hint, USAGE)
 
 
+_interrupted = False
+
 STOPS = (KeyboardInterrupt, SystemExit)
 """Ctrl-C, and SIGTERM."""
 
@@ -55,6 +57,32 @@ STOPS = (KeyboardInterrupt, SystemExit)
 def stopped(by: BaseException, message: str, hint: str) -> CommandError:
     """What a command that was stopped says of how to go on."""
     return CommandError(message, hint, TERMINATED if isinstance(by, SystemExit) else INTERRUPTED)
+
+
+def heed_ctrl_c() -> None:
+    """From now on Ctrl-C is an exception, so that files are left whole and the cursor comes back."""
+    global _interrupted  # noqa: PLW0603 - one process, one keyboard
+    _interrupted = False
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    global _interrupted  # noqa: PLW0603 - as above
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process; by Ctrl-C itself where that ended the command, since else a shell goes on with its loop."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        forget_the_pipe()
+    if _interrupted and code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    sys.exit(code)
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -73,12 +101,13 @@ def guarded(command: Callable[[], int]) -> int:
         forget_the_pipe()
         return 0
     except Exception as error:
-        return _explained(error)
+        # What is no error of a command may come of an import that Ctrl-C has broken off.
+        return INTERRUPTED if _interrupted and not isinstance(error, CommandError) else _explained(error)
     return code
 
 
 def forget_the_pipe() -> None:
-    """Whoever read from it has enough. Python would complain once more when it closes stdout."""
+    """Nothing more can be written to stdout. Python would complain of that once more when it closes it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,6 +1,6 @@
 """What all commands have in common: the options that every one takes, and help in sections."""
 
-import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from unpuzzle_cli import common
+from unpuzzle_cli import answers, common, console
 from unpuzzle_cli.errors import UsageError
 
+NEAR = 0.7
+"""How like a name must be to what was typed, so that `list` is no `alias`."""
 PROMPT = "$ "
 """How an example begins in the epilog of a command."""
 FLAGS = "[flags]"
@@ -55,12 +57,9 @@ class JsonCommand(Command):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         super().format_epilog(ctx, formatter)
-        from unpuzzle_cli.commands.fields import FIELDS
-
-        operation = ".".join(ctx.command_path.split()[1:]).replace("-", "_")
-        if operation in FIELDS:
+        if known := answers.fields(ctx):
             with section("JSON fields", formatter):
-                formatter.write_text(FIELDS[operation].replace(",", ", "))
+                formatter.write_text(", ".join(known))
 
 
 class FilteredCommand(Command):
@@ -74,6 +73,9 @@ class Group(TyperGroup):
 
     panels: ClassVar[tuple[str, ...]] = ("Commands",)
     """The parts of its list that come first, in their order."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [*super().get_params(ctx), *common.OPTIONS]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in self.commands or ctx.resilient_parsing or args[0].startswith("-"):
@@ -118,7 +120,7 @@ def nearest(typed: str, known: Iterable[str]) -> list[str]:
     """The names that are meant by something like them, or by what other command lines call it."""
     names = list(known)
     called = [name for name in OTHER_NAMES.get(typed, ()) if name in names]
-    return called or get_close_matches(typed, names)
+    return called or get_close_matches(typed, names, cutoff=NEAR)
 
 
 def _object(argument: Any) -> str:
@@ -161,4 +163,4 @@ def _examples(epilog: str, formatter: Any) -> None:
 
 def section(name: str, formatter: Any) -> Any:
     """A part of the help, whose heading is bold on a terminal."""
-    return formatter.section(name if os.environ.get("NO_COLOR") else typer.style(name, bold=True))
+    return formatter.section(typer.style(name, bold=True) if console.in_colour(sys.stdout) else name)

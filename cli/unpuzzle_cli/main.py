@@ -1,26 +1,38 @@
 """The command `unpuzzle`."""
 
 import gc
+import os
+import signal
 import sys
 
 
 def run() -> None:
     """The entry point; `--version` alone costs no more than starting Python."""
-    if sys.argv[1:] == ["--version"]:
-        from unpuzzle_cli import __version__
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to clean up, Ctrl-C just ends it
+    from unpuzzle_cli.errors import end, guarded
 
-        print(f"unpuzzle {__version__}")
-        return
-    from unpuzzle_cli.errors import guarded
+    end(guarded(_version if sys.argv[1:] == ["--version"] else _command_line))
 
-    sys.exit(guarded(_command_line))
+
+def _version() -> int:
+    from unpuzzle_cli import __version__
+
+    print(f"unpuzzle {__version__}")
+    return 0
 
 
 def _command_line() -> int:
     gc.disable()  # a tenth of the time to the help is spent on looking whether what is imported could go
+    from unpuzzle_cli import complete, console
+    from unpuzzle_cli.errors import heed_ctrl_c
     from unpuzzle_cli.tree import app
 
     gc.enable()
+    heed_ctrl_c()
+    console.prepare()
+    if os.environ.get("_UNPUZZLE_COMPLETE") == "complete_bash":
+        complete.put_words_together(os.environ)
 
     # Not standalone: typer would turn errors into messages and exit codes of its own.
     code: int | None = app(prog_name="unpuzzle", standalone_mode=False)

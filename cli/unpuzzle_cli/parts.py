@@ -12,6 +12,7 @@ from unpuzzle_cli.errors import STOPS, CommandError, stopped
 
 BYTES = 8 * 1024 * 1024
 WHOLE, RANGE, ELSEWHERE = 200, 206, 302
+AGAIN = "Go on: the same command again"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Piece:
 
     @property
     def total(self) -> int:
-        return int(self.headers["content-range"].rpartition("/")[2])
+        total = self.headers.get("content-range", "").rpartition("/")[2]
+        if not total.isdecimal():
+            raise CommandError("The server does not say how long the file is.", "Fetch it whole: the same command, `> FILE`")
+        return int(total)
 
 
 @dataclass
@@ -65,7 +69,7 @@ def fetch(source: Source, file: Path) -> None:
     try:
         _fill(kept, source, first, file.name)
     except STOPS as stop:
-        raise stopped(stop, f"Stopped. What has come is kept in {kept}.", "Go on: the same command again") from None
+        raise stopped(stop, f"Stopped. What has come is kept in {kept}.", AGAIN) from None
     kept.replace(file)
 
 
@@ -80,6 +84,8 @@ def _fill(kept: Path, source: Source, first: Piece, name: str) -> None:
             if piece.status != RANGE:
                 kept.unlink()
                 raise CommandError("The file has changed meanwhile.", "Begin anew: the same command again")
+            if not piece.content:
+                raise CommandError(f"The server sends nothing behind {done:,} bytes of {first.total:,}.", AGAIN)
             out.write(piece.content)
 
 

@@ -17,7 +17,7 @@ Tell = Callable[[int, int], None]
 @contextmanager
 def shown(label: str, *, in_bytes: bool = False) -> Iterator[Tell]:
     """A bar from the first time that it is told something, gone at the end, and however that comes."""
-    if not (sys.stderr.isatty() and console.talks()):
+    if not (console.obeys(sys.stderr) and console.talks()):
         yield lambda _done, _total: None
         return
     with ExitStack() as stack:

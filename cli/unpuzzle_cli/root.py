@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from unpuzzle_cli import aliases, common, config
+from unpuzzle_cli import aliases, config, session
 from unpuzzle_cli.errors import CommandError
 from unpuzzle_cli.group import Group, section
 
@@ -22,9 +22,6 @@ PANELS = {
 class Root(Group):
     panels = (*PANELS, "Commands")
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        return [*super().get_params(ctx), *common.OPTIONS]
-
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, *given = args
         kept = {} if name in self.commands else _kept() if ctx.resilient_parsing else config.aliases()
@@ -35,7 +32,7 @@ class Root(Group):
             return super().resolve_command(ctx, aliases.expanded(name, text, given, lenient=ctx.resilient_parsing))
         if ctx.resilient_parsing:  # what sh will make of it is not known
             return None, None, []
-        raise typer.Exit(aliases.run_in_shell(text, given))
+        raise typer.Exit(aliases.run_in_shell(text, given, session.in_environment(ctx)))
 
     def elsewhere(self, typed: str) -> list[str]:
         """The commands of all groups that are called so."""

@@ -12,10 +12,13 @@ from unpuzzle_cli.session import Choice
 
 PAGES = "Pages"
 DEFAULT_LIMIT, LARGEST_PAGE = 20, 100
+STDOUT = "-"
 
 Output = Annotated[
     str,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to this file.", show_default=False, rich_help_panel=OUTPUT),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to this file; `-` for stdout.", show_default=False, rich_help_panel=OUTPUT
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before deleting.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many; 20 by default.", min=1, rich_help_panel=PAGES)]
@@ -41,7 +44,10 @@ def download(
     context: typer.Context, operation: str, arguments: dict[str, Any], *, output: str = "", by_ranges: bool = False
 ) -> None:
     """An operation whose answer is a file."""
+    output = "" if output == STDOUT else output
     file = Path(output)
+    if output and not file.parent.is_dir():
+        raise UsageError(f"{file} can't be written: there is no folder {file.parent}.", f"Make it: mkdir -p {file.parent}")
     with Choice.of(context).client() as client:
         if by_ranges and output and "range" not in arguments and (file.is_file() or not file.exists()):
             parts.fetch(parts.Source(client, _method(client.raw, operation), arguments), file)
@@ -100,7 +106,7 @@ def _pages(first: Any, wanted: int | None) -> list[Any]:
             for page in first.pages():
                 pages.append(page)
                 done += len(page.results)
-                if page is not first or page.has_next:
+                if len(pages) > 1 or done < total:
                     tell(min(done, total), total)
     except STOPS as stop:
         hint = f"Page by page: --page {len(pages) + 1} --page-size {first.page_size}"

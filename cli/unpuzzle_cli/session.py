@@ -1,9 +1,11 @@
 """From the options to a client: which server, and as whom."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unpuzzle_cli import config
 from unpuzzle_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
     from unpuzzle_cli.credentials import Credentials
     from unpuzzle_sdk import Unpuzzle
 
-DEFAULT_PROFILE = "default"
-DEFAULT_URL = "https://api.unpuzzle.com"
 BASE_URL, PROFILE = "unpuzzle.base_url", "unpuzzle.profile"
 """Under these names `context.meta` holds the options, wherever on the command line they stood."""
 
@@ -23,19 +23,20 @@ class Choice:
     """What was chosen. Precedence: flag, environment, profile, default."""
 
     base_url: str = ""
-    profile: str = DEFAULT_PROFILE
+    profile: str = config.DEFAULT_PROFILE
 
     @classmethod
-    def of(cls, context: "typer.Context") -> "Choice":
-        profile = context.meta.get(PROFILE) or os.environ.get("UNPUZZLE_PROFILE") or DEFAULT_PROFILE
-        return cls(context.meta.get(BASE_URL) or "", profile)
+    def of(cls, context: "typer.Context", *, may_be_new: bool = False) -> "Choice":
+        """What was chosen; a profile that is not kept may be named by what makes one alone."""
+        profile = context.meta.get(PROFILE) or os.environ.get("UNPUZZLE_PROFILE") or config.DEFAULT_PROFILE
+        if not may_be_new:
+            _check(profile)
+        return cls(context.meta.get(BASE_URL) or "", config.named(profile))
 
     @property
     def server(self) -> str:
-        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url") or DEFAULT_URL
-        if not chosen.isprintable() or not chosen.startswith(("https://", "http://")):
-            raise UsageError(f"{chosen} is not an address.", f"Such as: {DEFAULT_URL}")
-        return chosen.rstrip("/")
+        chosen = self.base_url or os.environ.get("UNPUZZLE_BASE_URL") or self.setting("base_url")
+        return config.address(chosen or config.DEFAULT_URL)
 
     @property
     def token(self) -> str:
@@ -49,12 +50,15 @@ class Choice:
         return Credentials(self.profile, self.server)
 
     def setting(self, key: str) -> str:
-        from unpuzzle_cli import config
-
         return config.get(self.profile, key)
 
+    def keep(self) -> None:
+        """Keeps a profile that was named for the first time, with its server: its name alone is enough from then on."""
+        if self.profile not in (config.DEFAULT_PROFILE, *config.load()):
+            config.change(self.profile, "base_url", self.server)
+
     def client(self, **options: Any) -> "Unpuzzle":
-        from unpuzzle_cli import config, console
+        from unpuzzle_cli import console
         from unpuzzle_sdk import Unpuzzle
 
         console.pass_on_warnings()
@@ -63,6 +67,25 @@ class Choice:
         if "api_key" not in options:
             options |= {"token": self.token} if self.token else {"token_store": self.credentials}
         return Unpuzzle(base_url=self.server, headers=_headers(), **options)
+
+
+def in_environment(context: "typer.Context") -> dict[str, str]:
+    """What was chosen by options, as variables for the commands that a line of a shell runs."""
+    chosen = {"UNPUZZLE_BASE_URL": context.meta.get(BASE_URL), "UNPUZZLE_PROFILE": context.meta.get(PROFILE)}
+    return {name: value for name, value in chosen.items() if value}
+
+
+def _check(profile: str) -> None:
+    """Raises UsageError for a profile that is not kept: what is mistyped must not lead to production."""
+    if profile == config.DEFAULT_PROFILE:
+        return
+    kept = dict.fromkeys([config.DEFAULT_PROFILE, *config.load()])
+    if profile not in kept:
+        raise UsageError(f"There is no profile {profile}. There are: {', '.join(kept)}", f"Make it: {_making(profile)}")
+
+
+def _making(profile: str) -> str:
+    return shlex.join(["unpuzzle", "config", "set", "base_url", "URL", "--profile", profile])
 
 
 def _headers() -> dict[str, str]:

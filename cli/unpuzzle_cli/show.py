@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from unpuzzle_cli import console
+from unpuzzle_cli import answers, console
 from unpuzzle_cli.common import FIELDS, JSON, PRINTER, Printer, field_names
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError
 
 if TYPE_CHECKING:
     import typer
@@ -168,7 +168,7 @@ def _chosen(name: str, item: Item, known: Item) -> Any:
     inside, dot, _ = name.partition(".")
     if dot and item.get(inside, "") is None:  # an object that is null here has its fields elsewhere
         return None
-    raise UsageError(f"There is no field {name}.", f"There are: {', '.join(known)}")
+    raise CommandError(*answers.absent(name, list(known)))
 
 
 def _values(shown: Item) -> None:

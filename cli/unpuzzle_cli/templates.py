@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from unpuzzle_cli import console, show, values
@@ -36,8 +36,8 @@ def _rendered(template: Template, value: Any) -> str:
     try:
         return template.render({"this": this, **known})
     except UndefinedError as error:
-        raise UsageError(f"--template: {error.message}.", f"There are: {', '.join(['this', *known])}") from None
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        raise CommandError(f"--template: {error.message}.", f"There are: {', '.join(['this', *known])}") from None
+    except Exception as error:  # whatever it does wrong, down to calling itself for ever
         raise CommandError(f"--template: {error}", MORE) from None
 
 
@@ -92,10 +92,11 @@ class _Page:
 
 def color(text: Any, style: str) -> str:
     """Text in colours or styles, such as `green` or `red+bold`."""
-    unknown = [name for name in style.split("+") if name not in COLOURS]
+    names = str(style).split("+")
+    unknown = [name for name in names if name not in COLOURS]
     if unknown:
         raise ValueError(f"there is no colour {unknown[0]}; there are {', '.join(COLOURS)}")
-    codes = ";".join(str(COLOURS[name]) for name in style.split("+"))
+    codes = ";".join(str(COLOURS[name]) for name in names)
     return f"\x1b[{codes}m{text}\x1b[0m"
 
 
@@ -111,7 +112,10 @@ def hyperlink(url: str, text: str = "") -> str:
 
 def pluck(items: Iterable[Any], field: str) -> list[Any]:
     """A field of every item."""
-    return [item[field] for item in items]
+    found = list(items)
+    if not all(field in item for item in found):
+        raise ValueError(f"there is no field {field} in every item")
+    return [item[field] for item in found]
 
 
 def timeago(moment: str) -> str:

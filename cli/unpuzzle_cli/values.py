@@ -36,7 +36,7 @@ def text(value: str | None, *, nullable: bool = False) -> Any:
     """A long text: as it stands, or `@file`, or `-` for stdin."""
     if nullable and value == "null":
         return NULL
-    return value if value is None else content(value).decode()
+    return value if value is None else _decoded(value)
 
 
 def content(value: str) -> bytes:
@@ -49,6 +49,14 @@ def content(value: str) -> bytes:
         raise UsageError(f"{value[1:]} can't be read: {error.strerror}") from None
 
 
+def _decoded(value: str) -> str:
+    try:
+        return content(value).decode()
+    except UnicodeDecodeError as error:
+        name = "stdin" if value == "-" else value[1:]
+        raise UsageError(f"{name} is not a text in UTF-8: {error.reason} at byte {error.start:,}.") from None
+
+
 def scalar(value: str | None) -> Any:
     """A number, true, false or null. Decimals stay exact, as money needs."""
     return value if value is None else _literal(value, f"{value} is not a number, true, false or null.")
@@ -56,7 +64,7 @@ def scalar(value: str | None) -> Any:
 
 def document(value: str | None) -> Any:
     """Any JSON, or `@file`, or `-` for stdin."""
-    return value if value is None else _literal(content(value).decode(), "This is not JSON.")
+    return value if value is None else _literal(_decoded(value), "This is not JSON.")
 
 
 def strings(values: list[str] | None, *, nullable: bool = False) -> Any:
@@ -108,7 +116,7 @@ def pair(text: str) -> tuple[str, str]:
 def typed(value: str) -> Any:
     """JSON where it is JSON, what is in `@file`, else text."""
     if value.startswith("@"):
-        return content(value).decode()
+        return _decoded(value)
     try:
         return json.loads(value)
     except ValueError:

@@ -7,17 +7,31 @@ from urllib.parse import urlsplit
 import typer
 
 from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.errors import CommandError, UsageError
+from unpuzzle_cli.group import FLAGS, FilteredCommand
 from unpuzzle_cli.session import Choice
 
 READS = ("GET", "HEAD")
+METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 Pairs = list[str] | None
 
 
+class ApiCommand(FilteredCommand):
+    """The method may be absent, as gh has it: then it is GET."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+        alone = isinstance(given.get("method"), str) and not isinstance(given.get("path"), str)
+        return super().parse_args(ctx, ["GET", *args] if alone and given["method"].upper() not in METHODS else args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return ["[method]", "<path>", FLAGS]
+
+
 def send(
     context: typer.Context,
-    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE; GET if absent.")],
     path: Annotated[str, typer.Argument(help="Such as /api/v1/courses/, or courses/ for short.")],
     text: Annotated[Pairs, typer.Option("--raw-field", "-f", metavar="KEY=VALUE", help="A text.")] = None,
     typed: Annotated[
@@ -68,7 +82,7 @@ def _show(answer: Any, shape: show.Shape) -> None:
 def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]:
     page = answer.parsed
     if not isinstance(page, dict) or "results" not in page:
-        raise UsageError("This is not a list of pages: --paginate is for those.")
+        raise CommandError("This is not a list of pages: --paginate is for those.")
     results = list(page["results"])
     while page["next"]:
         page = client.request("GET", _next(page["next"], client.base_url), headers=headers)
@@ -93,7 +107,8 @@ def _next(url: str, base_url: str) -> str:
 def _header(line: str) -> tuple[str, str]:
     name, separator, value = line.partition(":")
     if not separator:
-        raise UsageError(f"{line} is not of the form Name: value.")
+        # Said without the line, which may hold a secret.
+        raise UsageError("A header is not of the form Name: value.", "Such as: -H 'If-Match: *'")
     return name.strip(), value.strip()
 
 

@@ -5,7 +5,7 @@ import typer
 from unpuzzle_cli import config
 from unpuzzle_cli.commands import aliasing, api, helping, settings, shells
 from unpuzzle_cli.commands.conformance import ConformanceCommand, conformance
-from unpuzzle_cli.group import Command, FilteredCommand, Own
+from unpuzzle_cli.group import Command, Own
 
 MORE_COMMANDS = "More commands"
 
@@ -13,11 +13,11 @@ BESIDE = {
     "api": Own(
         api.send,
         [
-            "unpuzzle api GET courses/ -f search=python --jq '.results[].title'",
+            "unpuzzle api courses/ -f search=python --jq '.results[].title'",
             "unpuzzle api GET courses/ --paginate --template '{{ this | length }} courses'",
             "unpuzzle api POST instructor/courses/create/ -f title=Locks -F price=49.99",
         ],
-        FilteredCommand,
+        api.ApiCommand,
     ),
     "completion": Own(shells.completion, ["unpuzzle completion bash"], Command),
     "conformance": Own(

@@ -12,6 +12,7 @@ from unpuzzle_cli.errors import STOPS, UsageError, stopped
 from unpuzzle_cli.session import Choice
 
 FOLLOWED_SECONDS = 1.0
+SEPARATORS = ",;\t"
 COUNTS = ("enrolled", "invited", "already_enrolled", "already_invited", "duplicate", "invalid")
 
 
@@ -60,17 +61,27 @@ def bulk_enroll(
 
 def _from_csv(file: str) -> list[dict[str, str]]:
     """The addresses of a CSV file: of its column `email`, or of the only one."""
-    text = values.content("-" if file == "-" else f"@{file}").decode("utf-8-sig", "replace")
-    lines = [line for line in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in line)]
+    lines = _lines(file, values.content("-" if file == "-" else f"@{file}").decode("utf-8-sig", "replace"))
     if not lines:
         return []
     header = [cell.strip().lower() for cell in lines[0]]
     if "email" in header:
         column = header.index("email")
         return [{"email": line[column].strip() or "-" if column < len(line) else "-"} for line in lines[1:]]
-    if len(header) == 1:
+    if len(header) == 1 and "@" in header[0]:
         return [{"email": line[0].strip()} for line in lines]
     raise UsageError(f"{file} has no column `email`.", f"It has: {', '.join(header)}")
+
+
+def _lines(file: str, text: str) -> list[list[str]]:
+    """The lines that are not empty, with whatever end; Excel separates by semicolons in many languages."""
+    first = next(filter(str.strip, text.splitlines()), "")
+    separator = max(SEPARATORS, key=first.count)
+    try:
+        found = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
+    except csv.Error as error:
+        raise UsageError(f"{file} can't be read as CSV: {error}.") from None
+    return [line for line in found if any(cell.strip() for cell in line)]
 
 
 def _followed(client: Any, job_id: str) -> Any:

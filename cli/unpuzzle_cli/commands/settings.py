@@ -3,6 +3,7 @@
 import typer
 
 from unpuzzle_cli import config, console, show
+from unpuzzle_cli.errors import CommandError
 from unpuzzle_cli.group import Command, Group, JsonCommand
 from unpuzzle_cli.session import Choice
 
@@ -18,16 +19,20 @@ def list_settings(context: typer.Context) -> None:
     show.many({"count": len(found), "results": found}, show.Shape.of(context, "profile,key,value"))
 
 
-@app.command("get", cls=Command, epilog="$ unpuzzle config get base_url")
+@app.command("get", cls=Command, epilog="$ unpuzzle config get timeout")
 def get_setting(context: typer.Context, key: str) -> None:
     """Show a setting of the profile."""
-    console.say(Choice.of(context).setting(config.known(key)))
+    choice = Choice.of(context)
+    found = choice.setting(config.known(key))
+    if not found:
+        raise CommandError(f"{key} is not set in the profile {choice.profile}.", f"Set it: unpuzzle config set {key} VALUE")
+    console.say(found)
 
 
 @app.command("set", cls=Command, epilog="$ unpuzzle config set timeout 60")
 def set_setting(context: typer.Context, key: str, value: str) -> None:
     """Keep a setting in the profile."""
-    config.change(Choice.of(context).profile, key, value)
+    config.change(Choice.of(context, may_be_new=True).profile, key, value)
 
 
 @app.command("unset", cls=Command, epilog="$ unpuzzle config unset timeout")

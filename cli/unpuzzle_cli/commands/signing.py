@@ -13,7 +13,7 @@ def sign_in(
     context: typer.Context,
     email: Annotated[str, typer.Option(help="The address to sign in with; asked for if absent.", show_default=False)] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
-    with_key: Annotated[bool, typer.Option("--with-key", help="Read an API key from stdin, and use that.")] = False,
+    with_key: Annotated[bool, typer.Option("--with-key", help="Use an API key: asked for, or a line of stdin.")] = False,
     provider: Annotated[
         str, typer.Option(help="Sign in with it in the browser: google, github, …", show_default=False)
     ] = "",
@@ -22,24 +22,27 @@ def sign_in(
 
     The tokens are kept in the keyring, or where none works in a file that only you can read. They are refreshed by themselves.
     """
-    choice = Choice.of(context)
+    choice = Choice.of(context, may_be_new=True)
     if choice.token:
-        raise UsageError(
-            "UNPUZZLE_TOKEN or UNPUZZLE_API_KEY is set and would win over what you sign in to.",
-            "First: unset UNPUZZLE_TOKEN UNPUZZLE_API_KEY",
-        )
+        raise _another_token("would win over what you sign in to")
     if with_key:
-        _keep_key(choice, values.secret("API key", from_stdin=True, required=True) or "")
-        return
-    if provider:
-        session = _by_browser(choice, provider)
-        _signed_in(context, choice, session)
-        return
+        _keep_key(choice, values.secret("API key", from_stdin=not console.can_ask(), required=True) or "")
+    elif provider:
+        _signed_in(context, choice, _by_browser(choice, provider))
+    else:
+        _signed_in(context, choice, _by_password(choice, email, from_stdin=password_stdin))
+    choice.keep()
+
+
+def _another_token(does: str) -> UsageError:
+    return UsageError(f"UNPUZZLE_TOKEN or UNPUZZLE_API_KEY is set and {does}.", "First: unset UNPUZZLE_TOKEN UNPUZZLE_API_KEY")
+
+
+def _by_password(choice: Choice, email: str, *, from_stdin: bool) -> Any:
     address = email or console.ask("e-mail address", "--email you@example.com")
-    password = values.secret("password", from_stdin=password_stdin, required=True)
+    password = values.secret("password", from_stdin=from_stdin, required=True)
     with choice.client() as client:
-        session = client.auth.sign_in(email=address, password=password or "")
-    _signed_in(context, choice, session)
+        return client.auth.sign_in(email=address, password=password or "")
 
 
 def _signed_in(context: typer.Context, choice: Choice, session: Any) -> None:
@@ -78,18 +81,31 @@ def _keep_key(choice: Choice, key: str) -> None:
 
 
 def sign_out(context: typer.Context) -> None:
-    """End the session, here and on the server."""
+    """End the session, here and on the server.
+
+    What is kept here is forgotten in any case. A session that the server could not end lives on there until it expires.
+    """
+    choice = Choice.of(context)
+    if choice.token:
+        raise _another_token("is not what `unpuzzle auth login` has kept")
+    _needs_a_session(choice)
+    try:
+        _end_at_the_server(choice)
+    finally:
+        choice.credentials.clear()
+    console.talk(f"Signed out of {choice.server}.")
+
+
+def _end_at_the_server(choice: Choice) -> None:
     from unpuzzle_sdk import errors
 
-    choice = Choice.of(context)
-    _needs_a_session(choice)
     try:
         with choice.client() as client:
             client.auth.sign_out()
     except errors.AuthenticationError:
-        pass  # the server has ended it already
-    choice.credentials.clear()
-    console.talk(f"Signed out of {choice.server}.")
+        pass  # it has ended it already
+    except errors.UnpuzzleError as error:
+        console.talk(f"The session lives on at the server, until it expires: {error}")
 
 
 def status(context: typer.Context) -> None:
