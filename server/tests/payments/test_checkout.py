@@ -162,6 +162,27 @@ def test_the_same_key_is_the_same_purchase(api: Api, learner: Person, course: di
     assert charges(api, learner) == 1
 
 
+def test_the_same_key_at_once_is_the_same_purchase(api: Api, instructor: Person, learner: Person) -> None:
+    for _ in range(5):
+        path = f"/api/v1/courses/{instructor.published_course(price=49.99)['id']}/enroll/"
+        headers = {**learner.headers, "Idempotency-Key": uuid4().hex}
+        answers = in_parallel(api.server, [lambda caller: caller.post(path, json=VISA, headers=headers)] * 6)  # noqa: B023
+        refused = [code_of(answer) for answer in answers if answer.status_code != 201]
+        assert set(refused) <= {"IDEMPOTENCY_IN_PROGRESS"}
+        assert [answer.headers.get("idempotency-replayed") for answer in answers if answer.status_code == 201].count(None) == 1
+        again = learner.post(path, json=VISA, headers=headers)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+
+
+def test_another_key_is_another_purchase(learner: Person, course: dict[str, Any]) -> None:
+    first, other = (enroll_with(learner, course, uuid4().hex) for _ in range(2))
+    assert (first.status_code, code_of(other)) == (201, "ENROLLMENT_EXISTS")
+
+
+def enroll_with(person: Person, course: dict[str, Any], key: str) -> Any:
+    return person.post(f"/api/v1/courses/{course['id']}/enroll/", json=VISA, headers={"Idempotency-Key": key})
+
+
 def test_a_cancelled_payment_is_over(learner: Person, course: dict[str, Any]) -> None:
     made = intent(learner, course)
     cancelled = [learner.post(f"{INTENTS}{made['payment_id']}/cancel/") for _ in range(2)]

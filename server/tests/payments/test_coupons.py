@@ -108,9 +108,7 @@ def test_a_coupon_that_does_not_hold_says_why(
             assert why in refused.json()["error"]["message"]
 
 
-def test_a_coupon_that_is_refused_leaves_the_open_payment(
-    instructor: Person, learner: Person, course: dict[str, Any]
-) -> None:
+def test_a_coupon_that_is_refused_leaves_the_open_payment(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
     first = intent(learner, course)
     body = {"course_id": course["id"], "coupon_code": "NOPE"}
     for refused in (learner.post(INTENTS, json=body), enroll(learner, course, coupon_code="NOPE", **VISA)):
