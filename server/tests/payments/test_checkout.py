@@ -192,6 +192,25 @@ def test_a_cancelled_payment_is_over(learner: Person, course: dict[str, Any]) ->
     assert intent(learner, course)["payment_id"] != made["payment_id"]
 
 
+def test_a_payment_that_was_cancelled_holds_no_course(
+    api: Api, instructor: Person, learner: Person, course: dict[str, Any]
+) -> None:
+    path, made = f"/api/v1/instructor/courses/{course['id']}/", intent(learner, course)
+    refused = instructor.delete(path)
+    assert (refused.status_code, "about to pay" in refused.json()["error"]["message"]) == (409, True)
+    learner.post(f"{INTENTS}{made['payment_id']}/cancel/")
+    assert api.sign_up_instructor().delete(path).status_code == 404
+    assert instructor.delete(path).status_code == 204
+    assert learner.get(f"{INTENTS}{made['payment_id']}/").status_code == 404
+
+
+def test_a_payment_that_was_given_back_holds_its_course(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
+    paid = enroll(learner, course, **VISA).json()["payment"]["payment_id"]
+    assert instructor.post(f"{HISTORY}{paid}/refund/", json={}).status_code == 200
+    refused = instructor.delete(f"/api/v1/instructor/courses/{course['id']}/")
+    assert (refused.status_code, "archive it instead" in refused.json()["error"]["message"]) == (409, True)
+
+
 def test_what_is_paid_is_not_cancelled(learner: Person, course: dict[str, Any]) -> None:
     made = intent(learner, course)
     confirm(learner, made, **VISA)

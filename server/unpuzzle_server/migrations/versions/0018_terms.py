@@ -77,11 +77,73 @@ BEGIN
 END $$;
 """
 
+COURSES = """
+-- What nobody has paid and nobody can pay any more holds no course, for whoever may delete it. Answers whether that is all but for
+-- somebody who is about to pay.
+CREATE FUNCTION app.drop_cancelled_payments(of_course uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    IF NOT (app.teaches_course(of_course) OR app.is_admin()) THEN RETURN false; END IF;
+    DELETE FROM payments WHERE course_id = of_course AND status = 'canceled' AND paid_at IS NULL;
+    RETURN EXISTS (SELECT FROM payments WHERE course_id = of_course)
+       AND NOT EXISTS (SELECT FROM payments WHERE course_id = of_course AND paid_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM enrollments WHERE course_id = of_course);
+END $$;
+"""
+
+VERSIONS = """
+-- What has the address of its predecessor has none of its versions, or a precondition on the one would hold for the other.
+CREATE SEQUENCE versions AS int;
+SELECT setval('versions', greatest((SELECT max(version) FROM reviews), (SELECT max(version) FROM transcripts), 1));
+CREATE FUNCTION app.touch_once() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+BEGIN
+    NEW.version := nextval('versions');
+    IF TG_OP = 'UPDATE' THEN NEW.updated_at := greatest(app.now(), OLD.updated_at); END IF;
+    RETURN NEW;
+END $$;
+DROP TRIGGER touch ON reviews;
+DROP TRIGGER touch ON transcripts;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION app.touch_once();
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON transcripts FOR EACH ROW EXECUTE FUNCTION app.touch_once();
+"""
+
+ADDRESSES = """
+-- What an address is, the contract says, as it does for those who sign up; one that has an account is one.
+ALTER TABLE bulk_rows ADD COLUMN is_address boolean NOT NULL DEFAULT true;
+UPDATE bulk_rows SET is_address = address ~ '^[^@[:space:]]+@[^@[:space:].]+([.][^@[:space:].]+)+$' WHERE outcome IS NULL;
+CREATE OR REPLACE FUNCTION app.judge_rows(job uuid, size int)
+    RETURNS TABLE (place int, verdict text, reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT b.position, v.verdict, v.reason
+      FROM (SELECT * FROM bulk_rows WHERE job_id = job AND outcome IS NULL ORDER BY position LIMIT size) b
+      JOIN bulk_jobs j ON j.id = job
+      JOIN courses c ON c.id = j.course_id
+      LEFT JOIN users u ON u.email = b.address
+      LEFT JOIN enrollments e ON e.user_id = u.id AND e.course_id = c.id
+      LEFT JOIN invitations i ON i.email = b.address AND i.course_id = c.id,
+     LATERAL (SELECT w.verdict, w.reason FROM (VALUES
+         (1, 'invalid', 'This is not an e-mail address.', u.id IS NULL AND NOT b.is_address),
+         (2, 'duplicate', 'An earlier row has the same address.',
+             EXISTS (SELECT FROM bulk_rows o WHERE o.address = b.address AND o.job_id = job AND o.position < b.position)),
+         (3, 'invalid', 'Whoever teaches the course does not take it.', u.id = c.instructor_id),
+         (4, 'invalid', 'This account can''t be enrolled.', u.suspended_at IS NOT NULL),
+         (5, 'already_enrolled', NULL, e.status IN ('active', 'completed')),
+         (6, 'enrolled', NULL, u.id IS NOT NULL),
+         (7, 'already_invited', NULL, i.expires_at > app.now()),
+         (8, 'invited', NULL, true)
+     ) AS w (rank, verdict, reason, holds) WHERE w.holds ORDER BY w.rank LIMIT 1) v
+$$;
+"""
+
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.drop_cancelled_payments TO {app};
+GRANT INSERT (is_address) ON bulk_rows TO {app};
 """
 
 
 def upgrade() -> None:
-    for statement in [COUPONS, GRANTS]:
+    app = context.config.attributes["app_role"]
+    for statement in [COUPONS, COURSES, VERSIONS, ADDRESSES, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
