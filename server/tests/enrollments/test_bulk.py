@@ -76,9 +76,7 @@ def test_each_row_is_done_for_itself(
     assert learner.get("/api/v1/notifications/").json()["results"][0]["title"] == "Welcome to the course"
 
 
-def test_an_address_is_one_that_can_sign_up(
-    api: Api, course: dict[str, Any], instructor: Person, postman: Postman
-) -> None:
+def test_an_address_is_one_that_can_sign_up(api: Api, course: dict[str, Any], instructor: Person, postman: Postman) -> None:
     for email in ("<b@c.de>", "a..b@c.de", "é@c.de", "b@c@d.de", f"{'a' * 250}@c.de"):
         body = {"email": email, "password": PASSWORD, "full_name": "Ada"}
         assert api.post("/api/v1/auth/signup/", json=body).status_code == 422

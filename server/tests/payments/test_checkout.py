@@ -96,6 +96,7 @@ def test_a_declined_card_says_why_and_another_one_may_be_tried(
     assert (refused.status_code, code_of(refused)) == (402, code)
     error = refused.json()["error"]
     assert error["decline_code"] == decline_code
+    assert method != "pm_of_nobody" or error["message"] == "This payment method can't be used."
     made = learner.get(f"{INTENTS}{error['payment_id']}/").json()
     assert made["status"] == ("failed" if method != "pm_of_nobody" else "requires_payment_method")
     again = confirm(learner, made, payment_method_id=method)

@@ -191,6 +191,7 @@ def test_what_makes_no_coupon_is_refused(instructor: Person, other_instructor: P
         ({**new, "percentage": 5, "starts_at": "2026-02-31T00:00:00Z"}, (422, "VALIDATION_ERROR")),
         ({**new, "percentage": 5, "amount": 5, "currency": "USD"}, (422, "COUPON_INVALID")),
         ({**new, "amount": 5}, (422, "COUPON_INVALID")),
+        ({**new, "amount": 5, "currency": "ZZZ"}, (422, "COUPON_INVALID")),
         ({**new, "percentage": 5, "currency": "USD"}, (422, "COUPON_INVALID")),
         (new, (422, "COUPON_INVALID")),
         ({**new, "percentage": 101}, (422, "VALIDATION_ERROR")),

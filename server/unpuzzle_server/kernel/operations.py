@@ -6,6 +6,7 @@
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
@@ -349,9 +350,12 @@ KERNEL_CODES = {
 """Refusals that the kernel gives on an operation's behalf, and those of a vendor that is busy or away."""
 
 
+STANDARD_ENVELOPE = re.compile(r'\s*envelope\s*=\s*("?)standard\1\s*(;.*)?', re.IGNORECASE)
+"""One of the preferences of `Prefer`: its name has no case, its value may be quoted, and it may have parameters (RFC 7240)."""
+
+
 def _wants_envelope(exchange: Exchange) -> bool:
-    prefer = exchange.headers.get("prefer")
-    return prefer is not None and "envelope=standard" in [part.strip().lower() for part in prefer.split(",")]
+    return any(STANDARD_ENVELOPE.fullmatch(part) for part in exchange.headers.get("prefer", "").split(","))
 
 
 class OperationsAPI(RoutedAPI[BoundOperation]):

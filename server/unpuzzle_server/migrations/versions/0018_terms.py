@@ -77,9 +77,18 @@ BEGIN
 END $$;
 """
 
+REFUNDS = """
+-- In which currency whoever asks has sold; nothing of what somebody else has.
+CREATE FUNCTION app.sold_in(of_payment uuid, of_intent text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT currency FROM payments
+     WHERE (id = of_payment OR intent = of_intent) AND (instructor_id = app.user_id() OR app.is_admin())
+$$;
+"""
+
 COURSES = """
--- What nobody has paid and nobody can pay any more holds no course, for whoever may delete it. Answers whether that is all but for
--- somebody who is about to pay.
+-- What nobody has paid and nobody can pay any more holds no course, for whoever may delete it. Answers whether all that holds
+-- it is somebody who is about to pay.
 CREATE FUNCTION app.drop_cancelled_payments(of_course uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
 BEGIN
@@ -138,12 +147,12 @@ $$;
 
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.drop_cancelled_payments TO {app};
+GRANT EXECUTE ON FUNCTION app.sold_in, app.drop_cancelled_payments TO {app};
 GRANT INSERT (is_address) ON bulk_rows TO {app};
 """
 
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    for statement in [COUPONS, COURSES, VERSIONS, ADDRESSES, GRANTS.format(app=app)]:
+    for statement in [COUPONS, REFUNDS, COURSES, VERSIONS, ADDRESSES, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
