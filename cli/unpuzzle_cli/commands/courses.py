@@ -358,7 +358,8 @@ def delete_command(
 ) -> None:
     """Delete a course.
 
-    Deletes a course that nobody has ever enrolled in, with its sections and lessons. Others can be archived.
+    Deletes a course that nobody has ever enrolled in or paid for, or is about to, with its sections and
+    lessons. Others can be archived.
     """
     values.confirmed("Delete a course", course_id, yes=yes)
     call(

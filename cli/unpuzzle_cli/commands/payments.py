@@ -355,7 +355,12 @@ def create_coupon_command(
     ] = None,
     currency: Annotated[
         str | None,
-        typer.Option("--currency", help="Of the amount. `null` for none.", show_default=False, metavar="TEXT"),
+        typer.Option(
+            "--currency",
+            help="Of the amount, one that prices can be in. `null` for none.",
+            show_default=False,
+            metavar="TEXT",
+        ),
     ] = None,
     course_id: Annotated[
         str | None,

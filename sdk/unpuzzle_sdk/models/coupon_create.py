@@ -23,7 +23,7 @@ class CouponCreate(Model):
         code: What a buyer types; capitals or not are the same.
         percentage: Per cent off.
         amount: How much off in units of the currency.
-        currency: Of the amount.
+        currency: Of the amount, one that prices can be in.
         course_id: The only course it holds for; null for all of yours.
         starts_at: From when it holds, in UTC; null from now.
         ends_at: Until when it holds, in UTC; null without end.

@@ -527,7 +527,8 @@ class Courses:
     ) -> None:
         """Delete a course.
 
-        Deletes a course that nobody has ever enrolled in, with its sections and lessons. Others can be archived.
+        Deletes a course that nobody has ever enrolled in or paid for, or is about to, with its sections and
+        lessons. Others can be archived.
 
         `DELETE /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
 
@@ -1607,7 +1608,8 @@ class AsyncCourses:
     ) -> None:
         """Delete a course.
 
-        Deletes a course that nobody has ever enrolled in, with its sections and lessons. Others can be archived.
+        Deletes a course that nobody has ever enrolled in or paid for, or is about to, with its sections and
+        lessons. Others can be archived.
 
         `DELETE /api/v1/instructor/courses/{course_id}/`. For instructors; an API key needs `courses:write`.
 

@@ -613,7 +613,7 @@ class Payments:
             code: What a buyer types; capitals or not are the same. 1 to 64 characters.
             percentage: Per cent off. 1 to 100.
             amount: How much off in units of the currency. 0.001 to 99999999.99.
-            currency: Of the amount. 3 characters.
+            currency: Of the amount, one that prices can be in. 3 characters.
             course_id: The only course it holds for; null for all of yours.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.
@@ -1465,7 +1465,7 @@ class AsyncPayments:
             code: What a buyer types; capitals or not are the same. 1 to 64 characters.
             percentage: Per cent off. 1 to 100.
             amount: How much off in units of the currency. 0.001 to 99999999.99.
-            currency: Of the amount. 3 characters.
+            currency: Of the amount, one that prices can be in. 3 characters.
             course_id: The only course it holds for; null for all of yours.
             starts_at: From when it holds, in UTC; null from now.
             ends_at: Until when it holds, in UTC; null without end.

@@ -147,6 +147,14 @@ def test_what_is_too_large_is_refused_before_it_is_read(instructor: Person, less
     assert (too_large.status_code, code_of(too_large)) == (413, "PAYLOAD_TOO_LARGE")
 
 
+def test_a_precondition_on_a_transcript_that_was_deleted_holds_for_no_other(instructor: Person, lesson: dict[str, Any]) -> None:
+    old = instructor.put(path_of(lesson), json=SENT["vtt"]).headers["etag"]
+    assert instructor.delete(path_of(lesson)).status_code == 204
+    new = instructor.put(path_of(lesson), json=SENT["vtt"]).headers["etag"]
+    assert instructor.put(path_of(lesson), json=SENT["vtt"], headers={"If-Match": old}).status_code == 412
+    assert instructor.put(path_of(lesson), json=SENT["vtt"], headers={"If-Match": new}).status_code == 200
+
+
 def test_a_transcript_is_replaced_as_a_whole_and_its_version_moves(instructor: Person, lesson: dict[str, Any]) -> None:
     refused = instructor.put(path_of(lesson), json=SENT["vtt"], headers={"If-Match": "*"})
     assert (refused.status_code, code_of(refused)) == (412, "PRECONDITION_FAILED")

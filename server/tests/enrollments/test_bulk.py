@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from harness import Api, Person, code_of
+from harness import PASSWORD, Api, Person, code_of
 from postman import Postman
 from unpuzzle_server.enrollments import tasks
 
@@ -74,6 +74,22 @@ def test_each_row_is_done_for_itself(
     assert (job["total"], job["processed"], job["enrolled"], job["invalid"]) == (7, 7, 1, 3)
     assert learner.get("/api/v1/enrollments/").json()["active_enrollments"] == 1
     assert learner.get("/api/v1/notifications/").json()["results"][0]["title"] == "Welcome to the course"
+
+
+def test_an_address_is_one_that_can_sign_up(api: Api, course: dict[str, Any], instructor: Person, postman: Postman) -> None:
+    for email in ("<b@c.de>", "a..b@c.de", "é@c.de", "b@c@d.de", f"{'a' * 250}@c.de"):
+        body = {"email": email, "password": PASSWORD, "full_name": "Ada"}
+        assert api.post("/api/v1/auth/signup/", json=body).status_code == 422
+        assert outcomes(enroll(postman, instructor, course, email)) == ["invalid"]
+    assert outcomes(enroll(postman, instructor, course, f"new-{uuid4().hex}@localhost")) == ["invited"]
+
+
+def test_an_address_that_has_an_account_is_never_invalid(
+    api: Api, course: dict[str, Any], instructor: Person, postman: Postman
+) -> None:
+    local, foreign = api.sign_up(email=f"z{uuid4().hex}@localhost"), api.sign_up()
+    api.server.sql("UPDATE users SET email = %s WHERE id = %s", odd := f"é{uuid4().hex}@c.de", foreign.id)
+    assert outcomes(enroll(postman, instructor, course, local.email, odd)) == ["enrolled", "enrolled"]
 
 
 def test_doing_it_again_changes_nothing(

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -213,3 +214,17 @@ def test_a_key_that_is_there_with_null_is_not_a_key_that_is_absent(api: Api, pat
     null = api.post(f"/api/v1/auth/{path}/", json={"email": "a@example.com", "full_name": "Ada", "password": None})
     assert {"field": "password", "message": "is required"} in absent.json()["error"]["details"]
     assert {"field": "password", "message": "must be a string"} in null.json()["error"]["details"]
+
+
+@pytest.mark.parametrize(
+    "text", ["\u200b", " \u2060 ", "\u3164", "\u202e", "a\x1b[31mb", "a\x07", "a\r\nb", "a\tb", "\x85", "a\u2028b"]
+)
+def test_a_name_or_title_is_one_line_with_something_to_see(api: Api, instructor: Person, text: str) -> None:
+    body = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "full_name": text}
+    assert fields_of(api.post(SIGN_UP, json=body)) == {"full_name"}
+    assert fields_of(instructor.post(CREATE, json={"title": text})) == {"title"}
+
+
+@pytest.mark.parametrize("text", ["Zoë", "👩‍🔬", "می\u200cخواهم", "a\u00adb", "한글"])
+def test_what_can_not_be_seen_may_stand_among_what_can(instructor: Person, text: str) -> None:
+    assert instructor.course(title=text)["title"] == text

@@ -61,7 +61,9 @@ def test_every_operation_knows_the_version_header() -> None:
     assert all(operation.has("X-API-Version") for operation in CONTRACT.operations.values() if operation.role != "service")
 
 
-@pytest.mark.parametrize("prefer", ["envelope=standard", "Envelope=Standard", "respond-async, envelope=standard"])
+@pytest.mark.parametrize(
+    "prefer", ["envelope=standard", "Envelope=Standard", "respond-async, envelope=standard", 'ENVELOPE="standard"']
+)
 def test_the_standard_envelope_comes_on_request(learner: Person, prefer: str) -> None:
     plain, wrapped = learner.get(PROFILE), learner.get(PROFILE, headers={"Prefer": prefer})
     envelope = wrapped.json()

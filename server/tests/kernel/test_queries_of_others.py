@@ -207,6 +207,7 @@ def values_of(world: World, ids: dict[str, str]) -> dict[str, Any]:
         "message": "x",
         "dry_run": True,
         "emails": ["x"],
+        "are_addresses": [True],
         "hash": b"x",
         "answered": str(uuid4()),
         "new_job": str(uuid4()),

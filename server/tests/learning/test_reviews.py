@@ -140,6 +140,17 @@ def test_a_review_that_has_changed_is_neither_changed_nor_withdrawn_by_its_old_t
     assert learner.delete(review_path(course), headers={"If-Match": new}).status_code == 204
 
 
+def test_a_precondition_on_a_review_that_was_withdrawn_holds_for_no_other(api: Api, course: dict[str, Any]) -> None:
+    learner, path, tags = enrolled(api, course), review_path(course), list[str]()
+    for rating in (1, 2, 3):
+        tags.append(learner.post(path, json={"rating": rating}).headers["etag"])
+        tags.append(learner.put(path, json={"rating": 4}).headers["etag"])
+        for old in tags[:-1]:
+            assert learner.put(path, json={"rating": 5}, headers={"If-Match": old}).status_code == 412
+            assert learner.delete(path, headers={"If-Match": old}).status_code == 412
+        assert learner.delete(path, headers={"If-Match": tags[-1]}).status_code == 204
+
+
 def test_after_leaving_a_review_may_be_withdrawn_and_not_changed(api: Api, course: dict[str, Any]) -> None:
     learner = enrolled(api, course)
     learner.post(review_path(course), json={"rating": 5})

@@ -96,6 +96,7 @@ def test_a_declined_card_says_why_and_another_one_may_be_tried(
     assert (refused.status_code, code_of(refused)) == (402, code)
     error = refused.json()["error"]
     assert error["decline_code"] == decline_code
+    assert method != "pm_of_nobody" or error["message"] == "This payment method can't be used."
     made = learner.get(f"{INTENTS}{error['payment_id']}/").json()
     assert made["status"] == ("failed" if method != "pm_of_nobody" else "requires_payment_method")
     again = confirm(learner, made, payment_method_id=method)
@@ -181,6 +182,27 @@ def test_nobody_is_charged_for_what_is_not_sold_any_more(
     assert charges(api, learner) == 0
 
 
+def test_the_same_key_at_once_is_the_same_purchase(api: Api, instructor: Person, learner: Person) -> None:
+    for _ in range(5):
+        path = f"/api/v1/courses/{instructor.published_course(price=49.99)['id']}/enroll/"
+        headers = {**learner.headers, "Idempotency-Key": uuid4().hex}
+        answers = in_parallel(api.server, [lambda caller: caller.post(path, json=VISA, headers=headers)] * 6)  # noqa: B023
+        refused = [code_of(answer) for answer in answers if answer.status_code != 201]
+        assert set(refused) <= {"IDEMPOTENCY_IN_PROGRESS"}
+        assert [answer.headers.get("idempotency-replayed") for answer in answers if answer.status_code == 201].count(None) == 1
+        again = learner.post(path, json=VISA, headers=headers)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+
+
+def test_another_key_is_another_purchase(learner: Person, course: dict[str, Any]) -> None:
+    first, other = (enroll_with(learner, course, uuid4().hex) for _ in range(2))
+    assert (first.status_code, code_of(other)) == (201, "ENROLLMENT_EXISTS")
+
+
+def enroll_with(person: Person, course: dict[str, Any], key: str) -> Any:
+    return person.post(f"/api/v1/courses/{course['id']}/enroll/", json=VISA, headers={"Idempotency-Key": key})
+
+
 def test_a_cancelled_payment_is_over(learner: Person, course: dict[str, Any]) -> None:
     made = intent(learner, course)
     cancelled = [learner.post(f"{INTENTS}{made['payment_id']}/cancel/") for _ in range(2)]
@@ -188,6 +210,25 @@ def test_a_cancelled_payment_is_over(learner: Person, course: dict[str, Any]) ->
     refused = confirm(learner, made, **VISA)
     assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")
     assert intent(learner, course)["payment_id"] != made["payment_id"]
+
+
+def test_a_payment_that_was_cancelled_holds_no_course(
+    api: Api, instructor: Person, learner: Person, course: dict[str, Any]
+) -> None:
+    path, made = f"/api/v1/instructor/courses/{course['id']}/", intent(learner, course)
+    refused = instructor.delete(path)
+    assert (refused.status_code, "about to pay" in refused.json()["error"]["message"]) == (409, True)
+    learner.post(f"{INTENTS}{made['payment_id']}/cancel/")
+    assert api.sign_up_instructor().delete(path).status_code == 404
+    assert instructor.delete(path).status_code == 204
+    assert learner.get(f"{INTENTS}{made['payment_id']}/").status_code == 404
+
+
+def test_a_payment_that_was_given_back_holds_its_course(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
+    paid = enroll(learner, course, **VISA).json()["payment"]["payment_id"]
+    assert instructor.post(f"{HISTORY}{paid}/refund/", json={}).status_code == 200
+    refused = instructor.delete(f"/api/v1/instructor/courses/{course['id']}/")
+    assert (refused.status_code, "archive it instead" in refused.json()["error"]["message"]) == (409, True)
 
 
 def test_what_is_paid_is_not_cancelled(learner: Person, course: dict[str, Any]) -> None:

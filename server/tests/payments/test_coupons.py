@@ -108,6 +108,38 @@ def test_a_coupon_that_does_not_hold_says_why(
             assert why in refused.json()["error"]["message"]
 
 
+def test_a_coupon_that_is_refused_leaves_the_open_payment(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
+    first = intent(learner, course)
+    body = {"course_id": course["id"], "coupon_code": "NOPE"}
+    for refused in (learner.post(INTENTS, json=body), enroll(learner, course, coupon_code="NOPE", **VISA)):
+        assert (refused.status_code, code_of(refused)) == (422, "COUPON_INVALID")
+        assert learner.get(f"{INTENTS}{first['payment_id']}/").json()["status"] == "requires_payment_method"
+    assert intent(learner, course) == first
+
+
+def test_a_coupon_that_holds_no_more_at_a_new_price_leaves_the_open_payment(
+    instructor: Person, learner: Person, course: dict[str, Any]
+) -> None:
+    made = coupon(instructor, amount=5, currency="USD")
+    first = intent(learner, course, coupon_code=made["code"])
+    assert instructor.patch(f"/api/v1/instructor/courses/{course['id']}/", json={"currency": "EUR"}).status_code == 200
+    assert learner.post(INTENTS, json={"course_id": course["id"], "coupon_code": made["code"]}).status_code == 422
+    assert learner.get(f"{INTENTS}{first['payment_id']}/").json()["status"] == "requires_payment_method"
+
+
+def test_what_one_has_open_is_no_other_use_of_its_coupon(
+    api: Api, instructor: Person, learner: Person, course: dict[str, Any]
+) -> None:
+    code, somebody = coupon(instructor, max_redemptions=1, max_redemptions_per_user=1)["code"], api.sign_up()
+    made = intent(learner, course, coupon_code=code)
+    assert quote(learner, course, code).status_code == 200
+    assert intent(learner, course, coupon_code=code) == made
+    assert quote(somebody, course, code).status_code == 422
+    assert quote(learner, instructor.published_course(price=10), code).status_code == 422
+    assert confirm(learner, made, **VISA).status_code == 200
+    assert quote(learner, course, code).status_code == 422
+
+
 def test_a_coupon_of_an_admin_holds_everywhere(admin: Person, learner: Person, course: dict[str, Any]) -> None:
     assert quote(learner, course, coupon(admin)["code"]).status_code == 200
 
@@ -164,6 +196,7 @@ def test_what_makes_no_coupon_is_refused(instructor: Person, other_instructor: P
         ({**new, "percentage": 5, "starts_at": "2026-02-31T00:00:00Z"}, (422, "VALIDATION_ERROR")),
         ({**new, "percentage": 5, "amount": 5, "currency": "USD"}, (422, "COUPON_INVALID")),
         ({**new, "amount": 5}, (422, "COUPON_INVALID")),
+        ({**new, "amount": 5, "currency": "ZZZ"}, (422, "COUPON_INVALID")),
         ({**new, "percentage": 5, "currency": "USD"}, (422, "COUPON_INVALID")),
         (new, (422, "COUPON_INVALID")),
         ({**new, "percentage": 101}, (422, "VALIDATION_ERROR")),

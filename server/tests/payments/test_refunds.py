@@ -87,6 +87,13 @@ def test_an_amount_has_the_decimals_of_its_currency(instructor: Person, paid: st
     assert (refused.status_code, code_of(refused)) == (422, "PRICE_INVALID")
 
 
+def test_nothing_is_told_of_what_somebody_else_has_sold(other_instructor: Person, paid: str) -> None:
+    for payment in (paid, f"pay_{uuid4().hex}"):
+        for amount in (1, 1.234):
+            refused = refund(other_instructor, payment, amount=amount)
+            assert (refused.status_code, code_of(refused)) == (404, "NOT_FOUND")
+
+
 def test_what_is_not_paid_is_not_refunded(instructor: Person, learner: Person, course: dict[str, Any]) -> None:
     refused = refund(instructor, intent(learner, course)["payment_id"])
     assert (refused.status_code, code_of(refused)) == (409, "CONFLICT")

@@ -7,7 +7,7 @@ import pytest
 from stripes import client
 from subscribers import CURRENT, FAILING, Subscriber
 
-from harness import Api, Person, code_of
+from harness import Api, Person, code_of, in_parallel
 
 
 def grant(admin: Person, person: Person, **body: Any) -> Any:
@@ -286,3 +286,26 @@ def test_the_payment_method_of_somebody_else_is_refused(premium: Subscriber, api
     refused = premium.pay_with(theirs)
     assert (refused.status_code, code_of(refused)) == (402, "PAYMENT_FAILED")
     assert premium.person.get(CURRENT).json()["status"] == "active"
+
+
+def last4_at_stripe(subscriber: Subscriber) -> Any:
+    kept = client(subscriber.api.server).customers.retrieve(
+        subscriber.customer(), {"expand": ["invoice_settings.default_payment_method"]}
+    )
+    return kept.invoice_settings.default_payment_method.card.last4
+
+
+def test_the_card_that_is_shown_is_the_one_that_is_charged(premium: Subscriber) -> None:
+    premium.charges_fail()  # kept at Stripe, by somebody whose request has not come to its end here
+    assert code_of(premium.change("enterprise")) == "PAYMENT_FAILED"
+    assert (premium.current()["card"]["last4"], last4_at_stripe(premium)) == ("0341", "0341")
+
+
+def test_of_two_cards_at_once_the_one_that_is_charged_is_shown(premium: Subscriber) -> None:
+    def paying(method: str) -> Any:
+        body, headers = {"payment_method_id": method}, premium.person.headers
+        return lambda caller: caller.put(f"{CURRENT}payment-method/", json=body, headers=headers).status_code
+
+    for _ in range(5):
+        assert in_parallel(premium.api.server, [paying("pm_card_mastercard"), paying("pm_card_amex")]) == [200, 200]
+        assert premium.current()["card"]["last4"] == last4_at_stripe(premium)

@@ -26,6 +26,7 @@ OWN = text(f"""
     SELECT {present.OWN} AS course, c.version FROM {TABLES} CROSS JOIN {present.OWN_COUNTS} WHERE c.id = :course AND {TAUGHT}
 """)
 LOCK = text(f"SELECT version, status, currency, title FROM courses c WHERE id = :course AND {TAUGHT} FOR UPDATE")
+DROP_CANCELLED = text("SELECT app.drop_cancelled_payments(:course)")
 DELETE = text("DELETE FROM courses WHERE id = :course")
 DECIMALS = text("SELECT app.decimals(:currency)")
 SET_STATUS = text("""

@@ -115,6 +115,8 @@ async def update(tx: Transaction, course_id: str, body: dict[str, Any], if_match
 
 async def delete(tx: Transaction, course_id: str, if_match: str | None) -> None:
     await lock(tx, course_id, if_match)
+    if await tx.value(queries.DROP_CANCELLED, course=course_id):
+        raise Problem("CONFLICT", "Somebody is about to pay for this course: archive it, or delete it when they have given up.")
     try:
         await tx.execute(queries.DELETE, course=course_id)
     except IntegrityError:

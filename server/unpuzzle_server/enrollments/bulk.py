@@ -12,8 +12,12 @@ from unpuzzle_server.content.service import find_course
 from unpuzzle_server.courses.service import find_offer
 from unpuzzle_server.enrollments import queries
 from unpuzzle_server.enrollments.service import already_enrolled
+from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
+
+ADDRESS = {"$ref": "#/components/schemas/SignUp/properties/email"}
+"""Whoever is invited has to be able to sign up."""
 
 
 async def begin(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +27,11 @@ async def begin(tx: Transaction, body: dict[str, Any]) -> dict[str, Any]:
         raise Problem("COURSE_NOT_PUBLISHED", "This course is not published.")
     job_id = uuid4()
     await tx.execute(queries.ADD_JOB, new_job=job_id, course=course.id, dry_run=body.get("dry_run", False))
-    await tx.execute(queries.ADD_ROWS, job=job_id, emails=[row["email"] for row in body["rows"]])
+    emails = [row["email"] for row in body["rows"]]
+    is_address = spec.compiled(ADDRESS).is_valid
+    # As they are looked for, without the spaces around them.
+    are_addresses = [is_address(email.strip(" ")) for email in emails]
+    await tx.execute(queries.ADD_ROWS, job=job_id, emails=emails, are_addresses=are_addresses)
     await tx.enqueue("enrollments.enroll_in_bulk", job_id=str(job_id))
     return await get(tx, job_id, outcome=None, with_results=False)
 

@@ -129,8 +129,10 @@ ANNOUNCE = text("SELECT app.announce(:course, :title, :message)")
 
 ADD_JOB = text("INSERT INTO bulk_jobs (id, user_id, course_id, is_dry_run) VALUES (:new_job, app.user_id(), :course, :dry_run)")
 ADD_ROWS = text("""
-    INSERT INTO bulk_rows (job_id, position, email)
-    SELECT :job, r.position, r.email FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS r (email, position)
+    INSERT INTO bulk_rows (job_id, position, email, is_address)
+    SELECT :job, r.position, r.email, r.is_address
+      FROM unnest(CAST(:emails AS text[]), CAST(:are_addresses AS boolean[]))
+           WITH ORDINALITY AS r (email, is_address, position)
 """)
 JOB = text("""
     SELECT json_build_object(

@@ -19,6 +19,7 @@ KEPT = timedelta(hours=24)
 
 # The lock goes with the transaction: whoever does not get it is the second of two calls at once.
 LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 0))")
+WAIT = text("SELECT pg_advisory_xact_lock(hashtextextended(:scope, 0))")
 FIND = text("""
     SELECT fingerprint, status, headers, cookies, content FROM idempotency_keys
      WHERE user_id = :user AND operation = :operation AND key = :key AND created_at > :since
@@ -38,10 +39,15 @@ def fingerprint(arguments: Mapping[str, Any]) -> bytes:
     return blake2b(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
-async def recall(tx: Transaction, operation: str, key: str, mark: bytes) -> Answer | None:
-    """The stored answer of an earlier call; raises when that call is under way or was another one."""
-    user = tx.user.user_id
-    if not await tx.value(LOCK, scope=f"{user}:{operation}:{key}"):
+async def recall(tx: Transaction, operation: str, key: str, mark: bytes, *, waits: bool = False) -> Answer | None:
+    """The stored answer of an earlier call; raises when that call is under way or was another one.
+
+    `waits`: for whoever has done something already, which can't be undone because somebody else has the key for a moment.
+    """
+    user, scope = tx.user.user_id, f"{tx.user.user_id}:{operation}:{key}"
+    if waits:
+        await tx.execute(WAIT, scope=scope)
+    elif not await tx.value(LOCK, scope=scope):
         raise Problem("IDEMPOTENCY_IN_PROGRESS", "The first call with this key is still under way.")
     since = tx.clock.now() - KEPT
     row = await tx.row(FIND, user=user, operation=operation, key=key, since=since)

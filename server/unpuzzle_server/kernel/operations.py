@@ -6,10 +6,12 @@
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
@@ -210,10 +212,34 @@ class BoundOperation:
         try:
             return await self._retried(exchange, arguments, partial(self.handler, **arguments))
         except Outside as outside:
+            return await self._stepped(exchange, arguments, outside)
+        except Problem as problem:
+            return await self._of_same_call(exchange, arguments, problem, times=1)
+
+    async def _stepped(self, exchange: Exchange, arguments: dict[str, Any], outside: Outside) -> Answer | Stream:
+        try:
             last = await outside.step(Context(exchange, self.kernel))
+        except Problem as problem:
+            return await self._of_same_call(exchange, arguments, problem, times=ATTEMPTS)
         if isinstance(last, Stream):
             return Stream(self._stored_at_its_end(exchange, arguments, last), last.headers)
-        return await self._retried(exchange, arguments, last)
+        return await self._retried(exchange, arguments, last, waits=True)
+
+    async def _of_same_call(self, exchange: Exchange, arguments: dict[str, Any], problem: Problem, times: int) -> Answer:
+        """A conflict under a key may be with the same call, which does its step outside and holds no key: then its answer.
+
+        That it has done something may be seen a moment before its answer is stored; raises the problem where none comes.
+        """
+        key = exchange.headers.get("idempotency-key") if self.stored else None
+        if key is None or problem.status != HTTPStatus.CONFLICT or problem.code in KERNEL_CODES:
+            raise problem
+        mark = idempotency.fingerprint({**arguments, **exchange.path_params})
+        for attempt in range(times):
+            await database.pause(attempt)
+            async with self._transaction(exchange) as tx:
+                if stored := await idempotency.recall(tx, self.operation.id, key, mark):
+                    return stored
+        raise problem
 
     async def _stored_at_its_end(self, exchange: Exchange, arguments: dict[str, Any], stream: Stream) -> Events:
         """The same events; the last is stored for an `Idempotency-Key`, before it is sent."""
@@ -229,24 +255,24 @@ class BoundOperation:
                         await idempotency.remember(tx, self.operation.id, key, mark, answer)
                 yield event
 
-    async def _retried(self, exchange: Exchange, arguments: dict[str, Any], work: Handler) -> Answer:
+    async def _retried(self, exchange: Exchange, arguments: dict[str, Any], work: Handler, *, waits: bool = False) -> Answer:
         """Runs the handler's transaction, again where PostgreSQL asks for that."""
         for attempt in range(1, ATTEMPTS):
             try:
-                return await self._in_transaction(exchange, arguments, work)
+                return await self._in_transaction(exchange, arguments, work, waits)
             except DBAPIError as error:
                 if not database.asks_to_retry(error):
                     raise
                 await database.pause(attempt)
-        return await self._in_transaction(exchange, arguments, work)
+        return await self._in_transaction(exchange, arguments, work, waits)
 
-    async def _in_transaction(self, exchange: Exchange, arguments: dict[str, Any], work: Handler) -> Answer:
+    async def _in_transaction(self, exchange: Exchange, arguments: dict[str, Any], work: Handler, waits: bool) -> Answer:
         key = exchange.headers.get("idempotency-key") if self.stored else None
         async with self._transaction(exchange) as tx:
             if key is None:
                 return self._answer(exchange, arguments, await work(tx))
             mark = idempotency.fingerprint({**arguments, **exchange.path_params})
-            stored = await idempotency.recall(tx, self.operation.id, key, mark)
+            stored = await idempotency.recall(tx, self.operation.id, key, mark, waits=waits)
             if stored is not None:
                 return stored
             answer = self._answer(exchange, arguments, await work(tx))
@@ -324,9 +350,12 @@ KERNEL_CODES = {
 """Refusals that the kernel gives on an operation's behalf, and those of a vendor that is busy or away."""
 
 
+STANDARD_ENVELOPE = re.compile(r'\s*envelope\s*=\s*("?)standard\1\s*(;.*)?', re.IGNORECASE)
+"""One of the preferences of `Prefer`: its name has no case, its value may be quoted, and it may have parameters (RFC 7240)."""
+
+
 def _wants_envelope(exchange: Exchange) -> bool:
-    prefer = exchange.headers.get("prefer")
-    return prefer is not None and "envelope=standard" in [part.strip().lower() for part in prefer.split(",")]
+    return any(STANDARD_ENVELOPE.fullmatch(part) for part in exchange.headers.get("prefer", "").split(","))
 
 
 class OperationsAPI(RoutedAPI[BoundOperation]):

@@ -16,7 +16,10 @@ from unpuzzle_server.kernel.exchange import Exchange
 
 BLOCK = 256 * 1024
 """How much of a file is in memory while it goes."""
-ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+DIGITS = 18
+BEYOND_ALL = 10**DIGITS
+"""No file is so long."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ class FileAnswer:
             return None
         first, last = found.groups()
         if not first:
-            start, end = max(0, size - int(last)), size
+            start, end = max(0, size - _octets(last)), size
         else:
-            start, end = int(first), min(size, int(last) + 1) if last else size
-            if last and int(last) < start:
+            start, end = _octets(first), min(size, _octets(last) + 1) if last else size
+            if last and _octets(last) < start:
                 return None
         if start >= end:
             raise Problem("RANGE_NOT_SATISFIABLE", f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})
@@ -75,3 +78,9 @@ class FileAnswer:
         finally:
             await asyncio.to_thread(file.close)
         await send({"type": "http.response.body", "body": b""})
+
+
+def _octets(digits: str) -> int:
+    """However many digits there are, of which Python reads no more than some thousands."""
+    significant = digits.lstrip("0")
+    return BEYOND_ALL if len(significant) > DIGITS else int(significant or 0)

@@ -6,6 +6,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from unpuzzle_server.courses.service import course_not_found
+from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.answers import check_version
 from unpuzzle_server.kernel.clock import parse_moment
 from unpuzzle_server.kernel.database import Transaction, violates
@@ -15,6 +16,7 @@ from unpuzzle_server.payments import queries
 from unpuzzle_server.payments.money import minor_units
 
 Body = dict[str, Any]
+CURRENCY = {"$ref": "#/components/schemas/Currency"}
 
 
 async def create(tx: Transaction, body: Body) -> Row[Any]:
@@ -39,7 +41,11 @@ async def _amount(tx: Transaction, body: Body) -> int | None:
     if (percentage is None) == (amount is None) or (amount is None) != (currency is None):
         details = [{"field": "percentage", "message": "give either a percentage, or an amount with its currency"}]
         raise Problem("COUPON_INVALID", "A coupon is of a percentage, or of an amount in a currency.", details=details)
-    return None if amount is None else await minor_units(tx, amount, cast("str", currency))
+    if amount is None:
+        return None
+    if not spec.compiled(CURRENCY).is_valid(currency):
+        raise Problem("COUPON_INVALID", "No course has a price in this currency.")
+    return await minor_units(tx, amount, cast("str", currency))
 
 
 async def get(tx: Transaction, coupon_id: Any) -> Row[Any]:

@@ -80,6 +80,7 @@ def history(filters: tuple[str, ...]) -> TextClause:
     """)
 
 
+SOLD_IN = text("SELECT app.sold_in(:payment, :intent)")
 RESERVE_REFUND = text("""
     SELECT *, app.units(left_minor, currency) AS remains
       FROM app.reserve_refund(:refund, :payment, :intent, :amount, :reason)

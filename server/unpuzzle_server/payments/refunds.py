@@ -62,10 +62,10 @@ async def reserve(ctx: Context, refund: UUID, payment_id: str, body: dict[str, A
 async def _amount(tx: Transaction, payment_id: str, amount: float | None) -> int | None:
     if amount is None:
         return None
-    payment = await tx.row(queries.FIND, **checkout.by(payment_id))
-    if payment is None:
+    currency = await tx.value(queries.SOLD_IN, **checkout.by(payment_id))
+    if currency is None:
         raise not_found("payment")
-    return await minor_units(tx, amount, payment.currency)
+    return await minor_units(tx, amount, currency)
 
 
 async def carry_out(ctx: Any, found: Row[Any]) -> str:

@@ -14,6 +14,7 @@ EXPANDED = ["latest_invoice.payments", "schedule"]
 NEWEST_INVOICES = 20
 DUE = {"incomplete", "past_due", "unpaid"}
 """How a subscription stands whose latest invoice is to be paid."""
+ENDED = {"canceled", "incomplete_expired"}
 CHANGES = (
     "customer.subscription.created", "customer.subscription.updated", "customer.subscription.deleted", "invoice.paid",
     "invoice.payment_failed",
@@ -38,15 +39,6 @@ class Price:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What is paid with."""
-
-    method: str
-    brand: str
-    last4: str
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """A subscription as Stripe shows it."""
 
@@ -57,6 +49,8 @@ class Snapshot:
     latest_invoice: str | None
     intent: Intent | None
     """What the latest invoice is paid by; None where nothing was to be paid."""
+    card: dict[str, str]
+    """What is charged next, as `told` would have it; empty where nobody knows."""
 
     @property
     def id(self) -> str:
@@ -105,14 +99,14 @@ async def find_price(stripe: Stripe, price: Price) -> str:
         return str((await stripe.v1.prices.create_async(params, {"idempotency_key": key})).id)
 
 
-async def attach(stripe: Stripe, customer: str, method: str) -> Card:
-    """Makes a payment method the one that a customer pays with. Raises Declined."""
+async def attach(stripe: Stripe, customer: str, method: str) -> str:
+    """Makes a payment method the one that a customer pays with; its id there. Raises Declined."""
     with told(of_method=True):
         kept = await stripe.v1.payment_methods.attach_async(method, {"customer": customer}, _once())
     with told():
         settings = {"default_payment_method": kept.id}
         await stripe.v1.customers.update_async(customer, {"invoice_settings": settings}, _once())
-    return Card(kept.id, kept.card.brand, kept.card.last4)
+    return str(kept.id)
 
 
 async def create(stripe: Stripe, row: Row[Any], customer: str, price: str) -> Snapshot:
@@ -133,8 +127,16 @@ async def get(stripe: Stripe, subscription: str) -> Snapshot:
     with told():
         found = await stripe.v1.subscriptions.retrieve_async(subscription, {"expand": EXPANDED})
         invoices = await stripe.v1.invoices.list_async({"subscription": subscription, "limit": NEWEST_INVOICES})
+        card = None if found.status in ENDED else await _card_of(stripe, found.customer)
     unpaid = _intent_of(found.latest_invoice) if found.status in DUE else None
-    return _snapshot(found, invoices.data, await stripe.get_intent(unpaid) if unpaid else None)
+    return _snapshot(found, invoices.data, await stripe.get_intent(unpaid) if unpaid else None, card)
+
+
+async def _card_of(stripe: Stripe, customer: str) -> Any:
+    """The card that Stripe charges: of two that were kept at once, the later one."""
+    found = await stripe.v1.customers.retrieve_async(customer, {"expand": ["invoice_settings.default_payment_method"]})
+    method = found.invoice_settings.default_payment_method
+    return method and getattr(method, "card", None)
 
 
 async def of_ours(stripe: Stripe, subscription: str) -> str | None:
@@ -226,7 +228,7 @@ async def told_since(stripe: Stripe, since: datetime) -> AsyncIterator[tuple[str
                 yield event.id, subscription_of(kind, about), about.get("payment_intent") if kind == REFUNDED else None
 
 
-def _snapshot(found: Any, invoices: list[Any], intent: Intent | None) -> Snapshot:
+def _snapshot(found: Any, invoices: list[Any], intent: Intent | None, card: Any) -> Snapshot:
     [item] = found["items"].data
     latest = found.latest_invoice
     return Snapshot(
@@ -246,6 +248,7 @@ def _snapshot(found: Any, invoices: list[Any], intent: Intent | None) -> Snapsho
         schedule=found.schedule and found.schedule.id,
         latest_invoice=latest and latest.id,
         intent=intent,
+        card={"card_brand": card.brand, "card_last4": card.last4} if card else {},
     )
 
 

@@ -20,14 +20,13 @@ from unpuzzle_server.payments.checkout import declined_problem, stripe_of
 from unpuzzle_server.payments.money import minor_units
 from unpuzzle_server.payments.stripe import AlreadyDone, Declined
 from unpuzzle_server.subscriptions import billing, queries
-from unpuzzle_server.subscriptions.billing import Card, Price, Snapshot
+from unpuzzle_server.subscriptions.billing import ENDED, Price, Snapshot
 
 SOON = timedelta(minutes=10)
 """When a subscription is followed up that Stripe may never have heard of: no request takes so long."""
 ATTEMPTS = 10
 INTERVALS = ("month", "year")
 RUNNING = {"active", "trialing"}
-ENDED = {"canceled", "incomplete_expired"}
 Body = dict[str, Any]
 
 
@@ -46,10 +45,10 @@ async def subscribe(ctx: Context, body: Body) -> Snapshot:
         row = await _reserve(ctx, body["plan"], body.get("interval", "month"), trial=body.get("trial", False))
         try:
             customer = await customer_of(ctx, row)
-            card = await billing.attach(stripe_of(ctx), customer, body["payment_method_id"])
+            method = await billing.attach(stripe_of(ctx), customer, body["payment_method_id"])
             await _begin(ctx, row, customer)
-            snapshot = await refresh(ctx, row.id, card)
-            snapshot = await _pay_due(ctx, row, snapshot, card.method, body.get("return_url"))
+            snapshot = await refresh(ctx, row.id)
+            snapshot = await _pay_due(ctx, row, snapshot, method, body.get("return_url"))
         except Declined as declined:
             raise declined_problem(declined) from None
         if snapshot.status not in ENDED:  # as one does that waited too long
@@ -201,10 +200,10 @@ async def pay_with(ctx: Context, method: str, return_url: str | None) -> Snapsho
     row, stripe = await live(ctx), stripe_of(ctx)
     try:
         customer = await customer_of(ctx, row)
-        card = await billing.attach(stripe, customer, method)
+        kept = await billing.attach(stripe, customer, method)
         await _begin(ctx, row, customer)
-        snapshot = await refresh(ctx, row.id, card)
-        return await _pay_due(ctx, row, snapshot, card.method, return_url)
+        snapshot = await refresh(ctx, row.id)
+        return await _pay_due(ctx, row, snapshot, kept, return_url)
     except Declined as declined:
         raise declined_problem(declined) from None
 
@@ -224,7 +223,7 @@ async def find(tx: Transaction, row_id: UUID) -> Row[Any]:
     return found
 
 
-async def refresh(ctx: Any, row_id: UUID, card: Card | None = None) -> Snapshot:
+async def refresh(ctx: Any, row_id: UUID) -> Snapshot:
     """Asks Stripe how a subscription stands and records it, anew where somebody else has recorded something meanwhile."""
     for _ in range(ATTEMPTS):
         async with ctx.transaction() as tx:
@@ -232,7 +231,7 @@ async def refresh(ctx: Any, row_id: UUID, card: Card | None = None) -> Snapshot:
         if row.subscription is None:  # it was given up just now
             break
         snapshot = await billing.get(stripe_of(ctx), row.subscription)
-        if await record(ctx, row, snapshot, card):
+        if await record(ctx, row, snapshot):
             return snapshot
     raise busy()
 
@@ -241,9 +240,9 @@ def busy() -> Problem:
     return Problem("SERVICE_UNAVAILABLE", "Your subscription is being changed right now.", retry_after=1)
 
 
-async def record(ctx: Any, row: Row[Any], snapshot: Snapshot, card: Card | None = None) -> bool:
+async def record(ctx: Any, row: Row[Any], snapshot: Snapshot) -> bool:
     """Whether it was the latest word."""
     async with ctx.transaction() as tx:
-        known = {"card_brand": card.brand, "card_last4": card.last4} if card else {}
-        told = orjson.dumps({**snapshot.told, **known}).decode()
+        card = snapshot.card if row.customer else {}  # whoever has left is no customer, and nothing is kept of their card
+        told = orjson.dumps({**snapshot.told, **card}).decode()
         return bool(await tx.value(queries.SETTLE, id=row.id, revision=row.revision, told=told))

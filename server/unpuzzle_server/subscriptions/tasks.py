@@ -36,7 +36,7 @@ async def follow_event(ctx: Any, subscription: str) -> None:
     if not row.subscription:
         await service.record(ctx, row, await billing.get(stripe_of(ctx), subscription))
     snapshot = await service.refresh(ctx, row.id)
-    if row.status in service.ENDED and snapshot.status not in service.ENDED:  # given up here, it was made there after all
+    if row.status in billing.ENDED and snapshot.status not in billing.ENDED:  # given up here, it was made there after all
         with suppress(AlreadyDone):
             await billing.end_now(stripe_of(ctx), snapshot)
 
