@@ -41,7 +41,9 @@ def test_the_sdk_needs_two_packages() -> None:
 
 def test_whoever_is_asked_tells_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["unpuzzle", "--version"])
-    cli.run()
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 0
     assert capsys.readouterr().out == f"unpuzzle {VERSION}\n"
     assert unpuzzle_sdk.__version__ == VERSION
     assert default_headers()["User-Agent"] == f"unpuzzle-sdk-python/{VERSION}"
