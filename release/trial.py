@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from distributions import PARTS, ROOT, sdist_of, wheel_of
 
 SMOKE = ROOT / "release" / "smoke.py"
-TESTING = {"pytest", "pytest-timeout", "hypothesis", "opentelemetry-sdk", "pyyaml"}
+TESTING = {"pytest", "pytest-timeout", "hypothesis", "pyyaml"}
 NOT_OF_USERS = ["test_codegen.py", "test_budgets.py"]
 """Tests of the generator, and of what it costs to run, which are no question of dependencies."""
 
@@ -58,9 +58,10 @@ def lowest(wheel: Path) -> list[str]:
 
 
 def testing() -> list[str]:
-    """What the SDK's tests need, in the versions that this repository tests with."""
+    """What the SDK's tests need, in the versions that this repository tests with; OpenTelemetry's SDK as its API asks for it."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
-    return [need for need in groups["test"] + groups["compat"] if Requirement(need).name in TESTING]
+    pinned = [need for need in groups["test"] + groups["compat"] if Requirement(need).name in TESTING]
+    return [*pinned, "opentelemetry-sdk"]
 
 
 @contextmanager
