@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+import requests
+
 from unpuzzle_cli.conformance.cleaning import Cleaning
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.found import Found
@@ -83,6 +85,8 @@ class Cast:
     made: list[Person] = field(default_factory=list)
     refused: str = ""
     """Why nobody new was let in, if so."""
+    interrupted: bool = False
+    """Whether the run was."""
     stopped: BaseException | None = None
     """What interrupted the end."""
 
@@ -155,7 +159,11 @@ class Cast:
         """Somebody new; nobody where that needs more than an address and a password."""
         person = Person(self.base_url, f"conformance-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(18))
         example: dict[str, Any] = CONTRACT.resolve(OPERATIONS["auth.sign_up"].body_schema)["example"]
-        reply = ask(self.base_url, "auth.sign_up", {**example, "email": person.email, "password": person.password})
+        try:
+            reply = ask(self.base_url, "auth.sign_up", {**example, "email": person.email, "password": person.password})
+        except requests.RequestException as error:
+            self.refused = f"sign-up gives no answer: {error}"
+            return None
         if not reply.succeeded:
             self.refused = f"sign-up answers {reply.status}{', a limit' if reply.status == TOO_MANY else ''}"
             return None
@@ -166,4 +174,4 @@ class Cast:
 
     def _leave(self) -> None:
         cleaning = Cleaning(self.wire, [*self.people.values()], self.made, self.notes)
-        self.stopped = cleaning.run()
+        self.stopped = cleaning.run(self.interrupted)

@@ -30,12 +30,13 @@ class Cleaning:
     """Whose accounts are to go."""
     notes: list[str] = field(default_factory=list)
 
-    def run(self) -> BaseException | None:
+    def run(self, interrupted: bool) -> BaseException | None:
         """Does all of it; whoever stops it is told what remains."""
         self.wire.cleaning = True
         steps = [*self._steps()]
-        self.wire.tell("Deleting what was made; Ctrl-C leaves it.")
         try:
+            if steps:
+                self.wire.tell(f"Deleting what was made; Ctrl-C{' again' * interrupted} leaves it.")
             while steps:
                 self._do(*steps[0])
                 steps.pop(0)

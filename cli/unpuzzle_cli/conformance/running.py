@@ -91,6 +91,7 @@ def written(cast: Cast, options: Options, selection: Selection, teller: Teller, 
         for caller in callers:
             cast.notes += warn(cast.wire, [caller.email], len(caller.operations))
         report = Suite(options, cast.wire, callers, teller, show).run()
+        cast.interrupted = report.stopped in (Stop.INTERRUPTED, Stop.TERMINATED)
     report.notes += cast.notes
     report.stopped = Stop.by(cast.stopped) if cast.stopped else report.stopped
     return report
@@ -101,8 +102,10 @@ def reach(base_url: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         reply = ask(base_url, "auth.get_profile" if token else "system.health", headers=headers)
-    except requests.RequestException as error:
+    except (requests.ConnectionError, requests.Timeout) as error:
         hint = "Is it the right address? Choose it: --base-url URL"
         raise CommandError(f"{base_url} can't be reached: {error}", hint, UNREACHABLE) from None
+    except requests.RequestException:
+        return  # an answer, of a kind: what is wrong with it is found
     if token and reply.status == 401:
         raise CommandError("The server does not know the token.", "Set another one: UNPUZZLE_TOKEN", SIGN_IN)
