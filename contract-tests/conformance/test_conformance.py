@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from xml.etree import ElementTree as Xml
 
@@ -70,6 +71,12 @@ def refusal(after: str) -> requests.Response:
     answer.headers["Retry-After"] = after
     answer.raw = io.BytesIO()
     return answer
+
+
+def in_a_thread(act: Callable[[], None]) -> None:
+    thread = Thread(target=act)
+    thread.start()
+    thread.join()
 
 
 def raising(error: BaseException) -> Callable[..., None]:
@@ -368,6 +375,12 @@ class TestLoss:
         assert not end.report["stopped"]
         assert {operation for operation, _ in end.findings} == {"system.info"}
 
+    def test_a_thread_that_dies_is_no_server_that_conforms(self, server: Server, tmp_path: Path) -> None:
+        with Proxy(server.base_url).running() as proxy, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Suite, "_run_within_limits", lambda *_: in_a_thread(raising(RecursionError())))
+            end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info"))
+        assert (end.code, end.report["stopped"]) == (errors.FAILED, "It could not go on.")
+
     def test_a_pipe_that_closes_changes_neither_the_verdict_nor_the_reports(self, server: Server, tmp_path: Path) -> None:
         with Proxy(server.base_url, {READ["system.info"]: SPOILS["system.info"]}).running() as proxy:
             asked = ["--base-url", proxy.url, *SMALL, *including("system.info"), "--report-dir", str(tmp_path)]
@@ -499,6 +512,11 @@ class TestUsage:
             base = ["--base-url", proxy.url, "--profile", "full", "--yes"]
             end = ended(tmp_path, *base, *wrong) if wrong[0] != "--report-dir" else ended(Path(wrong[1]), *base)
         assert (end.code, proxy.methods) == (errors.USAGE, [])
+
+    def test_an_admin_who_is_none_is_noted(self, server: Server, caller: Person, tmp_path: Path) -> None:
+        asked = ["--base-url", server.base_url, "--profile", "full", "--yes", *SMALL, *including("system.health")]
+        end = ended(tmp_path, *asked, UNPUZZLE_CONFORMANCE_ADMIN=f"{caller.email}:{PASSWORD}")
+        assert f"{caller.email} of UNPUZZLE_CONFORMANCE_ADMIN is no admin." in end.report["notes"]
 
     def test_an_account_without_a_password_is_refused_and_not_shown(self, server: Server, tmp_path: Path) -> None:
         asked = ["--base-url", server.base_url, "--profile", "full", "--yes"]

@@ -55,7 +55,7 @@ class Allowances:
             return ""
         return (
             f"{owner or 'Nobody'} has {told.remaining} of {told.limit} requests left for {told.seconds} s, and this takes about "
-            f"{operations * EACH}: the run will end early. Raise the server's limits (docs/conformance.md), or choose: --include."
+            f"{operations * EACH}: the run may end early. Raise the server's limits (docs/conformance.md), or choose: --include."
         )
 
 

@@ -1,5 +1,6 @@
 """The suite: what we send ourselves, and Schemathesis with our laws, as one caller after the other."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -67,9 +68,7 @@ class Suite:
         """All of it, or until it must stop: the report is whole in either case."""
         began = monotonic()
         try:
-            for caller in self.callers:
-                if self.report.stopped in (Stop.NOT, Stop.LIMITED):  # each caller has limits of their own
-                    self._run_within_limits(caller)
+            self._run_all()
         except STOPS as stop:
             self.report.stopped = Stop.by(stop)
         except Exception as error:  # whatever it is, what was found until then is not to be lost
@@ -81,6 +80,14 @@ class Suite:
         self.report.operations = sorted(self.tally.outcomes.values(), key=lambda outcome: outcome.id)
         self.report.findings = sorted(self.tally.found.values(), key=lambda finding: (finding.operation, finding.check))
         return self.report
+
+    def _run_all(self) -> None:
+        with threads_that_died() as dead:
+            for caller in self.callers:
+                if self.report.stopped in (Stop.NOT, Stop.LIMITED):  # each caller has limits of their own
+                    self._run_within_limits(caller)
+        if dead:
+            raise dead[0]
 
     def _run_within_limits(self, caller: Caller) -> None:
         before = self.report.stopped
@@ -201,6 +208,17 @@ class Suite:
         began = monotonic()
         yield
         self.tally.outcomes[operation].seconds += monotonic() - began
+
+
+@contextmanager
+def threads_that_died() -> Iterator[list[BaseException]]:
+    """Why, for each: Schemathesis ends as if all had been sent when one of its threads is gone."""
+    dead: list[BaseException] = []
+    usual, threading.excepthook = threading.excepthook, lambda died: dead.append(died.exc_value or RuntimeError("no reason"))
+    try:
+        yield dead
+    finally:
+        threading.excepthook = usual
 
 
 BY_LABEL = {f"{operation.method.upper()} {operation.path}": operation for operation in CONTRACT.operations}

@@ -3,6 +3,7 @@
 Schemathesis opens sessions of its own, for checks too. All of them send by the adapter of `requests`, and so do the laws.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 TOO_MANY = 429
 PATIENCE, REPEATS = 60, 5
 """Seconds that one request waits for its limits, and how often it is sent again. What takes longer is taken at its word."""
+JSON, SHALLOW = "application/json", 200
 Tell = Callable[[str], None]
 Text = str | bytes
 
@@ -34,6 +36,10 @@ class UnsafeRequestError(Exception):
 
 class OutsideError(requests.RequestException):
     """An address outside the base URL, which may belong to somebody else. Nothing was sent there."""
+
+
+class TooDeepError(requests.RequestException):
+    """JSON that is nested deeper than anything reads, and would end the thread that tries."""
 
 
 class LimitReachedError(Exception):
@@ -110,6 +116,7 @@ class Wire:
         request.headers.update(self.headers)
         self._remember(request)
         response = self._answer(send, operation)
+        refuse_too_deep(response)
         if operation:
             self.seen[operation.id, response.status_code] += 1
             self.allowances.saw(owner, operation, response.headers)
@@ -196,6 +203,24 @@ KEPT: dict[str, Callable[[Wire, str, dict[str, Any], dict[str, Any]], None]] = {
     "subscriptions.create": Wire._subscribed,
 }
 """What is remembered of an operation that succeeded."""
+
+
+def refuse_too_deep(response: requests.Response) -> None:
+    """Looked at only where there are brackets enough, so that other answers are read once."""
+    if response.headers.get("Content-Type", "").startswith(JSON):
+        opened = response.content.count(b"[") + response.content.count(b"{")
+        if opened > SHALLOW and is_too_deep(response.content):
+            raise TooDeepError("the answer is nested too deep to be read")
+
+
+def is_too_deep(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return False
 
 
 def as_text(value: Text) -> str:
