@@ -31,7 +31,7 @@ from unpuzzle_cli.conformance.probes import is_like_get
 from unpuzzle_cli.conformance.report import Outcome, Report
 from unpuzzle_cli.conformance.suite import Suite
 from unpuzzle_cli.conformance.telling import Teller
-from unpuzzle_cli.conformance.wire import OutsideError, UnsafeRequestError, Wire
+from unpuzzle_cli.conformance.wire import EndedError, OutsideError, UnsafeRequestError, Wire
 from unpuzzle_cli.conformance.world import World
 from unpuzzle_cli.credentials import Credentials
 from unpuzzle_sdk import Tokens
@@ -204,6 +204,19 @@ class TestReadOnly:
         with Proxy(server.base_url).running() as proxy, Wire(proxy.url, may_write=False).connected():
             assert send(Request("GET", f"{elsewhere}/api/v1/", {"Authorization": "Bearer one"})).status == 401
             assert proxy.methods == ["GET"]
+
+    def test_nothing_more_is_made_while_what_was_made_is_deleted(self) -> None:
+        wire = Wire("http://127.0.0.1:1", may_write=True, cleaning=True)
+        raised: list[BaseException] = []
+
+        def make() -> None:
+            with pytest.raises(EndedError) as info:
+                send(Request("POST", "http://127.0.0.1:1/api/v1/"))
+            raised.append(info.value)
+
+        with wire.connected():
+            in_a_thread(make)
+        assert (wire.sent, len(raised)) == (0, 1)
 
     def test_what_the_wire_lets_pass_ends_with_the_run(self) -> None:
         usual = requests.adapters.HTTPAdapter.send

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import current_thread, main_thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,10 @@ class OutsideError(requests.RequestException):
 
 class TooDeepError(requests.RequestException):
     """JSON that is nested deeper than anything reads, and would end the thread that tries."""
+
+
+class EndedError(requests.RequestException):
+    """The run was interrupted, and a thread of it has not heard that yet. The request was not sent."""
 
 
 class LimitReachedError(Exception):
@@ -105,6 +110,8 @@ class Wire:
         return self.owners.get(authorization, "")
 
     def _pass(self, request: requests.PreparedRequest, send: Callable[[], requests.Response]) -> requests.Response:
+        if self.cleaning and current_thread() is not main_thread():
+            raise EndedError
         method, url = str(request.method), self._here(str(request.url))
         if method not in SAFE and not self.may_write:
             raise UnsafeRequestError(f"{method} {url}")
