@@ -233,7 +233,7 @@ def _unseen(report: "Report") -> list[str]:
     """What the verdict says nothing of."""
     never, limited = report.unsucceeded, report.limited
     told = f"{len(never)} of {len(report.operations)} operations never succeeded: `unsucceeded` in report.json names them."
-    refused = f"{limited} requests were refused by limits: raise them, see docs/conformance.md."
+    refused = f"{limited} requests were refused by limits, of the server or of a plan: see docs/conformance.md."
     return [*([told] if never else []), *([refused] if limited else [])]
 
 

@@ -55,8 +55,7 @@ class Cleaning:
                 yield f"Payment {payment} of {email}", email, partial(person.ask, "payments.cancel_intent", payment_id=payment)
         for email in dict.fromkeys(left.subscribers):
             if person := young.get(email):
-                cancel = partial(person.ask, "subscriptions.cancel", {})
-                yield f"The subscription of {email}", email, cancel
+                yield f"The subscription of {email}", email, partial(self._cancel, person)
         for email, location in reversed(left.things):
             path = self._path(location)
             if email in young and ROUTES.find("DELETE", path):
@@ -71,6 +70,13 @@ class Cleaning:
     def _path(self, location: str) -> str:
         """Below the base URL, wherever the server thinks that it is: what was made here is deleted here."""
         return urlsplit(location).path.removeprefix(urlsplit(self.wire.base_url).path)
+
+    def _cancel(self, person: Person) -> Reply:
+        """It is paid for, and so it ends when that does."""
+        reply = person.ask("subscriptions.cancel", {})
+        if reply.succeeded:
+            self.notes.append(f"The subscription of {person.email} is cancelled, and ends with what is paid for.")
+        return reply
 
     def _delete(self, person: Person, path: str) -> Reply:
         """What can be deleted by itself; the rest goes with its account, or is kept as what was bought is."""
