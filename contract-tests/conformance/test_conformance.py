@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -27,11 +28,12 @@ from unpuzzle_cli.conformance.cleaning import Cleaning
 from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request, send
 from unpuzzle_cli.conformance.laws.ownership import readable_address
 from unpuzzle_cli.conformance.people import WRONG_TOKEN
+from unpuzzle_cli.conformance.people import Person as Sender
 from unpuzzle_cli.conformance.probes import is_like_get
 from unpuzzle_cli.conformance.report import Outcome, Report
 from unpuzzle_cli.conformance.suite import Suite
 from unpuzzle_cli.conformance.telling import Teller
-from unpuzzle_cli.conformance.wire import EndedError, OutsideError, UnsafeRequestError, Wire
+from unpuzzle_cli.conformance.wire import EndedError, Left, OutsideError, UnsafeRequestError, Wire
 from unpuzzle_cli.conformance.world import World
 from unpuzzle_cli.credentials import Credentials
 from unpuzzle_sdk import Tokens
@@ -318,6 +320,28 @@ class TestFull:
         (sign_up,) = end.report["operations"]
         assert sign_up["seen"]["201"] > 0
         assert (server.sql(people), server.sql(elsewhere)) == before
+
+    def test_payments_and_subscriptions_that_it_began_are_cancelled_before_the_account_goes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[str] = []
+
+        def answer(request: Request) -> Reply:
+            sent.append(f"{request.method} {urlsplit(request.url).path}")
+            return Reply(200, content=b'{"access_token": "one", "user": {}}')
+
+        monkeypatch.setattr("unpuzzle_cli.conformance.people.send", answer)
+        person = Sender("http://host/edu", "a@example.com", "password")
+        wire = Wire("http://host/edu", may_write=True)
+        wire.left = Left(intents=[(person.email, "pay")], subscribers=[person.email, person.email])
+        notes: list[str] = []
+        assert Cleaning(wire, [person], [person], notes).run(interrupted=False) is None
+        assert [line for line in sent if "signin" not in line] == [
+            "POST /edu/api/v1/payments/intents/pay/cancel/",
+            "POST /edu/api/v1/subscriptions/current/cancel/",
+            "DELETE /edu/api/v1/auth/account/",
+        ]
+        assert notes == ["The subscription of a@example.com is cancelled, and ends with what is paid for."]
 
     @pytest.mark.parametrize(
         ("sent", "kept"),
