@@ -3,21 +3,40 @@
 import io
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as Xml
 
 import pytest
 import requests
 from conformance.spoiler import Answer, Proxy
+from requests.adapters import HTTPAdapter
 
 from harness import PASSWORD, Api, Person, Server
 from unpuzzle_cli import errors, main
-from unpuzzle_cli.conformance.laws.exchange import Request, send
-from unpuzzle_cli.conformance.wire import UnsafeRequestError, Wire
+from unpuzzle_cli.conformance import checks
+from unpuzzle_cli.conformance.allowances import Allowances
+from unpuzzle_cli.conformance.checks import at_example
+from unpuzzle_cli.conformance.cleaning import Cleaning
+from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Reply, Request, send
+from unpuzzle_cli.conformance.laws.ownership import readable_address
+from unpuzzle_cli.conformance.people import WRONG_TOKEN
+from unpuzzle_cli.conformance.people import Person as Sender
+from unpuzzle_cli.conformance.probes import is_like_get
+from unpuzzle_cli.conformance.report import Outcome, Report
+from unpuzzle_cli.conformance.suite import Suite
+from unpuzzle_cli.conformance.telling import Teller
+from unpuzzle_cli.conformance.wire import EndedError, Left, OutsideError, UnsafeRequestError, Wire
+from unpuzzle_cli.conformance.world import World
+from unpuzzle_cli.credentials import Credentials
+from unpuzzle_sdk import Tokens
 
 SMALL = ["--max-examples", "1"]
 READ = {
@@ -38,6 +57,35 @@ def without_request_id(answer: Answer) -> Answer:
 
 def hang_up(answer: Answer) -> Answer:
     raise ConnectionAbortedError
+
+
+def not_gzip(answer: Answer) -> Answer:
+    return replace(answer, headers={**answer.headers, "content-encoding": "gzip"})
+
+
+def too_deep(answer: Answer) -> Answer:
+    return replace(answer, content=b"[" * 200_000)
+
+
+def refusal(after: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = 429
+    answer.headers["Retry-After"] = after
+    answer.raw = io.BytesIO()
+    return answer
+
+
+def in_a_thread(act: Callable[[], None]) -> None:
+    thread = Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def raise_it(*_: object) -> None:
+        raise error
+
+    return raise_it
 
 
 CLEAN = {"system.info", "auth.get_profile", "subscriptions.list_plans", "courses.get"}
@@ -159,6 +207,19 @@ class TestReadOnly:
             assert send(Request("GET", f"{elsewhere}/api/v1/", {"Authorization": "Bearer one"})).status == 401
             assert proxy.methods == ["GET"]
 
+    def test_nothing_more_is_made_while_what_was_made_is_deleted(self) -> None:
+        wire = Wire("http://127.0.0.1:1", may_write=True, cleaning=True)
+        raised: list[BaseException] = []
+
+        def make() -> None:
+            with pytest.raises(EndedError) as info:
+                send(Request("POST", "http://127.0.0.1:1/api/v1/"))
+            raised.append(info.value)
+
+        with wire.connected():
+            in_a_thread(make)
+        assert (wire.sent, len(raised)) == (0, 1)
+
     def test_what_the_wire_lets_pass_ends_with_the_run(self) -> None:
         usual = requests.adapters.HTTPAdapter.send
         with Wire("http://127.0.0.1:1", may_write=False).connected():
@@ -201,6 +262,7 @@ class TestFindings:
             end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info", "courses.list"), "--fail-fast")
         assert (end.code, {operation for operation, _ in end.findings}) == (errors.FAILED, {"system.info"})
         assert end.report["stopped"] == "It was to end with the first finding."
+        assert len(end.report["findings"]) == 1
 
 
 class TestReports:
@@ -248,6 +310,52 @@ class TestFull:
         assert "200" in seen["courses.check_readiness"]
         assert (server.sql(courses), server.sql(people)) == before
 
+    def test_accounts_that_testing_sign_up_made_are_gone_and_no_mail_went_anywhere(self, server: Server, tmp_path: Path) -> None:
+        people = "SELECT count(*) FROM users WHERE deletes_at IS NULL"
+        elsewhere = "SELECT count(*) FROM users WHERE email NOT LIKE '%@example.com'"
+        before = server.sql(people), server.sql(elsewhere)
+        asked = [*SMALL, *including("auth.sign_up"), "--profile", "full", "--yes"]
+        end = ended(tmp_path, "--base-url", server.base_url, *asked)
+        assert end.code == 0, end.out
+        (sign_up,) = end.report["operations"]
+        assert sign_up["seen"]["201"] > 0
+        assert (server.sql(people), server.sql(elsewhere)) == before
+
+    def test_payments_and_subscriptions_that_it_began_are_cancelled_before_the_account_goes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[str] = []
+
+        def answer(request: Request) -> Reply:
+            sent.append(f"{request.method} {urlsplit(request.url).path}")
+            return Reply(200, content=b'{"access_token": "one", "user": {}}')
+
+        monkeypatch.setattr("unpuzzle_cli.conformance.people.send", answer)
+        person = Sender("http://host/edu", "a@example.com", "password")
+        wire = Wire("http://host/edu", may_write=True)
+        wire.left = Left(intents=[(person.email, "pay")], subscribers=[person.email, person.email])
+        notes: list[str] = []
+        assert Cleaning(wire, [person], [person], notes).run(interrupted=False) is None
+        assert [line for line in sent if "signin" not in line] == [
+            "POST /edu/api/v1/payments/intents/pay/cancel/",
+            "POST /edu/api/v1/subscriptions/current/cancel/",
+            "DELETE /edu/api/v1/auth/account/",
+        ]
+        assert notes == ["The subscription of a@example.com is cancelled, and ends with what is paid for."]
+
+    @pytest.mark.parametrize(
+        ("sent", "kept"),
+        [
+            ({"email": "a@0.com"}, {"email": "a@example.com"}),
+            ({"rows": [{"email": "a@b.c"}], "title": "a@b.c"}, {"rows": [{"email": "a@example.com"}], "title": "a@b.c"}),
+            ({"email": "a@"}, {"email": "a@"}),
+            ({"email": f"a@{'b' * 300}.com"}, {"email": f"a@{'b' * 300}.com"}),
+            (["text"], ["text"]),
+        ],
+    )
+    def test_an_address_that_mail_could_go_to_becomes_nobodys_and_what_is_none_stays(self, sent: Any, kept: Any) -> None:
+        assert at_example(sent) == kept
+
     def test_it_does_not_write_before_somebody_has_said_yes(self, server: Server, tmp_path: Path) -> None:
         end = ended(tmp_path, "--base-url", server.base_url, "--profile", "full")
         assert end.code == errors.USAGE
@@ -267,8 +375,193 @@ class TestLoss:
             end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info"))
         assert (end.code, end.report["stopped"]) == (errors.UNREACHABLE, "The server stopped answering.")
 
+    @pytest.mark.parametrize(
+        ("raised", "code", "said"),
+        [
+            (KeyboardInterrupt(), errors.INTERRUPTED, "It was interrupted."),
+            (SystemExit(errors.TERMINATED), errors.TERMINATED, "It was terminated."),
+            (OSError("odd"), errors.FAILED, "It could not go on."),
+        ],
+    )
+    def test_whatever_ends_it_the_report_is_written(
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, said: str
+    ) -> None:
+        monkeypatch.setattr(Suite, "_probe", raising(raised))
+        end = ended(tmp_path, "--base-url", server.base_url, *SMALL, *including("system.info"))
+        assert (end.code, end.report["stopped"]) == (code, said)
+
+    def test_who_interrupts_the_end_is_told_what_remains(
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Suite, "_probe", raising(KeyboardInterrupt()))
+        monkeypatch.setattr(Cleaning, "_do", raising(KeyboardInterrupt()))
+        asked = ["--base-url", server.base_url, "--profile", "full", "--yes", *SMALL, *including("courses.create")]
+        end = ended(tmp_path, *asked)
+        assert end.code == errors.INTERRUPTED
+        assert "Ctrl-C again leaves it" in end.told
+        (note,) = [note for note in end.report["notes"] if note.startswith("Left on the server")]
+        assert note.count("@example.com") == 3
+
+    @pytest.mark.parametrize("spoil", [not_gzip, too_deep])
+    def test_an_odd_answer_is_a_finding_and_does_not_end_the_run(
+        self, server: Server, tmp_path: Path, spoil: Callable[[Answer], Answer]
+    ) -> None:
+        with Proxy(server.base_url, {READ["system.info"]: spoil}).running() as proxy:
+            end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info", "subscriptions.list_plans"))
+        assert end.code == errors.FAILED
+        assert not end.report["stopped"]
+        assert {operation for operation, _ in end.findings} == {"system.info"}
+
+    def test_a_thread_that_dies_is_no_server_that_conforms(self, server: Server, tmp_path: Path) -> None:
+        with Proxy(server.base_url).running() as proxy, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Suite, "_run_within_limits", lambda *_: in_a_thread(raising(RecursionError())))
+            end = ended(tmp_path, "--base-url", proxy.url, *SMALL, *including("system.info"))
+        assert (end.code, end.report["stopped"]) == (errors.FAILED, "It could not go on.")
+
+    def test_a_pipe_that_closes_changes_neither_the_verdict_nor_the_reports(self, server: Server, tmp_path: Path) -> None:
+        with Proxy(server.base_url, {READ["system.info"]: SPOILS["system.info"]}).running() as proxy:
+            asked = ["--base-url", proxy.url, *SMALL, *including("system.info"), "--report-dir", str(tmp_path)]
+            command = [sys.executable, "-m", "unpuzzle_cli", "conformance", *asked]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+                assert process.stdout
+                process.stdout.close()
+                assert process.wait(60) == errors.FAILED
+        assert {file.name for file in tmp_path.iterdir()} == {"junit.xml", "report.html", "report.json"}
+
+
+class TestBaseUrl:
+    """A server below a path: what is beside it may be somebody else's."""
+
+    @pytest.mark.parametrize("beside", ["/api/v1/", "/education/", "/edu/../api/v1/", "/"])
+    def test_nothing_is_sent_outside_it(self, beside: str) -> None:
+        wire = Wire("http://127.0.0.1:1/edu", may_write=True)
+        with wire.connected(), pytest.raises(OutsideError):
+            send(Request("POST", f"http://127.0.0.1:1{beside}"))
+        assert wire.sent == 0
+
+    def test_what_is_read_again_is_below_it(self) -> None:
+        operation = OPERATIONS["DELETE", "/api/v1/instructor/courses/{course_id}/"]
+        assert readable_address(operation, "http://host/edu/api/v1/instructor/courses/1/") == "/edu/api/v1/instructor/courses/1/"
+        assert readable_address(operation, "http://host/api/v1/instructor/courses/1/") == "/api/v1/instructor/courses/1/"
+
+
+class TestLimits:
+    def test_a_limit_that_never_ends_is_waited_for_a_few_times_and_then_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        waits: list[float] = []
+        monkeypatch.setattr("unpuzzle_cli.conformance.wire.time.sleep", waits.append)
+        monkeypatch.setattr(HTTPAdapter, "send", lambda *_, **__: refusal("0"))
+        wire = Wire("http://host", may_write=False)
+        with wire.connected():
+            assert send(Request("GET", "http://host/api/v1/")).status == 429
+            assert waits == [1] * 5
+            assert send(Request("GET", "http://host/api/v1/")).status == 429
+        assert len(waits) == 5
+
+    def test_all_waits_of_a_request_together_are_a_minute_at_most(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        waits: list[float] = []
+        monkeypatch.setattr("unpuzzle_cli.conformance.wire.time.sleep", waits.append)
+        monkeypatch.setattr(HTTPAdapter, "send", lambda *_, **__: refusal("25"))
+        told: list[str] = []
+        with Wire("http://host", may_write=False, tell=told.append).connected():
+            send(Request("GET", "http://host/api/v1/"))
+        assert waits == [25, 25]
+        assert told[0] == "Waiting for a limit, 25 s."
+
+    def test_a_check_that_needs_an_answer_that_a_limit_refused_says_nothing(self) -> None:
+        checks.begin(checks.Run("test", World("http://host")))
+        exchange = Exchange(OPERATIONS["GET", "/api/v1/"], Request("HEAD", "http://host"), Reply(200), lambda _: Reply(429))
+        assert checks.hold(is_like_get, exchange) is False
+
+    @pytest.mark.parametrize(
+        ("seen", "conforms", "verdict"),
+        [({429: 3, 401: 1}, False, "was not held: limited"), ({429: 3, 200: 1}, True, "conforms"), ({401: 1}, True, "conforms")],
+    )
+    def test_where_limits_hide_most_the_verdict_is_that_it_was_not_held(
+        self, seen: dict[int, int], conforms: bool, verdict: str
+    ) -> None:
+        outcome = Outcome.of(OPERATIONS["GET", "/api/v1/"])
+        outcome.seen = seen
+        report = Report("http://host", "full", 7, 1, "1", "now", operations=[outcome])
+        assert (report.conforms, report.verdict) == (conforms, verdict)
+        assert report.as_dict()["unsucceeded"] == ([] if 200 in seen else ["system.info"])
+
+    def test_what_the_end_needs_is_not_used_before(self) -> None:
+        allowances, operation = Allowances(), OPERATIONS["GET", "/api/v1/"]
+        numbers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "30", "X-RateLimit-Reset-After": "900"}
+        allowances.saw("somebody", operation, numbers)
+        assert allowances.wait("somebody", operation, things=5) == 0
+        assert allowances.wait("somebody", operation, things=20) == 900
+        assert "30 of 1000 requests left" in allowances.too_small("somebody", 10)
+
+    def test_who_may_not_sign_up_is_told_why(self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("unpuzzle_cli.conformance.callers.ask", lambda *_: Reply(429))
+        end = ended(tmp_path, "--base-url", server.base_url, "--profile", "full", "--yes")
+        assert end.code == errors.SIGN_IN
+        assert "sign-up answers 429, a limit" in end.told
+
+
+class TestSecrets:
+    def test_a_token_that_no_header_may_have_is_refused_and_not_shown(self, server: Server, tmp_path: Path) -> None:
+        end = ended(tmp_path, "--base-url", server.base_url, UNPUZZLE_TOKEN="sk_secret\n")
+        assert end.code == errors.SIGN_IN
+        assert "sk_secret" not in end.told
+
+    def test_an_address_with_a_password_is_refused_and_not_shown(self, tmp_path: Path) -> None:
+        end = ended(tmp_path, "--base-url", "http://somebody:secretpw@host")
+        assert end.code == errors.USAGE
+        assert "secretpw" not in end.told
+
+    def test_a_value_that_was_given_is_removed_however_short_it_is(self) -> None:
+        told = Teller(given={"pw1"}).without_secrets("curl --header 'X-Gate: pw1' http://host/pw11")
+        assert told == "curl --header 'X-Gate: [removed]' http://host/pw11"
+
+    def test_a_token_that_is_nobodys_is_told(self) -> None:
+        curl = Teller().curl(Request("GET", "http://host/", {"Authorization": WRONG_TOKEN}))
+        assert "'Authorization: Bearer of-nobody'" in curl
+
+    def test_a_kept_token_that_has_ended_is_exchanged(
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("UNPUZZLE_CONFIG_DIR", str(tmp_path / "none"))
+        monkeypatch.setenv("UNPUZZLE_NO_KEYRING", "1")
+        with Api(server) as api:
+            refresh = api.sign_up().tokens["refresh_token"]
+        Credentials("default", server.base_url).save(Tokens("ended", refresh, expires_at=0))
+        end = ended(
+            tmp_path / "report",
+            "--base-url",
+            server.base_url,
+            *SMALL,
+            *including("auth.get_profile"),
+            UNPUZZLE_CONFIG_DIR=str(tmp_path / "none"),
+        )
+        assert end.code == 0, end.told
+        assert "200" in end.report["operations"][0]["seen"]
+
 
 class TestUsage:
+    @pytest.mark.parametrize(
+        "wrong",
+        [["--include", "courses.*", "--include", "curses.*"], ["--tag", "none"], ["--report", ""], ["--report-dir", __file__]],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_sent(self, server: Server, tmp_path: Path, wrong: list[str]) -> None:
+        with Proxy(server.base_url).running() as proxy:
+            base = ["--base-url", proxy.url, "--profile", "full", "--yes"]
+            end = ended(tmp_path, *base, *wrong) if wrong[0] != "--report-dir" else ended(Path(wrong[1]), *base)
+        assert (end.code, proxy.methods) == (errors.USAGE, [])
+
+    def test_an_admin_who_is_none_is_noted(self, server: Server, caller: Person, tmp_path: Path) -> None:
+        asked = ["--base-url", server.base_url, "--profile", "full", "--yes", *SMALL, *including("system.health")]
+        end = ended(tmp_path, *asked, UNPUZZLE_CONFORMANCE_ADMIN=f"{caller.email}:{PASSWORD}")
+        assert f"{caller.email} of UNPUZZLE_CONFORMANCE_ADMIN is no admin." in end.report["notes"]
+
+    def test_an_account_without_a_password_is_refused_and_not_shown(self, server: Server, tmp_path: Path) -> None:
+        asked = ["--base-url", server.base_url, "--profile", "full", "--yes"]
+        end = ended(tmp_path, *asked, UNPUZZLE_CONFORMANCE_LEARNER="nopassword")
+        assert end.code == errors.USAGE
+        assert "UNPUZZLE_CONFORMANCE_LEARNER" in end.told
+        assert "nopassword" not in end.told
+
     def test_a_server_that_is_not_there_is_no_server_that_does_not_conform(self, tmp_path: Path) -> None:
         end = ended(tmp_path, "--base-url", "http://127.0.0.1:9")
         assert end.code == errors.UNREACHABLE

@@ -1,14 +1,28 @@
 """`unpuzzle conformance`: holds any server to the contract."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
 from unpuzzle_cli import console
-from unpuzzle_cli.errors import FAILED, INTERRUPTED, UNREACHABLE, USAGE, CommandError, UsageError
+from unpuzzle_cli.errors import (
+    FAILED,
+    INTERRUPTED,
+    LIMIT,
+    SIGN_IN,
+    TERMINATED,
+    UNREACHABLE,
+    USAGE,
+    CommandError,
+    UsageError,
+)
 from unpuzzle_cli.group import Command
 from unpuzzle_cli.session import Choice
 
@@ -73,39 +87,80 @@ def conformance(
 ) -> None:
     """Hold a server to the contract.
 
-    Exit codes: 0 it conforms, 1 it does not, 2 usage, 4 the token is not good or accounts are missing, 7 it can't be reached.
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 4 the token is not good or accounts are missing, 6 limits hid too much,
+    7 it can't be reached.
     With full, accounts that are there can be used: UNPUZZLE_CONFORMANCE_LEARNER, _INSTRUCTOR and _ADMIN=email:password.
     """
     formats = _formats(report)
     _needs_the_extra()
     from unpuzzle_cli.conformance import writing
-    from unpuzzle_cli.conformance.callers import Selection
-    from unpuzzle_cli.conformance.progress import shown
-    from unpuzzle_cli.conformance.report import Stop
-    from unpuzzle_cli.conformance.running import hold
+    from unpuzzle_cli.conformance.callers import Selection, prepared
+    from unpuzzle_cli.conformance.progress import heard, shown
+    from unpuzzle_cli.conformance.running import chosen, hold
     from unpuzzle_cli.conformance.settings import BETWEEN, Options
 
     choice = Choice.of(context)
+    _is_address(choice.server)
     reads = profile is Profile.read_only
-    if not reads:
-        _confirmed(choice.server, yes)
     between = BETWEEN | {name.lower() for name in allow_header or []}
     options = Options(choice.server, reads, seed, max_examples, fail_fast, between)
     selection = Selection(tuple(include or ()), tuple(exclude or ()), tuple(tag or ()))
+    headers = dict(map(_header, header or []))
+    token = _token(choice) if reads else str
+    chosen(selection, options)
+    prepared()
+    _can_write(report_dir)
+    if not reads:
+        _confirmed(choice.server, yes)
     with shown() as show:
-        found = hold(options, selection, _token(choice) if reads else "", dict(map(_header, header or [])), show)
-    _tell(found)
-    for path in writing.write(found, report_dir, formats):
-        console.talk(f"Written: {path}")
+        found = hold(options, selection, token, headers, show, heard(console.talk))
+    written = writing.write(found, report_dir, formats)
+    heard(_tell)(found)
+    heard(_conclude)(found)
+    for path in written:
+        heard(console.talk)(f"Written: {path}")
     if not found.conforms:
-        raise typer.Exit({Stop.LOST: UNREACHABLE, Stop.INTERRUPTED: INTERRUPTED}.get(found.stopped, FAILED))
+        raise typer.Exit(_code(found))
+
+
+def _code(report: "Report") -> int:
+    """Why it ended comes before what was found; a limit that hid something after it."""
+    from unpuzzle_cli.conformance.report import Stop
+
+    ends = {Stop.LOST: UNREACHABLE, Stop.INTERRUPTED: INTERRUPTED, Stop.TERMINATED: TERMINATED}
+    otherwise = LIMIT if report.hidden and not report.findings else FAILED
+    return ends.get(report.stopped, otherwise)
 
 
 def _formats(names: str) -> list[str]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in FORMATS]:
         raise UsageError(f"There is no report {unknown[0]}.", f"There are: {', '.join(FORMATS)}")
+    if not wanted:
+        raise UsageError("No report is wanted, and one is written.", f"Such as: --report {FORMATS[0]}")
     return wanted
+
+
+def _is_address(server: str) -> None:
+    """No secret stands in it, which reports would show, and nothing that a path could not follow."""
+    parts = urlsplit(server)
+    if "@" in parts.netloc:
+        raise UsageError(
+            "The address of the server holds a name or a password, which reports would show.",
+            "Give it without them: --base-url https://HOST",
+        )
+    if parts.query or parts.fragment:
+        raise UsageError("The address of the server has more than a path.", "Such as: --base-url https://HOST/PATH")
+
+
+def _can_write(folder: Path) -> None:
+    """Seen before anything is sent, as there is nothing to show for it otherwise."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"Reports can't be written to {folder}: {error.strerror}", "Choose where: --report-dir DIR") from None
 
 
 def _needs_the_extra() -> None:
@@ -126,10 +181,22 @@ def _confirmed(server: str, yes: bool) -> None:
         raise CommandError("Nothing was sent.")
 
 
-def _token(choice: Choice) -> str:
-    """Of the environment, or what sign-in has kept."""
-    kept = None if choice.token else choice.credentials.load()
-    return choice.token or (kept.access_token if kept else "")
+def _token(choice: Choice) -> Callable[[], str]:
+    """Of the environment, or what sign-in has kept; that is exchanged when it ends, as for any other command."""
+    if given := choice.token:
+        if not given.isascii() or not given.isprintable() or " " in given:
+            raise CommandError("The token has characters that no header may have.", "Set it anew: UNPUZZLE_TOKEN", SIGN_IN)
+        return lambda: given
+    return partial(_kept, choice)
+
+
+def _kept(choice: Choice) -> str:
+    kept = choice.credentials.load()
+    if kept and kept.ends_soon:
+        with choice.client() as client:
+            client.auth.get_profile()  # it is exchanged on the way
+        kept = choice.credentials.load()
+    return kept.access_token if kept else ""
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -141,7 +208,6 @@ def _header(line: str) -> tuple[str, str]:
 
 def _tell(report: "Report") -> None:
     """Checks and findings: tables for people, lines with tabs for programs."""
-    seen, documented = report.coverage
     checks: list[Row] = [(name, str(count.passed), str(count.failed)) for name, count in report.checks.items()]
     if console.for_people():
         _table(("check", "passed", "failed"), checks)
@@ -152,10 +218,23 @@ def _tell(report: "Report") -> None:
             console.say("\t".join(("check", *row)))
         for finding in report.findings:
             console.say("\t".join(("finding", *map(_on_one_line, _cells(finding)))))
-    for note in [*report.notes, *filter(None, [report.stopped])]:
+
+
+def _conclude(report: "Report") -> None:
+    """What to know of the run, and its verdict."""
+    seen, documented = report.coverage
+    for note in [*report.notes, *filter(None, [report.stopped]), *_unseen(report)]:
         console.talk(f"Note: {note}")
     told = f"{report.requests} requests in {report.seconds} s, {seen} of {documented} documented answers seen"
     console.talk(f"{report.base_url} {report.verdict}: {len(report.findings)} findings, {told}.")
+
+
+def _unseen(report: "Report") -> list[str]:
+    """What the verdict says nothing of."""
+    never, limited = report.unsucceeded, report.limited
+    told = f"{len(never)} of {len(report.operations)} operations never succeeded: `unsucceeded` in report.json names them."
+    refused = f"{limited} requests were refused by limits, of the server or of a plan: see docs/conformance.md."
+    return [*([told] if never else []), *([refused] if limited else [])]
 
 
 def _table(names: tuple[str, ...], rows: list[Row]) -> None:

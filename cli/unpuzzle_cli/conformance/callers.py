@@ -6,26 +6,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 
+from unpuzzle_cli.conformance.cleaning import Cleaning
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.found import Found
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, nobody, send
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, nobody
 from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
-from unpuzzle_cli.conformance.routes import ROUTES
 from unpuzzle_cli.conformance.settings import Caller
-from unpuzzle_cli.conformance.wire import Wire
+from unpuzzle_cli.conformance.wire import TOO_MANY, Wire
 from unpuzzle_cli.conformance.world import World, tag_of
+from unpuzzle_cli.errors import UsageError
 
 PREPARED = {role: f"UNPUZZLE_CONFORMANCE_{role.upper()}" for role in ("learner", "instructor", "admin")}
 """Variables of the environment with `email:password` of accounts that are there."""
 STRANGER = "stranger"
 """Who teaches, and owns nothing."""
-GONE = (404, 410)
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,13 @@ class Selection:
 
     def __iter__(self) -> Iterator[Operation]:
         return (operation for operation in CONTRACT.operations if self._takes(operation.id))
+
+    @property
+    def misses(self) -> list[str]:
+        """What names no operation."""
+        names = [operation.id for operation in CONTRACT.operations]
+        globs = [*self.include, *self.exclude, *(f"{tag}.*" for tag in self.tags)]
+        return [glob for glob in globs if not any(matches(name, [glob]) for name in names)]
 
     def _takes(self, name: str) -> bool:
         wanted = (not self.tags or name.partition(".")[0] in self.tags) and (not self.include or matches(name, self.include))
@@ -53,10 +58,19 @@ def matches(name: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def reader(selection: Selection, base_url: str, token: str) -> Caller:
+def prepared() -> dict[str, tuple[str, str]]:
+    """The addresses and passwords of the environment, by their roles."""
+    given = {role: os.environ.get(name, "").partition(":") for role, name in PREPARED.items()}
+    for role, (email, _, password) in given.items():
+        if bool(email) != bool(password):
+            raise UsageError(f"{PREPARED[role]} is not of the form email:password.", f"Set it so, or: unset {PREPARED[role]}")
+    return {role: (email, password) for role, (email, _, password) in given.items() if email}
+
+
+def reader(selection: Selection, base_url: str, authorization: Callable[[], str]) -> Caller:
     """Reads what there is: all that GET reads, but where a provider sends people back to, which uses up what they bring."""
     read = [operation for operation in selection if operation.method == "get" and not operation.node.get("x-unpuzzle-open")]
-    return Caller(read, Found(base_url), token=token, authorization=lambda: f"Bearer {token}" if token else "")
+    return Caller(read, Found(base_url), authorization=authorization)
 
 
 @dataclass
@@ -69,6 +83,12 @@ class Cast:
     people: dict[str, Person] = field(default_factory=dict)
     """By whom operations are for."""
     made: list[Person] = field(default_factory=list)
+    refused: str = ""
+    """Why nobody new was let in, if so."""
+    interrupted: bool = False
+    """Whether the run was."""
+    stopped: BaseException | None = None
+    """What interrupted the end."""
 
     @contextmanager
     def on_stage(self) -> Iterator[None]:
@@ -118,24 +138,34 @@ class Cast:
                 self.people[role] = person
         if admin := self._prepared("admin"):
             self.people["admin"] = admin
+        for role in ("instructor", "admin"):
+            if (person := self._prepared(role)) and role not in person.roles:
+                self.notes.append(f"{person.email} of {PREPARED[role]} is no {role}.")
         learner = self._prepared("learner") or self._signed_up(teaches=False)
         if learner is None:
-            raise NoAccountError(f"Nobody can sign up here. Prepare accounts, and name them in {', '.join(PREPARED.values())}.")
+            raise NoAccountError(
+                f"Nobody can sign up here: {self.refused}. Prepare accounts, and name them in {', '.join(PREPARED.values())}."
+            )
         self.people["user"] = learner
         for role in ("instructor", "admin"):
             if role not in self.people:
                 self.notes.append(f"There is no {role}: operations for one were seen to refuse, and no more.")
 
     def _prepared(self, role: str) -> Person | None:
-        email, _, password = os.environ.get(PREPARED.get(role, ""), "").partition(":")
-        return Person(self.base_url, email, password) if password else None
+        email, password = prepared().get(role, ("", ""))
+        return Person(self.base_url, email, password) if email else None
 
     def _signed_up(self, *, teaches: bool) -> Person | None:
         """Somebody new; nobody where that needs more than an address and a password."""
         person = Person(self.base_url, f"conformance-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(18))
         example: dict[str, Any] = CONTRACT.resolve(OPERATIONS["auth.sign_up"].body_schema)["example"]
-        reply = ask(self.base_url, "auth.sign_up", {**example, "email": person.email, "password": person.password})
+        try:
+            reply = ask(self.base_url, "auth.sign_up", {**example, "email": person.email, "password": person.password})
+        except requests.RequestException as error:
+            self.refused = f"sign-up gives no answer: {error}"
+            return None
         if not reply.succeeded:
+            self.refused = f"sign-up answers {reply.status}{', a limit' if reply.status == TOO_MANY else ''}"
             return None
         self.made.append(person)
         if teaches:
@@ -143,26 +173,5 @@ class Cast:
         return person if not teaches or "instructor" in person.roles else None
 
     def _leave(self) -> None:
-        """What was made goes before who made it. Sessions begin anew: to delete an account needs a young one."""
-        people = [*self.people.values(), *self.made]
-        young = {person.email: Person(self.base_url, person.email, person.password) for person in people}
-        for email, location in reversed(self.wire.created):
-            if email in young:
-                self._delete(young[email], location)
-        for person in self.made:
-            self._tried(f"The account {person.email}", partial(young[person.email].ask, "auth.delete_account"))
-
-    def _delete(self, person: Person, location: str) -> None:
-        """What can be deleted by itself; the rest goes with its account, or is kept as what was bought is."""
-        url = urljoin(f"{self.base_url}/", location)
-        if ROUTES.find("DELETE", url.removeprefix(self.base_url)):
-            self._tried(location, lambda: send(Request("DELETE", url, {"Authorization": person.authorization})))
-
-    def _tried(self, what: str, delete: Callable[[], Reply]) -> None:
-        try:
-            reply = delete()
-        except (NoAccountError, requests.RequestException) as error:
-            self.notes.append(f"{what} could not be deleted: {error}")
-        else:
-            if not reply.succeeded and reply.status not in GONE:
-                self.notes.append(f"{what} could not be deleted: {reply.status}.")
+        cleaning = Cleaning(self.wire, [*self.people.values()], self.made, self.notes)
+        self.stopped = cleaning.run(self.interrupted)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Request, send
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Request, address, send
 from unpuzzle_cli.conformance.world import tag_of
 
 LISTS = [operation for operation in CONTRACT.operations if "x-unpuzzle-pagination" in operation.node]
@@ -48,7 +48,7 @@ class Found:
             return ""
         path = listing.path.format(**{needed: quote(value, safe="") for needed, value in ids.items()})
         asked = {"Authorization": authorization} if authorization else {}
-        page = send(Request("GET", urljoin(f"{self.base_url}/", path.lstrip("/")), asked)).fields
+        page = send(Request("GET", address(self.base_url, path), asked)).fields
         match page.get(listing.node["x-unpuzzle-pagination"]["items"]):
             case [dict() as first, *_]:
                 return str(first.get(name) or first.get("id") or "")

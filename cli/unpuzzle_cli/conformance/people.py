@@ -3,10 +3,10 @@
 import json
 import time
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
+from typing import Any
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, send
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, address, send
 
 HALF_AN_HOUR = 1800
 """A token lives one, and so is asked for again."""
@@ -34,16 +34,19 @@ class Person:
     @property
     def roles(self) -> set[str]:
         """As they are now, whatever they were before."""
-        return {*self._begun()["user"]["roles"]}
+        user = self._begun()["user"]
+        return {*map(str, user.get("roles") or ())} if isinstance(user, dict) else set()
 
     def ask(self, operation_id: str, body: object = None, **ids: str) -> Reply:
         """Sends an operation's request."""
         return ask(self.base_url, operation_id, body, {"Authorization": self.authorization}, **ids)
 
-    def _begun(self) -> dict[str, dict[str, list[str]]]:
+    def _begun(self) -> dict[str, Any]:
         reply = ask(self.base_url, "auth.sign_in", {"email": self.email, "password": self.password})
-        if not reply.succeeded or not reply.fields.keys() >= {"access_token", "user"}:
+        if not reply.succeeded:
             raise NoAccountError(f"{self.email} can't sign in: {reply.status}")
+        if not reply.fields.keys() >= {"access_token", "user"}:
+            raise NoAccountError(f"{self.email} can't sign in: the answer has no access_token and user")
         return reply.fields
 
 
@@ -56,5 +59,5 @@ def ask(base_url: str, operation_id: str, body: object = None, headers: dict[str
     operation: Operation = OPERATIONS[operation_id]
     content = b"" if body is None else json.dumps(body).encode()
     typed = {"Content-Type": "application/json"} if content else {}
-    url = urljoin(f"{base_url}/", operation.path.format(**ids).lstrip("/"))
+    url = address(base_url, operation.path.format(**ids))
     return send(Request(operation.method.upper(), url, {**typed, **(headers or {})}, content))

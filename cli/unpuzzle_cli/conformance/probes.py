@@ -1,10 +1,10 @@
 """What is sent besides what Schemathesis makes up: safe requests whose answers HTTP and the contract's own words settle."""
 
 from collections.abc import Callable, Iterator
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Request
+from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange, Request, address
 from unpuzzle_cli.conformance.people import WRONG_TOKEN
 from unpuzzle_cli.conformance.settings import Caller
 
@@ -16,14 +16,14 @@ METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 def wrong_token(operation: Operation, caller: Caller, base_url: str) -> Sent:
     """A token that is none is refused where tokens are taken, even where none is needed."""
     if operation.method == "get" and any("bearer" in way for way in operation.node.get("security", ())):
-        yield Request("GET", address(operation, caller, base_url), {"Authorization": WRONG_TOKEN}), has_status(401)
+        yield Request("GET", place(operation, caller, base_url), {"Authorization": WRONG_TOKEN}), has_status(401)
 
 
 def accept_is_ignored(operation: Operation, caller: Caller, base_url: str) -> Sent:
     """Who wants XML gets what there is."""
     if is_read(operation):
         yield (
-            Request("GET", address(operation, caller, base_url), {**signed(caller), "Accept": "application/xml"}),
+            Request("GET", place(operation, caller, base_url), {**signed(caller), "Accept": "application/xml"}),
             is_like_without_accept,
         )
 
@@ -31,19 +31,19 @@ def accept_is_ignored(operation: Operation, caller: Caller, base_url: str) -> Se
 def head(operation: Operation, caller: Caller, base_url: str) -> Sent:
     """HEAD has the status of GET, and no body."""
     if is_read(operation):
-        yield Request("HEAD", address(operation, caller, base_url), signed(caller)), is_like_get
+        yield Request("HEAD", place(operation, caller, base_url), signed(caller)), is_like_get
 
 
 def unsupported_method(operation: Operation, caller: Caller, base_url: str) -> Sent:
     """GET at a path without one is 405, and Allow tells what there is."""
     if ("GET", operation.path) not in OPERATIONS and is_first(operation):
-        yield Request("GET", address(operation, caller, base_url), signed(caller)), is_not_allowed
+        yield Request("GET", place(operation, caller, base_url), signed(caller)), is_not_allowed
 
 
 def unchanged(operation: Operation, caller: Caller, base_url: str) -> Sent:
     """Who has the ETag of an answer is told that nothing is new."""
     if is_read(operation) and any(answer.status == "304" for answer in operation.answers):
-        yield Request("GET", address(operation, caller, base_url), signed(caller)), is_not_modified_when_known
+        yield Request("GET", place(operation, caller, base_url), signed(caller)), is_not_modified_when_known
 
 
 PROBES: dict[str, Callable[[Operation, Caller, str], Sent]] = {
@@ -51,12 +51,12 @@ PROBES: dict[str, Callable[[Operation, Caller, str], Sent]] = {
 }
 
 
-def address(operation: Operation, caller: Caller, base_url: str) -> str:
+def place(operation: Operation, caller: Caller, base_url: str) -> str:
     """Where the operation's object is, one of the caller's or else the contract's example."""
     examples = {item["name"]: str(item.get("example", "none")) for item in operation.parameters if item["in"] == "path"}
     ids = examples | caller.world.ids_for(operation, caller.authorization())
     path = operation.path.format(**{name: quote(value, safe="") for name, value in ids.items()})
-    return urljoin(f"{base_url}/", path.lstrip("/"))
+    return address(base_url, path)
 
 
 def signed(caller: Caller) -> dict[str, str]:

@@ -1,14 +1,42 @@
 """How far a run is: a bar with its rate and the time left on a terminal, a line now and then in a pipe."""
 
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TextIO
 
 from unpuzzle_cli import console
 from unpuzzle_cli.conformance.suite import Show
 
 EVERY_SECONDS = 5
+What = ParamSpec("What")
+
+
+def heard(tell: Callable[What, None]) -> Callable[What, None]:
+    """Tells as long as somebody listens: a pipe that was closed ends no run, and changes no verdict."""
+
+    @wraps(tell)
+    def told(*arguments: What.args, **named: What.kwargs) -> None:
+        try:
+            tell(*arguments, **named)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BrokenPipeError:
+            for stream in (sys.stdout, sys.stderr):
+                forget_if_broken(stream)
+
+    return told
+
+
+def forget_if_broken(stream: TextIO) -> None:
+    """What nobody reads goes nowhere, else Python would complain when it closes the stream."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
@@ -40,7 +68,7 @@ class Lines:
         self._told = now
         taken = max(now - self._began, 0.1)
         left = taken * (total - done) / max(done, 1)
-        console.talk(f"{done}/{total}  {phase} {operation}  {sent} requests, {sent / taken:.0f}/s, {left:.0f} s left")
+        heard(console.talk)(f"{done}/{total}  {phase} {operation}  {sent} requests, {sent / taken:.0f}/s, {left:.0f} s left")
 
 
 @contextmanager

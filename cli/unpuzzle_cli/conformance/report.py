@@ -7,6 +7,7 @@ from typing import Any
 
 from unpuzzle_cli.conformance.contract import Operation
 
+TOO_MANY = 429
 VERSION = 1
 """Of the report's shape: it grows when something is renamed or taken away."""
 
@@ -17,7 +18,15 @@ class Stop(StrEnum):
     NOT = ""
     FIRST_FINDING = "It was to end with the first finding."
     INTERRUPTED = "It was interrupted."
+    TERMINATED = "It was terminated."
     LOST = "The server stopped answering."
+    LIMITED = "What the server's limits allow was used up."
+    BROKEN = "It could not go on."
+
+    @classmethod
+    def by(cls, stop: BaseException) -> "Stop":
+        """Whether it was Ctrl-C or SIGTERM."""
+        return cls.TERMINATED if isinstance(stop, SystemExit) else cls.INTERRUPTED
 
 
 @dataclass
@@ -67,6 +76,15 @@ class Outcome:
         return [status for status in self.documented if status not in self.seen]
 
     @property
+    def succeeded(self) -> bool:
+        return any(200 <= status < 300 for status in self.seen)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a limit hid what it does."""
+        return TOO_MANY in self.seen and not self.succeeded
+
+    @property
     def failed(self) -> int:
         return sum(count.failed for count in self.checks.values())
 
@@ -82,6 +100,8 @@ class Report:
     started: str
     seconds: float = 0
     requests: int = 0
+    limited: int = 0
+    """How many of them were refused by limits."""
     stopped: Stop = Stop.NOT
     """Why it ended early, if it did."""
     operations: list[Outcome] = field(default_factory=list)
@@ -91,12 +111,25 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        return not self.findings and not self.stopped
+        return not self.findings and not self.stopped and not self.hidden
+
+    @property
+    def hidden(self) -> bool:
+        """Whether limits hid most of it."""
+        hidden = sum(outcome.hidden for outcome in self.operations)
+        return self.stopped == Stop.LIMITED or 2 * hidden > len(self.operations)
+
+    @property
+    def unsucceeded(self) -> list[str]:
+        """Operations that nobody saw do what they are there for."""
+        return [outcome.id for outcome in self.operations if not outcome.succeeded]
 
     @property
     def verdict(self) -> str:
         if self.findings:
             return "does not conform"
+        if self.hidden:
+            return "was not held: limited"
         return "was not held to the end" if self.stopped else "conforms"
 
     @property
@@ -121,7 +154,8 @@ class Report:
         operations = [{**asdict(outcome), "unseen": outcome.unseen} for outcome in self.operations]
         coverage = {"seen": seen, "documented": documented}
         head = {"version": VERSION, "conforms": self.conforms}
-        return {**head, **asdict(self), "operations": operations, "checks": checks, "answers": coverage}
+        found = {"operations": operations, "checks": checks, "answers": coverage, "unsucceeded": self.unsucceeded}
+        return {**head, **asdict(self), **found}
 
 
 @dataclass

@@ -47,9 +47,8 @@ class Caller:
 
     operations: list[Operation]
     world: World
-    token: str = field(default="", repr=False)
-    """A token, or else an account."""
     email: str = ""
+    """An account; else whoever the authorization names."""
     password: str = field(default="", repr=False)
     authorization: Callable[[], str] = str
     stranger: Callable[[], str] = nobody
@@ -79,11 +78,9 @@ def config(options: Options, caller: Caller) -> SchemathesisConfig:
 
 
 def auth(shared: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """By a token, or by signing in as often as that takes."""
+    """By signing in as often as that takes, where there is an account."""
     own: dict[str, Any] = {"auto-signup": False}
-    if caller.token:
-        own["openapi"] = {"bearer": {"bearer": caller.token}}
-    elif caller.email:
+    if caller.email:
         own["dynamic"] = shared["auth"]["dynamic"]
         own["dynamic"]["openapi"]["bearer"]["payload"] = {"email": caller.email, "password": caller.password}
     return {"auth": own}

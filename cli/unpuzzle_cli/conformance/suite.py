@@ -1,5 +1,6 @@
 """The suite: what we send ourselves, and Schemathesis with our laws, as one caller after the other."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,15 +18,23 @@ from schemathesis.filters import FilterSet
 from unpuzzle_cli.conformance import checks
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request, send
-from unpuzzle_cli.conformance.people import OPERATIONS, ask
+from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, ask
 from unpuzzle_cli.conformance.probes import PROBES
 from unpuzzle_cli.conformance.report import Outcome, Report, Stop, Tally
 from unpuzzle_cli.conformance.settings import Caller, Options, config
 from unpuzzle_cli.conformance.telling import Teller
-from unpuzzle_cli.conformance.wire import UnsafeRequestError, Wire
+from unpuzzle_cli.conformance.wire import TOO_MANY, LimitReachedError, UnsafeRequestError, Wire
+from unpuzzle_cli.errors import STOPS
 
 PROBING = "probes"
-STOPS = {
+ODD = (requests.RequestException, NoAccountError, *checks.MALFORMED)
+"""What comes of no answer, or of one that makes no sense where something else was to be learnt from it."""
+ABOUT_STATUS = frozenset({
+    "ignored_auth", "use_after_free", "ensure_resource_availability", "unsupported_method", "missing_required_header",
+    "negative_data_rejection", "positive_data_acceptance",
+})  # fmt: skip
+"""Checks of the status alone, which a limit hides: what is refused as too much says nothing of them."""
+ENDS = {
     StopReason.INTERRUPTED: Stop.INTERRUPTED,
     StopReason.FAILURE_LIMIT: Stop.FIRST_FINDING,
     StopReason.SERVER_UNAVAILABLE: Stop.LOST,
@@ -59,30 +68,53 @@ class Suite:
         """All of it, or until it must stop: the report is whole in either case."""
         began = monotonic()
         try:
-            for caller in self.callers:
-                if not self.report.stopped:
-                    self._run_as(caller)
-        except KeyboardInterrupt:
-            self.report.stopped = Stop.INTERRUPTED
+            self._run_all()
+        except STOPS as stop:
+            self.report.stopped = Stop.by(stop)
+        except Exception as error:  # whatever it is, what was found until then is not to be lost
+            self._note(f"It could not go on: {error!r}")
+            self.report.stopped = Stop.BROKEN
         self.tally.saw(self.wire.seen)
         self.report.seconds, self.report.requests = round(monotonic() - began, 1), self.wire.sent
+        self.report.limited = self.wire.limited
         self.report.operations = sorted(self.tally.outcomes.values(), key=lambda outcome: outcome.id)
         self.report.findings = sorted(self.tally.found.values(), key=lambda finding: (finding.operation, finding.check))
         return self.report
 
+    def _run_all(self) -> None:
+        with threads_that_died() as dead:
+            for caller in self.callers:
+                if self.report.stopped in (Stop.NOT, Stop.LIMITED):  # each caller has limits of their own
+                    self._run_within_limits(caller)
+        if dead:
+            raise dead[0]
+
+    def _run_within_limits(self, caller: Caller) -> None:
+        before = self.report.stopped
+        try:
+            self._run_as(caller)
+        except LimitReachedError as error:
+            self._note(f"{error} What was not sent until then was left.")
+            self.report.stopped = Stop.LIMITED
+        else:
+            self.report.stopped = self.report.stopped or before
+
     def _run_as(self, caller: Caller) -> None:
-        self.wire.caller = caller.email
         checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between, caller.spares))
         for operation in caller.operations:
             with self._timed(operation.id):
                 self._probe(operation, caller)
             self._step(PROBING, operation.id)
-            if self.options.fail_fast and self.tally.found:
+            if self._has_enough:
                 self.report.stopped = Stop.FIRST_FINDING
-            if self.report.stopped:
+            if self.report.stopped not in (Stop.NOT, Stop.LIMITED):
                 return
         for event in from_schema(self._schema(caller)).execute():
             self._take(event)
+
+    @property
+    def _has_enough(self) -> bool:
+        return self.options.fail_fast and bool(self.tally.found)
 
     def _probe(self, operation: Operation, caller: Caller) -> None:
         """What Schemathesis does not send."""
@@ -90,24 +122,27 @@ class Suite:
             for name, probe in PROBES.items():
                 for request, expect in probe(operation, caller, self.options.base_url):
                     self._held(name, operation, request, expect)
-        except requests.ConnectionError as error:
-            self._failed("answers", operation, str(error), None, None)
+        except ODD as error:
+            self._failed("answers", operation, str(error) or repr(error), None, None)
             if not answers(self.options.base_url):
                 self.report.stopped = Stop.LOST
 
     def _held(self, name: str, operation: Operation, request: Request, expect: Callable[[Exchange], None]) -> None:
         reply = send(request)
         try:
-            checks.hold(expect, Exchange(operation, request, reply))
+            told = checks.hold(expect, Exchange(operation, request, reply))
         except AssertionError as error:
             self._failed(name, operation, str(error), request, reply)
         else:
-            self.tally.passed(operation.id, name)
+            if told:
+                self.tally.passed(operation.id, name)
 
     def _schema(self, caller: Caller) -> Any:
         schema = schemathesis.openapi.from_dict(CONTRACT.document, config=config(self.options, caller))
         # `include` would add to what the settings name; these are to be all.
         schema.filter_set = FilterSet().with_include(operation_id=[operation.id for operation in caller.operations])
+        if not caller.email:
+            checks.sign(schema, caller.authorization)
         return schema
 
     def _take(self, event: events.EngineEvent) -> None:
@@ -120,7 +155,7 @@ class Suite:
             case events.FatalError():
                 raise event.exception
             case events.EngineFinished():
-                self.report.stopped = STOPS.get(event.stop_reason, Stop.NOT)
+                self.report.stopped = ENDS.get(event.stop_reason, Stop.NOT)
 
     def _count(self, recorder: ScenarioRecorder, seconds: float) -> None:
         for case_id, nodes in recorder.checks.items():
@@ -141,21 +176,27 @@ class Suite:
 
     def _could_not(self, event: events.NonFatalError) -> None:
         """No answer, or none that could be looked at. A request that may not be sent is a fault of the suite, and ends it."""
-        if isinstance(event.value, UnsafeRequestError):
+        if isinstance(event.value, (UnsafeRequestError, LimitReachedError)):
             raise event.value
         operation = BY_LABEL.get(event.label)
         message = f"{event.info.title}: {event.info.message}"
         if operation is None or operation.id not in self.tally.outcomes:
-            self.report.notes.append(self.teller.without_secrets(message.partition("\n")[0]))
+            self._note(message.partition("\n")[0])
         else:
             self._failed("answers", operation, message, None, None, event.info.code_sample or "")
 
     def _failed(
         self, check: str, operation: Operation, message: str, request: Request | None, reply: Reply | None, curl: str = ""
     ) -> None:
+        if self._has_enough or (reply and reply.status == TOO_MANY and check in ABOUT_STATUS):
+            return
         self.teller.secrets |= self.wire.credentials
         finding = self.teller.finding(check, operation, message, request, reply)
         self.tally.failed(replace(finding, curl=finding.curl or self.teller.without_secrets(curl)))
+
+    def _note(self, text: str) -> None:
+        self.teller.secrets |= self.wire.credentials
+        self.report.notes.append(self.teller.without_secrets(text))
 
     def _step(self, phase: str, label: str) -> None:
         rounds = len(self.operations) * (1 + len(self.options.phases[:3]))
@@ -169,6 +210,17 @@ class Suite:
         self.tally.outcomes[operation].seconds += monotonic() - began
 
 
+@contextmanager
+def threads_that_died() -> Iterator[list[BaseException]]:
+    """Why, for each: Schemathesis ends as if all had been sent when one of its threads is gone."""
+    dead: list[BaseException] = []
+    usual, threading.excepthook = threading.excepthook, lambda died: dead.append(died.exc_value or RuntimeError("no reason"))
+    try:
+        yield dead
+    finally:
+        threading.excepthook = usual
+
+
 BY_LABEL = {f"{operation.method.upper()} {operation.path}": operation for operation in CONTRACT.operations}
 
 
@@ -178,6 +230,8 @@ def answers(base_url: str) -> bool:
         ask(base_url, "system.health")
     except requests.ConnectionError:
         return False
+    except requests.RequestException:  # an answer, of a kind
+        return True
     return True
 
 

@@ -24,9 +24,9 @@ SHORTEST_SECRET = 8
 UNSAID = {"x-schemathesis-testcaseid", "user-agent", "accept-encoding", "connection", "content-length", "cookie"}
 """Headers without which a request is the same, and cookies, which are secrets."""
 NAMES = "|".join(sorted(SECRETS))
-IN_JSON = re.compile(rf"""(?<!\w)(["']?(?:{NAMES})["']?\s*[:=]\s*)(?!Bearer \$)(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
+IN_JSON = re.compile(rf"""(?<!\w)(["']?(?:{NAMES})["']?\s*[:=]\s*)(?!Bearer (?:\$|of-nobody))(b?["'][^"']*["']|[^\s"'&,;}}]+)""")
 IN_URLS = re.compile(r"([?&](?:token|signature|code|state|key)=)[^&\s\"']+")
-LIKE_TOKENS = re.compile(r"eyJ[\w-]{8,}\.[\w.-]+|(?i:bearer) (?!\$)[\w.~+/=-]{8,}|\bun[a-z]{1,3}_\w{8,}")
+LIKE_TOKENS = re.compile(r"eyJ[\w-]{8,}\.[\w.-]+|(?i:bearer) (?!\$|of-nobody)[\w.~+/=-]{8,}|\bun[a-z]{1,3}_\w{8,}")
 
 RULES = {
     "not_a_server_error": "No request makes the server fail.",
@@ -53,6 +53,8 @@ class Teller:
     """Writes findings, without what must not be told."""
 
     secrets: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    """Secrets that whoever calls has given: removed however short they are."""
 
     def finding(self, check: str, operation: Operation, message: str, request: Request | None, reply: Reply | None) -> Finding:
         return Finding(
@@ -82,9 +84,11 @@ class Teller:
         return self.without_secrets(" ".join(quoted))
 
     def without_secrets(self, text: str) -> str:
-        for secret in sorted(self.secrets, key=len, reverse=True):
+        for secret in sorted(self.secrets | self.given, key=len, reverse=True):
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, REMOVED)
+            elif secret in self.given:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REMOVED, text)
         text = IN_JSON.sub(rf"\1{REMOVED}", text)
         text = IN_URLS.sub(rf"\1{REMOVED}", text)
         return LIKE_TOKENS.sub(REMOVED, text)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import urljoin
 
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, send
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Reply, Request, address, send
 from unpuzzle_cli.conformance.laws.ownership import is_about_public, readable_address
 
 BODY = "$response.body#/"
@@ -41,10 +40,11 @@ class World:
 
     def _listed(self, operation: Operation, url: str, authorization: str) -> list[str]:
         """The ids of the list at or above an address, the last first."""
-        address = readable_address(operation, url)
-        reply = send(Request("GET", urljoin(self.base_url, address), {"Authorization": authorization})) if address else Reply(404)
-        listed = reply.fields.get("results", [])
-        return [item["id"] for item in reversed(listed) if "id" in item]
+        path = readable_address(operation, url)
+        reply = send(Request("GET", address(self.base_url, path), {"Authorization": authorization})) if path else Reply(404)
+        listed = reply.fields.get("results")
+        items = listed if isinstance(listed, list) else []
+        return [str(item["id"]) for item in reversed(items) if isinstance(item, dict) and "id" in item]
 
     def forget(self, ids: Iterable[str]) -> None:
         """Something is gone: what has one of its ids is made anew when it is needed."""
@@ -56,12 +56,14 @@ class World:
         if ids.keys() != maker.path_parameters:
             return {}
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
-        url = urljoin(self.base_url, maker.path.format(**ids))
+        url = address(self.base_url, maker.path.format(**ids))
         for body in examples(maker):
             reply = send(Request("POST", url, headers, json.dumps(body).encode()))
             if not reply.succeeded:
                 continue
-            self.made[maker.id] = {name: at(reply.fields, pointer) for name, pointer in given_ids(maker).items()}
+            given = {name: at(reply.fields, pointer) for name, pointer in given_ids(maker).items()}
+            if all(given.values()):  # else its schema is found broken where this operation is held to it
+                self.made[maker.id] = given
             break
         return self.made.get(maker.id, {})
 
@@ -97,7 +99,8 @@ def given_ids(operation: Operation) -> dict[str, str]:
     return {name: value for name, value in parameters if value.startswith(BODY)}
 
 
-def at(fields: dict[str, Any], pointer: str) -> Any:
+def at(fields: Any, pointer: str) -> str:
+    """What a link points to in an answer; empty where that has none."""
     for part in pointer.removeprefix(BODY).split("/"):
-        fields = fields[part]
-    return fields
+        fields = fields.get(part) if isinstance(fields, dict) else None
+    return fields if isinstance(fields, str) else ""

@@ -64,7 +64,7 @@ class Reply:
 def json_object(content: bytes) -> dict[str, Any]:
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -79,6 +79,11 @@ def send(request: Request) -> Reply:
     answer = SESSION.request(request.method, request.url, headers=headers, data=content, timeout=SECONDS, allow_redirects=False)
     SESSION.cookies.clear()
     return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
+
+
+def address(base_url: str, path: str) -> str:
+    """Where a path of the contract is on a server, which may be below a path of its own."""
+    return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
 def nobody() -> str:
