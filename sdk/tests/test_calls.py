@@ -615,7 +615,7 @@ unpuzzle_sdk.Unpuzzle(base_url={server.url!r}, max_retries=0).raw.request("GET",
 def test_what_httpx_logs_of_others_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     import unpuzzle_sdk._core.wire  # noqa: F401
 
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="httpx")
     with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as other:
         other.get("http://other/?page=1")
         other.get("http://other/?signature=canary")
