@@ -280,6 +280,7 @@ def test_a_terminal_without_a_character_shows_an_escape_in_tables_too(
 
 def test_a_stream_that_is_closed_is_no_terminal_and_no_crash(line: Any) -> None:
     assert line("unpuzzle courses list >&-") == (0, "")
+    assert line("unpuzzle --version >&-") == (0, "")
     code, said = line("unpuzzle auth delete-account <&-")
     assert (code, "--yes" in said, "Traceback" in said) == (2, True, False)
     assert line("unpuzzle nothing 2>&-") == (2, "")

@@ -217,9 +217,15 @@ def test_profiles_keep_their_settings_apart(unpuzzle: Any, stand_in: Any) -> Non
 def test_a_profile_that_is_mistyped_is_refused_with_those_that_are_kept(unpuzzle: Any, stand_in: Any) -> None:
     unpuzzle("config", "set", "base_url", stand_in.url, "--profile", "staging")
     for named in ({"UNPUZZLE_PROFILE": "stagign"}, {}):
-        outcome = unpuzzle("courses", "list", *([] if named else ["--profile", "stagign"]), **named)
+        outcome = unpuzzle("courses", "list", *([] if named else ["--profile", "stagign"]), **named, UNPUZZLE_BASE_URL="")
         assert (outcome.returncode, stand_in.received) == (2, [])
         assert "There is no profile stagign. There are: default, staging" in outcome.stderr
+
+
+def test_beside_an_address_a_profile_need_not_be_kept(unpuzzle: Any, stand_in: Any) -> None:
+    """It may have been signed in by an earlier version, and leads nowhere by mistake."""
+    assert unpuzzle("courses", "list", "--profile", "staging", "--base-url", stand_in.url).returncode == 0
+    assert unpuzzle("courses", "list", UNPUZZLE_PROFILE="staging", UNPUZZLE_BASE_URL=stand_in.url).returncode == 0
 
 
 def test_a_profile_that_is_signed_in_to_is_kept_with_its_server(unpuzzle: Any, api: Any) -> None:

@@ -22,14 +22,7 @@ _silent = False
 
 
 def prepare() -> None:
-    """Makes the streams fit for all that is said.
-
-    One that is closed is no terminal, and swallows what it gets. Where an encoding has no such character, an escape is better
-    than a crash.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    """Makes the streams fit for all that is said: where an encoding has no such character, an escape is better than a crash."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

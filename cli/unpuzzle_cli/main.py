@@ -10,9 +10,17 @@ def run() -> None:
     """The entry point; `--version` alone costs no more than starting Python."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to clean up, Ctrl-C just ends it
+    _open_streams()
     from unpuzzle_cli.errors import end, guarded
 
     end(guarded(_version if sys.argv[1:] == ["--version"] else _command_line))
+
+
+def _open_streams() -> None:
+    """One that is closed is no terminal, and swallows what it gets."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _version() -> int:

@@ -27,11 +27,12 @@ class Choice:
 
     @classmethod
     def of(cls, context: "typer.Context", *, may_be_new: bool = False) -> "Choice":
-        """What was chosen; a profile that is not kept may be named by what makes one alone."""
+        """What was chosen; a profile that is not kept may be named by what makes one, or beside the address of its server."""
         profile = context.meta.get(PROFILE) or os.environ.get("UNPUZZLE_PROFILE") or config.DEFAULT_PROFILE
-        if not may_be_new:
+        base_url = context.meta.get(BASE_URL) or ""
+        if not (may_be_new or base_url or os.environ.get("UNPUZZLE_BASE_URL")):
             _check(profile)
-        return cls(context.meta.get(BASE_URL) or "", config.named(profile))
+        return cls(base_url, config.named(profile))
 
     @property
     def server(self) -> str:

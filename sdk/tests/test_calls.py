@@ -623,3 +623,29 @@ def test_what_httpx_logs_of_others_stays_as_it_is(caplog: pytest.LogCaptureFixtu
     assert first.args == ("GET", httpx.URL("http://other/?page=1"), "HTTP/1.1", 200, "OK")
     assert (second.msg, second.args[3]) == (first.msg, 200)  # type: ignore[index]
     assert "canary" not in caplog.text
+
+
+def test_what_httpx_says_of_a_connection_can_be_said_otherwise(client: Unpuzzle, server: Server) -> None:
+    server.respond = lambda _: Reply(json={})
+    client.request("GET", "/x", headers={"accept-encoding": "identity", "Connection": "close"})
+    (request,) = server.received
+    assert (request.headers["accept-encoding"], request.headers["connection"]) == ("identity", "close")
+
+
+def test_whoever_reports_a_refused_setting_may_ask_for_all_that_is_there(client: Unpuzzle) -> None:
+    for make in (lambda: Unpuzzle(timeout=-1), lambda: client.with_options(timeout=-1, token="a canary")):
+        with pytest.raises(ValueError, match="timeout") as refused:
+            make()
+        told = traceback.TracebackException.from_exception(refused.value, capture_locals=True)
+        assert "a canary" not in "".join(
+            line for frame in told.stack for line in (frame.locals or {}).values() if "sdk/tests" not in frame.filename
+        )
+
+
+def test_the_address_of_somebody_else_is_in_no_frame(client: Unpuzzle) -> None:
+    with pytest.raises(ValueError, match="base_url") as refused:
+        client.request("GET", "https://elsewhere/x?signature=canary")
+    told = traceback.TracebackException.from_exception(refused.value, capture_locals=True)
+    frames = [frame for frame in told.stack if "unpuzzle_sdk" in frame.filename]
+    assert frames
+    assert not any("canary" in value for frame in frames for value in (frame.locals or {}).values())

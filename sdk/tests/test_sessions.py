@@ -383,3 +383,74 @@ def test_without_file_locks_there_is_no_store_in_a_file(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(NotImplementedError, match="POSIX"):
         FileTokenStore("tokens.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_leaves_the_lock_of_a_file_open(tmp_path: Path) -> None:
+    """The child has the open file of its parent's lock, as long as it lives."""
+    store = FileTokenStore(tmp_path / "tokens.json")
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.lock():
+            held.set()
+            go_on.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
+    child.start()
+    go_on.set()
+    holder.join()
+    taken = threading.Event()
+
+    def take() -> None:
+        with store.lock():
+            taken.set()
+
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    try:
+        assert taken.wait(10)
+    finally:
+        child.terminate()
+        child.join()
+        taker.join(10)
+
+
+def test_what_was_forgotten_is_not_exchanged(server: Server, accounts: Accounts) -> None:
+    """Somebody signs out while the client waits for the lock."""
+    store = stale()
+    with Unpuzzle(base_url=server.url, token_store=store) as client, ThreadPoolExecutor(1) as pool:
+        with store.lock():
+            call = pool.submit(client.auth.get_profile)
+            while not server.received:
+                time.sleep(0.01)
+            store.clear()
+        with pytest.raises(errors.AuthenticationError):
+            call.result()
+    assert (accounts.refreshes, store.load()) == (0, None)
+
+
+def test_a_refused_token_is_not_given_to_whoever_was_refused_with_it(server: Server, accounts: Accounts) -> None:
+    """Of two tasks that were refused with different tokens, each gets another than its own."""
+    store = stale()
+
+    async def both() -> None:
+        async with AsyncUnpuzzle(base_url=server.url, token_store=store) as client:
+            lock = store.lock()
+            lock.__enter__()
+            first = asyncio.create_task(client.auth.get_profile())
+            while len(server.received) < 1:
+                await asyncio.sleep(0.01)
+            accounts.generation = 2
+            store.save(Tokens("ax", "r2"))
+            second = asyncio.create_task(client.auth.get_profile())
+            while len(server.received) < 2:
+                await asyncio.sleep(0.01)
+            lock.__exit__(None, None, None)
+            await second
+            await asyncio.wait({first})
+
+    asyncio.run(both())

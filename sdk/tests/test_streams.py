@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from loopback import CUT, HANG, Reply, Server, error
 
 from unpuzzle_sdk import AsyncUnpuzzle, Event, Unpuzzle, errors
+from unpuzzle_sdk._core import streaming
 from unpuzzle_sdk._core.operation import Arguments
 from unpuzzle_sdk._core.sse import Parser
 from unpuzzle_sdk._core.streaming import StreamOperation
@@ -262,9 +263,38 @@ def test_another_thread_may_close_a_stream(client: Unpuzzle, server: Server, ope
 def test_a_stream_that_is_closed_while_it_waits_does_not_come_back(client: Unpuzzle, server: Server) -> None:
     server.respond = lambda _: Reply(pieces=[said(1)])
     stream = client.stream(WATCH, Arguments())
-    stream._sleep = lambda _: stream.close()
+    stream._sleep = lambda *_: stream.close()
     assert [event.data for event in stream] == ["1"]
     assert len(server.received) == 1
+
+
+RESTING = [Reply(pieces=[b"retry: 25000\n\n"]), Reply(503)]
+"""A server that wants to be left alone for a while."""
+
+
+def test_to_close_a_stream_ends_its_pause(client: Unpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "_LAST_BOUND", 30.0)
+    server.script = [*RESTING]
+    stream = client.stream(WATCH, Arguments())
+    threading.Timer(0.1, stream.close).start()
+    began = time.monotonic()
+    assert [*stream] == []
+    assert time.monotonic() - began < 10
+
+
+def test_to_close_an_asynchronous_stream_ends_its_pause(
+    async_client: AsyncUnpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "_LAST_BOUND", 30.0)
+    server.script = [*RESTING]
+
+    async def follow() -> None:
+        stream = async_client.stream(WATCH, Arguments())
+        asyncio.get_running_loop().call_later(0.1, lambda: asyncio.ensure_future(stream.close()))
+        async with asyncio.timeout(10):
+            assert [event async for event in stream] == []
+
+    asyncio.run(follow())
 
 
 @pytest.mark.parametrize("operation", [WATCH, ASK])
@@ -358,7 +388,7 @@ def test_a_server_has_nobody_wait_for_longer_than_the_longest_pause(
 ) -> None:
     server.script = [Reply(pieces=[told]), Reply(pieces=[said(1), HANG])]
     stream, waits = client.stream(WATCH, Arguments()), []
-    stream._sleep = waits.append
+    stream._sleep = lambda seconds, _: waits.append(seconds)
     assert next(stream).data == "1"
     assert waits == [0.01]
     stream.close()

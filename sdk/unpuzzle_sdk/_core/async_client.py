@@ -148,8 +148,10 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         arguments = ad_hoc_arguments(params, json, content, headers)
         # A traceback may show locals, and a link may be signed.
         del params, json, content, headers
-        operation = self.ad_hoc(method, path)
-        del path
+        try:
+            operation = self.ad_hoc(method, path)
+        finally:
+            del path
         return await self.call(operation, arguments)
 
     async def answer(self, operation: Operation[Any], arguments: Arguments) -> Answer:
@@ -222,7 +224,7 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
         if isinstance(need, Sleep):
             return await self._sleep(need.seconds)
         if isinstance(need, Block):
-            return await _in_thread(need)
+            return await (asyncio.to_thread(need.call) if need.is_short else _in_thread(need))
         return await asyncio.shield(self._shielded(need))
 
     async def _sleep(self, seconds: float) -> None:
@@ -386,7 +388,9 @@ class AsyncRawCaller:
         arguments = ad_hoc_arguments(params, json, content, headers)
         # As in `request` of the client.
         del params, json, content, headers
-        operation = self._client.ad_hoc(method, path)
-        del path
+        try:
+            operation = self._client.ad_hoc(method, path)
+        finally:
+            del path
         answer = await self._client.exchange(operation, arguments)
         return RawResponse.of(answer, answer.body)

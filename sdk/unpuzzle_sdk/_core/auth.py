@@ -294,14 +294,18 @@ class FileTokenStore:
             ```
         """
         # Loaded where it is used, as only POSIX has it.
-        from fcntl import LOCK_EX, flock
+        from fcntl import LOCK_EX, LOCK_UN, flock
 
         # Every holder opens the file anew: locks belong to the open file, so threads exclude each other too.
         descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        holder = os.getpid()
         try:
             flock(descriptor, LOCK_EX)
             # What is true within the lock is in the file, however quickly it was changed.
             self._read = None
             yield
         finally:
+            # A child that was forked meanwhile has the open file too: to close ours would leave it locked.
+            if os.getpid() == holder:
+                flock(descriptor, LOCK_UN)
             os.close(descriptor)

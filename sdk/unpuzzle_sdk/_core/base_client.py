@@ -67,14 +67,14 @@ class BaseClient(Generic[W]):
             print(patient.system.health().status)
             ```
         """
-        options = self._options.replace(timeout, max_retries, max_retry_time, headers, middleware)
-        if token is None and api_key is None:
-            return self._view(options)
         try:
+            options = self._options.replace(timeout, max_retries, max_retry_time, headers, middleware)
+            if token is None and api_key is None:
+                return self._view(options)
             session = Session(choose_store(token, api_key, None), self._session_operations)
         finally:
             # A traceback may show locals.
-            del token, api_key
+            del token, api_key, headers
         return self._view(options, session)
 
     def _view(self, options: Options, session: Session | None = None) -> Self:
@@ -93,6 +93,8 @@ class BaseClient(Generic[W]):
         # Links in answers are absolute. To any other host the token must not go.
         path, _, query = path.removeprefix(self.base_url).partition("#")[0].partition("?")
         if not path.startswith("/") or path.startswith("//"):
+            # A traceback may show locals, and a link may be signed.
+            del path, query
             raise ValueError("path must start with / or with the base_url of the client")
         # Not every operation takes an Idempotency-Key: no write is safe to repeat unless the caller gives one.
         return Operation(name="", method=method.upper(), path=path, query=query, answers={200: _json_or_nothing})

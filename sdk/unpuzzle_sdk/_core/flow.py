@@ -40,11 +40,13 @@ class Sleep:
 class Block:
     """Call something that may block; the result is its result.
 
-    `undo` takes back what it has done if nobody waits for it any more.
+    `undo` takes back what it has done if nobody waits for it any more. What `is_short` may wait for a thread; what may
+    wait for somebody else has one of its own, as else all threads could wait for what only another one does.
     """
 
     call: Callable[[], Any]
     undo: Callable[[], Any] | None = None
+    is_short: bool = False
 
 
 @frozen

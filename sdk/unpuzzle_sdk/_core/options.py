@@ -64,7 +64,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-@frozen
+@frozen(repr=False)
 class Options:
     """What may differ between the views of a client that `with_options` gives.
 
@@ -83,6 +83,10 @@ class Options:
     headers: Mapping[str, str] = field(factory=dict, repr=False, converter=canonical)
     middleware: Sequence[Any] = ()
     trace: Trace | None = None
+
+    def __repr__(self) -> str:
+        """Tell no setting: a reporter of errors may ask while they are being checked, and headers may be secret."""
+        return "<Options>"
 
     def replace(
         self,

@@ -66,9 +66,9 @@ class Session:
             return tokens
         return (yield from self.refreshed(used, send)) if used.refresh_token else None
 
-    def refreshed(self, used: Tokens, send: Sender) -> Flow[Tokens]:
-        """Give tokens other than those that were used; whoever comes first exchanges them for all."""
-        tokens: Tokens = yield Shield(lambda: self._locked(self._exchange(used, send)), key=self)
+    def refreshed(self, used: Tokens, send: Sender) -> Flow[Tokens | None]:
+        """Give other tokens than those, None if nobody is signed in; whoever comes first exchanges them for all."""
+        tokens: Tokens | None = yield Shield(lambda: self._locked(self._exchange(used, send)), key=(self, used))
         return tokens
 
     def explicit_refresh(self, body: Any) -> Flow[Any]:
@@ -91,10 +91,10 @@ class Session:
         """Tell whether this is the operation that exchanges a refresh token."""
         return operation.name == self._operations.refresh.name
 
-    def _exchange(self, used: Tokens, send: Sender) -> Flow[Tokens]:
+    def _exchange(self, used: Tokens, send: Sender) -> Flow[Tokens | None]:
         present = yield from self._load()
-        if present is not None and present.access_token != used.access_token:
-            # Another thread, task or process was faster.
+        if present is None or present.access_token != used.access_token:
+            # Another thread, task or process was faster, to exchange them or to forget them.
             return present
         request = build_request(self._operations.refresh, Arguments(body={"refresh_token": used.refresh_token}))
         try:
@@ -131,8 +131,8 @@ class Session:
     def _load(self) -> Flow[Tokens | None]:
         """Give the tokens, which others who share the store may have changed."""
         # A thread costs asyncio more than a look into memory, or at the times of a file.
-        quick = type(self._store) in (MemoryTokenStore, FileTokenStore)
-        stored: Tokens | None = self._store.load() if quick else (yield Block(self._store.load))
+        quick = type(self._store).load in (MemoryTokenStore.load, FileTokenStore.load)
+        stored: Tokens | None = self._store.load() if quick else (yield Block(self._store.load, is_short=True))
         if stored != self._stored:
             self._stored = self._tokens = stored
         return self._tokens

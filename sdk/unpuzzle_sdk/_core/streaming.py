@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -20,6 +21,9 @@ from .errors import (
 from .operation import Arguments, Operation
 from .response import Answer, status_error
 from .sse import Parser, ServerSentEvent
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -199,7 +203,7 @@ class Stream(Generic[T, F]):
         connect: Callable[[Arguments], Answer],
         operation: StreamOperation[T, F],
         arguments: Arguments,
-        sleep: Callable[[float], None],
+        sleep: Callable[[float, threading.Event], None],
     ) -> None:
         """Connect like this, when the first event is wanted, and sleep like this before coming back."""
         self._connect = connect
@@ -208,7 +212,7 @@ class Stream(Generic[T, F]):
         self._answer: Answer | None = None
         self._chunks: Any = None
         self._is_held = False
-        self._is_closed = False
+        self._closed = threading.Event()
 
     @property
     def last_event_id(self) -> str | None:
@@ -237,7 +241,7 @@ class Stream(Generic[T, F]):
             stream.close()
             ```
         """
-        if self._is_closed:
+        if self._closed.is_set():
             raise UnpuzzleError("this stream is closed")
         if self._answer is None:
             answer = self._connect(self._course.asked())
@@ -265,9 +269,9 @@ class Stream(Generic[T, F]):
 
     def _next(self) -> Event[T] | None:
         """Give the next event; None at the end."""
-        if not self._course.has_begun and not self._is_closed:
+        if not self._course.has_begun and not self._closed.is_set():
             self.open()
-        while not self._is_closed:
+        while not self._closed.is_set():
             error = None
             try:
                 if (event := self._read()) is not None:
@@ -276,17 +280,17 @@ class Stream(Generic[T, F]):
                 error = failure
             self._disconnect()
             # To read what somebody has closed fails in many ways.
-            pause = None if self._is_closed else self._course.pause(error)
+            pause = None if self._closed.is_set() else self._course.pause(error)
             if pause is None:
-                self._is_closed = True
+                self._closed.set()
             else:
-                self._sleep(pause)
+                self._sleep(pause, self._closed)
         return None
 
     def _read(self) -> Event[T] | None:
         """Give the next event of an answer; None at its end."""
         answer = self.answer
-        while (event := self._course.next()) is None and not self._course.is_over and not self._is_closed:
+        while (event := self._course.next()) is None and not self._course.is_over and not self._closed.is_set():
             chunk = next(self._chunks, None)
             if chunk is None:
                 return None
@@ -344,7 +348,7 @@ class Stream(Generic[T, F]):
                 break
             ```
         """
-        self._is_closed = True
+        self._closed.set()
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -396,6 +400,7 @@ class AsyncStream(Generic[T, F]):
         self._chunks: Any = None
         self._is_held = False
         self._is_closed = False
+        self._pause: asyncio.Future[None] | None = None
 
     @property
     def last_event_id(self) -> str | None:
@@ -473,8 +478,18 @@ class AsyncStream(Generic[T, F]):
             if pause is None:
                 self._is_closed = True
             else:
-                await self._sleep(pause)
+                await self._paused(pause)
         return None
+
+    async def _paused(self, seconds: float) -> None:
+        import asyncio
+
+        self._pause = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            # Not awaited itself: that it is cancelled means that the stream is closed, and not whoever reads it.
+            await asyncio.wait({self._pause})
+        finally:
+            self._pause.cancel()
 
     async def _read(self) -> Event[T] | None:
         """Give the next event of an answer; None at its end."""
@@ -538,6 +553,8 @@ class AsyncStream(Generic[T, F]):
             ```
         """
         self._is_closed = True
+        if self._pause is not None:
+            self._pause.cancel()
         await self._disconnect()
 
     async def _disconnect(self) -> None:

@@ -141,8 +141,10 @@ class SyncClient(BaseClient["Middleware"]):
         arguments = ad_hoc_arguments(params, json, content, headers)
         # A traceback may show locals, and a link may be signed.
         del params, json, content, headers
-        operation = self.ad_hoc(method, path)
-        del path
+        try:
+            operation = self.ad_hoc(method, path)
+        finally:
+            del path
         return self.call(operation, arguments)
 
     def answer(self, operation: Operation[Any], arguments: Arguments) -> Answer:
@@ -339,7 +341,9 @@ class RawCaller:
         arguments = ad_hoc_arguments(params, json, content, headers)
         # As in `request` of the client.
         del params, json, content, headers
-        operation = self._client.ad_hoc(method, path)
-        del path
+        try:
+            operation = self._client.ad_hoc(method, path)
+        finally:
+            del path
         answer = self._client.exchange(operation, arguments)
         return RawResponse.of(answer, answer.body)

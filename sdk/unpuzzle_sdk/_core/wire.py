@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import httpx
 
 from .errors import APIConnectionError, APITimeoutError, InvalidRequestError
+from .headers import canonical
 from .log import hide_secrets_from_libraries
 from .operation import Request
 from .response import Answer
@@ -113,7 +114,7 @@ def built(
 
 def _hop_headers(pool: httpx.Client | httpx.AsyncClient) -> dict[str, str]:
     # What httpx can decode, and that the connection stays; its other headers are about itself.
-    return {name: pool.headers[name] for name in ("accept-encoding", "connection")}
+    return canonical({name: pool.headers[name] for name in ("accept-encoding", "connection")})
 
 
 def _limits(timeout: Timeout, at_most: float | None, *, streams: bool) -> dict[str, float | None]:

@@ -132,6 +132,26 @@ def test_a_sign_up_sends_a_link_that_confirms_the_address(api: Api, postman: Pos
     assert code_of(api.post(VERIFY, json={"token": mail.token})) == "TOKEN_INVALID"
 
 
+def test_a_new_password_by_mail_confirms_the_address_too(api: Api, postman: Postman) -> None:
+    """Whoever opened the link has the mail; the one of the sign-up is good no more."""
+    email = f"late-{uuid4().hex[:8]}@example.com"
+    with running_server(api.server.owner_url, confirm_email=True) as strict, Api(strict) as caller:
+        caller.post(SIGN_UP, json={"email": email, "password": PASSWORD, "full_name": "Late"})
+        postman.deliver(email)
+        caller.post(RESET, json={"email": email})
+        postman.deliver(email)
+        assert caller.post(CONFIRM, json={"token": postman.mails(email)[-1].token, "password": NEW}).status_code == 200
+        assert sign_in(caller, email, NEW) == 200
+
+
+def test_whoever_changes_their_password_before_they_confirm_gets_another_link(api: Api, person: Person, postman: Postman) -> None:
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    assert person.post("/api/v1/auth/password/change/", json=body).status_code == 200
+    postman.deliver(person.email)
+    first, second = postman.mails(person.email)
+    assert [api.post(VERIFY, json={"token": mail.token}).status_code for mail in (first, second)] == [400, 200]
+
+
 def test_a_sign_up_that_was_refused_sends_nothing(api: Api, postman: Postman) -> None:
     person = api.sign_up()
     postman.deliver(person.email)

@@ -163,6 +163,14 @@ def test_the_same_key_is_the_same_purchase(api: Api, learner: Person, course: di
     assert charges(api, learner) == 1
 
 
+def test_of_many_who_confirm_at_once_all_have_bought(api: Api, instructor: Person, learner: Person) -> None:
+    """One charges; to the others it is the payment that has succeeded, and no enrolment that was there before."""
+    for _ in range(4):
+        path = f"{INTENTS}{intent(learner, instructor.published_course(price=49.99))['payment_id']}/confirm/"
+        answers = in_parallel(api.server, [lambda caller: caller.post(path, json=VISA, headers=learner.headers)] * 6)  # noqa: B023
+        assert [answer.json().get("status") for answer in answers] == ["succeeded"] * 6
+
+
 def test_nobody_is_charged_for_what_they_have_by_now(api: Api, learner: Person, course: dict[str, Any]) -> None:
     """Their instructor may have enrolled them meanwhile."""
     made = intent(learner, course)

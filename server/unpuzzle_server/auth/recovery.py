@@ -57,6 +57,7 @@ class Recovery:
         async with self.database.transaction(identity) as tx:
             await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
             await tx.execute(queries.DROP_TOKENS, user=identity.user_id)
+            await request_verification(tx, email)  # another link, where the address has still to be confirmed
             await sessions.revoke_others(tx)
 
     async def confirm_reset(self, body: Body) -> None:
@@ -65,6 +66,7 @@ class Recovery:
             identity, email = await spend(tx, body["token"], RESET)
             check_strength(body["password"], email)  # refused, the token is as good as before
             await tx.become(identity)
+            await tx.execute(queries.CONFIRM_EMAIL, email=email)  # whoever opened the link has the mail of the address
             await tx.execute(queries.CHANGE_PASSWORD, user=identity.user_id, hash=hashed)
             await tx.execute(queries.END_ALL_SESSIONS, user=identity.user_id)
             await tx.execute(queries.DROP_TOKENS, user=identity.user_id)

@@ -71,13 +71,24 @@ async def confirm_intent(ctx: Context, payment_id: str, body: Body) -> Body:
     if payment.status == "canceled" or (intent and intent.status == "canceled"):
         raise Problem("CONFLICT", "This payment was cancelled: begin another one.")
     if intent and intent.status in ATTEMPTABLE and "payment_method_id" in body:
-        async with ctx.transaction() as tx:  # by now they may have it, or it is not sold any more
-            await _offer(tx, payment.shown["course_id"])
-        intent, _ = await checkout.confirm(ctx, payment, body["payment_method_id"], body.get("return_url"))
+        intent = await _charged(ctx, payment, body)
     elif intent and intent.status in NEEDING_A_METHOD:
         raise checkout.payment_required(payment.id, intent, "Send a payment_method_id.")
     async with ctx.transaction() as tx:
         return _confirmed(await checkout.bought(tx, payment.id), intent)
+
+
+async def _charged(ctx: Context, payment: Row[Any], body: Body) -> Intent:
+    try:
+        async with ctx.transaction() as tx:  # by now they may have it, or it is not sold any more
+            await _offer(tx, payment.shown["course_id"])
+    except Problem:
+        intent = await checkout.at_stripe(ctx, payment)
+        if intent and intent.status == "succeeded":  # somebody else who asked at once has paid by this very payment
+            return intent
+        raise
+    intent, _ = await checkout.confirm(ctx, payment, body["payment_method_id"], body.get("return_url"))
+    return intent
 
 
 def _confirmed(found: Row[Any], intent: Intent | None) -> Body:
