@@ -156,3 +156,13 @@ def test_what_the_readme_shows_is_so() -> None:
         block for block in re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL) if "MockUnpuzzle" in block
     )
     exec(compile(code, "README.md", "exec"), {})
+
+
+def test_clients_of_one_mock_may_look_for_the_api_at_different_paths(mock: MockUnpuzzle) -> None:
+    for client in (
+        mock.client(base_url="https://example.com/api"),
+        mock.client(),
+        mock.client(base_url="https://example.com/edu"),
+    ):
+        assert client.courses.get("any-course").title
+    assert [request.operation for request in mock.requests] == ["courses.get"] * 3

@@ -71,9 +71,11 @@ class RecordedRequest:
 def recorded(sent: httpx.Request, bases: Iterable[str] = ()) -> RecordedRequest:
     """Read a request; `bases` are the paths under which clients look for the API."""
     path = sent.url.path
-    base = next((base for base in bases if path.startswith(f"{base}/")), "")
-    raw_path = sent.url.raw_path.partition(b"?")[0].decode().removeprefix(quote(base))
-    found = contract().find(sent.method, raw_path)
+    raw_path = sent.url.raw_path.partition(b"?")[0].decode()
+    under = [base for base in bases if path.startswith(f"{base}/")] or [""]
+    # The path of one client's base may be how the API's own paths begin.
+    finds = ((base, contract().find(sent.method, raw_path.removeprefix(quote(base)))) for base in under)
+    base, found = next((each for each in finds if each[1]), (under[0], None))
     query = parse_qs(sent.url.query.decode(), keep_blank_values=True)
     return RecordedRequest(
         operation=found[0].id if found else "",

@@ -87,6 +87,11 @@ def test_an_address_that_the_contract_has_no_form_for_is_none(api: Api, browser:
     assert admin.get("/api/v1/admin/users/").json()["count"] == before
 
 
+def test_a_name_that_nobody_could_sign_up_with_is_none(api: Api, browser: Browser) -> None:
+    visitor = somebody(name="\u200b")
+    assert enter(api, browser, visitor).json()["user"]["full_name"] == visitor.email.partition("@")[0]
+
+
 def test_a_confirmed_address_leads_to_the_account_that_has_confirmed_it_too(api: Api, browser: Browser) -> None:
     person = api.sign_up()
     api.server.sql("UPDATE users SET email_verified = true WHERE id = %s", person.id)

@@ -26,16 +26,17 @@ class Person:
     picture: str | None = None
 
 
-ADDRESS = {"type": "string", "format": "email", "maxLength": 254}
+ADDRESS = {"$ref": "#/components/schemas/SignUp/properties/email"}
+NAME = {"$ref": "#/components/schemas/SignUp/properties/full_name"}
 PICTURE = {"type": "string", "format": "uri", "maxLength": 2000}
 
 
 def told(person: Person) -> Person:
-    """Without what the contract has no form for: an address in another script, say. Nobody was told of it, then."""
-    is_address, is_picture = spec.compiled(ADDRESS).is_valid(person.email), spec.compiled(PICTURE).is_valid(person.picture)
-    if not is_address:
+    """Without what nobody could sign up with, such as an address in another script or a name of two lines: as if untold."""
+    if not spec.compiled(ADDRESS).is_valid(person.email):
         person = replace(person, email=None, email_verified=False)
-    return person if is_picture else replace(person, picture=None)
+    name = person.name if spec.compiled(NAME).is_valid(person.name) else None
+    return replace(person, name=name, picture=person.picture if spec.compiled(PICTURE).is_valid(person.picture) else None)
 
 
 Reader = Callable[[Said], Person]
