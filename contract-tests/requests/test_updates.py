@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, settings
@@ -64,7 +65,10 @@ def changes(operation: Operation, now: dict[str, Any]) -> Iterator[tuple[str, di
 
 
 def another(schema: Any, now: Any, is_wanted: Any) -> Any:
-    return find(values(schema), lambda value: value != now and is_wanted(value), settings=ALONE)
+    """Another value; a text is one that no other test chooses, since some must be unique."""
+    found = find(values(schema), lambda value: value != now and is_wanted(value), settings=ALONE)
+    longer = f"{found}{uuid4().hex[:8]}" if isinstance(found, str) else found
+    return longer if spec.compiled(schema).is_valid(longer) else found
 
 
 def version(answer: Any) -> str:
