@@ -385,7 +385,6 @@ def test_without_file_locks_there_is_no_store_in_a_file(monkeypatch: pytest.Monk
         FileTokenStore("tokens.json")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_leaves_the_lock_of_a_file_open(tmp_path: Path) -> None:
     """The child has the open file of its parent's lock, as long as it lives."""
     store = FileTokenStore(tmp_path / "tokens.json")
