@@ -232,6 +232,17 @@ def test_a_new_password_ends_every_link_that_was_mailed_before(api: Api, person:
     assert sign_in(api, person.email, NEW) == 200
 
 
+def test_a_new_password_ends_a_wish_for_another_address_whose_mail_still_waits(person: Person, postman: Postman) -> None:
+    new = f"new-{uuid4().hex[:8]}@example.com"
+    person.post(CHANGE, json={"email": new, "password": PASSWORD})
+    person.post("/api/v1/auth/password/change/", json={"current_password": PASSWORD, "new_password": NEW})
+    assert "auth.mail_new_address" in postman.deliver(person.id)
+    assert postman.mails(new) == []
+    person.post(CHANGE, json={"email": new, "password": NEW})
+    postman.deliver(person.id)
+    assert len(postman.mails(new)) == 1
+
+
 def test_another_address_ends_every_link_that_was_mailed_before(api: Api, person: Person, postman: Postman) -> None:
     """To the address before, which may be somebody else's by now."""
     new = f"new-{uuid4().hex[:8]}@example.com"

@@ -149,6 +149,7 @@ GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.sold_in, app.drop_cancelled_payments TO {app};
 GRANT INSERT (is_address) ON bulk_rows TO {app};
+GRANT SELECT (hash) ON one_time_tokens TO {app};
 """
 
 
