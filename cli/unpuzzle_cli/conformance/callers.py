@@ -13,6 +13,7 @@ import requests
 from unpuzzle_cli.conformance.cleaning import Cleaning
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.found import Found
+from unpuzzle_cli.conformance.journey import GUEST
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, nobody
 from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
 from unpuzzle_cli.conformance.settings import Caller
@@ -101,7 +102,7 @@ class Cast:
 
     def callers(self, selection: Selection) -> list[Caller]:
         """Each operation is sent by whom it is for. Where nobody is, by somebody whom it refuses."""
-        wanted: dict[str, list[Operation]] = {role: [] for role in self.people if role != STRANGER}
+        wanted: dict[str, list[Operation]] = {role: [] for role in self.people if role not in (STRANGER, GUEST)}
         for operation in selection:
             role = operation.role if operation.role in wanted else "user"
             wanted[role].append(operation)
@@ -124,11 +125,11 @@ class Cast:
             email=person.email,
             password=person.password,
             authorization=lambda: person.authorization,
-            stranger=self._stranger(),
+            stranger=self.stranger(),
             spares=person is self.people.get("admin"),
         )
 
-    def _stranger(self) -> Callable[[], str]:
+    def stranger(self) -> Callable[[], str]:
         other = self.people.get(STRANGER)
         return (lambda: other.authorization) if other else nobody
 
@@ -147,6 +148,8 @@ class Cast:
                 f"Nobody can sign up here: {self.refused}. Prepare accounts, and name them in {', '.join(PREPARED.values())}."
             )
         self.people["user"] = learner
+        if guest := self._signed_up(teaches=False):
+            self.people[GUEST] = guest
         for role in ("instructor", "admin"):
             if role not in self.people:
                 self.notes.append(f"There is no {role}: operations for one were seen to refuse, and no more.")

@@ -90,7 +90,7 @@ def written(cast: Cast, options: Options, selection: Selection, teller: Teller, 
         callers = cast.callers(selection)
         for caller in callers:
             cast.notes += warn(cast.wire, [caller.email], len(caller.operations))
-        report = Suite(options, cast.wire, callers, teller, show).run()
+        report = Suite(options, cast.wire, callers, teller, show, cast.people).run()
         cast.interrupted = report.stopped in (Stop.INTERRUPTED, Stop.TERMINATED)
     report.notes += cast.notes
     report.stopped = Stop.by(cast.stopped) if cast.stopped else report.stopped

@@ -1,32 +1,38 @@
 """The suite: what we send ourselves, and Schemathesis with our laws, as one caller after the other."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import requests
 import schemathesis
-from schemathesis.core.failures import CustomFailure
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import CustomFailure, Failure, FailureGroup
 from schemathesis.engine import Status, StopReason, events, from_schema
 from schemathesis.engine.recorder import CheckNode, Interaction, ScenarioRecorder
 from schemathesis.filters import FilterSet
 
 from unpuzzle_cli.conformance import checks
 from unpuzzle_cli.conformance.contract import Operation
+from unpuzzle_cli.conformance.journey import GUEST, Journey
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request, send
-from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, ask
+from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
 from unpuzzle_cli.conformance.probes import PROBES
 from unpuzzle_cli.conformance.report import Outcome, Report, Stop, Tally
 from unpuzzle_cli.conformance.settings import Caller, Options, config
 from unpuzzle_cli.conformance.telling import Teller
 from unpuzzle_cli.conformance.wire import TOO_MANY, LimitReachedError, UnsafeRequestError, Wire
+from unpuzzle_cli.conformance.world import World
 from unpuzzle_cli.errors import STOPS
 
-PROBING = "probes"
+JOURNEY, PROBING = "journey", "probes"
+REFUSED = frozenset({400, 404, 405, 410, 415, 422})
+"""How a request is refused that is malformed, or about what is not there."""
 ODD = (requests.RequestException, NoAccountError, *checks.MALFORMED)
 """What comes of no answer, or of one that makes no sense where something else was to be learnt from it."""
 ABOUT_STATUS = frozenset({
@@ -50,7 +56,10 @@ class Suite:
     callers: list[Caller]
     teller: Teller
     show: Show
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Who can go the journey."""
     done: int = 0
+    rounds: int = field(init=False)
     report: Report = field(init=False)
     tally: Tally = field(init=False)
 
@@ -58,6 +67,7 @@ class Suite:
         options, version = self.options, CONTRACT.document["info"]["version"]
         profile, started = "read-only" if options.read_only else "full", datetime.now(UTC).isoformat(timespec="seconds")
         self.report = Report(options.base_url, profile, options.seed, options.max_examples, version, started)
+        self.rounds = len(self.operations) * (1 + len(options.phases[:3]))
         self.tally = Tally({operation.id: Outcome.of(operation) for operation in self.operations})
 
     @property
@@ -83,21 +93,50 @@ class Suite:
 
     def _run_all(self) -> None:
         with threads_that_died() as dead:
+            if GUEST in self.people:
+                self._run_within_limits(self._go)
             for caller in self.callers:
                 if self.report.stopped in (Stop.NOT, Stop.LIMITED):  # each caller has limits of their own
-                    self._run_within_limits(caller)
+                    self._run_within_limits(partial(self._run_as, caller))
         if dead:
             raise dead[0]
 
-    def _run_within_limits(self, caller: Caller) -> None:
+    def _run_within_limits(self, part: Callable[[], None]) -> None:
         before = self.report.stopped
         try:
-            self._run_as(caller)
+            part()
         except LimitReachedError as error:
             self._note(f"{error} What was not sent until then was left.")
             self.report.stopped = Stop.LIMITED
         else:
             self.report.stopped = self.report.stopped or before
+
+    def _go(self) -> None:
+        """The journey, before what is made up has changed anything."""
+        nobody = Caller(self.operations, World(self.options.base_url))
+        checks.begin(checks.Run(JOURNEY, nobody.world, self.callers[0].stranger, self.options.between))
+        load_all_checks()
+        journey = Journey(self.people, frozenset(self.tally.outcomes), self._schema(nobody), self._arrived)
+        self.rounds += journey.length
+        for note in journey.go():
+            self._note(note)
+        self.done = journey.length
+        if self._has_enough:
+            self.report.stopped = Stop.FIRST_FINDING
+
+    def _arrived(self, operation: Operation, case: checks.AnyCase, response: Any) -> None:
+        request, reply = checks.request_of(response), checks.reply_of(response)
+        if reply.status in REFUSED:
+            self._failed(JOURNEY, operation, f"it is refused with {reply.status}", request, reply)
+        for check in CHECKS.get_all():
+            try:
+                case.validate_response(response, checks=[check])
+            except FailureGroup as group:
+                for failure in group.exceptions:
+                    self._failed(check.__name__, operation, said(failure), request, reply)
+            else:
+                self.tally.passed(operation.id, check.__name__)
+        self._step(JOURNEY, operation.id)
 
     def _run_as(self, caller: Caller) -> None:
         checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between, caller.spares))
@@ -170,9 +209,8 @@ class Suite:
     def _found(self, operation: Operation, node: CheckNode, met: Interaction | None) -> None:
         assert node.failure_info
         failure = node.failure_info.failure
-        message = failure.message if isinstance(failure, CustomFailure) else f"{failure.title}: {failure.message}".rstrip(": ")
         reply = checks.reply_of(met.response) if met and met.response else None
-        self._failed(node.name, operation, message, request_of(met) if met else None, reply)
+        self._failed(node.name, operation, said(failure), request_of(met) if met else None, reply)
 
     def _could_not(self, event: events.NonFatalError) -> None:
         """No answer, or none that could be looked at. A request that may not be sent is a fault of the suite, and ends it."""
@@ -199,9 +237,8 @@ class Suite:
         self.report.notes.append(self.teller.without_secrets(text))
 
     def _step(self, phase: str, label: str) -> None:
-        rounds = len(self.operations) * (1 + len(self.options.phases[:3]))
-        self.done = min(self.done + (phase != "stateful"), rounds)
-        self.show(phase, label, self.done, rounds, self.wire.sent)
+        self.done = min(self.done + (phase != "stateful"), self.rounds)
+        self.show(phase, label, self.done, self.rounds, self.wire.sent)
 
     @contextmanager
     def _timed(self, operation: str) -> Iterator[None]:
@@ -233,6 +270,10 @@ def answers(base_url: str) -> bool:
     except requests.RequestException:  # an answer, of a kind
         return True
     return True
+
+
+def said(failure: Failure) -> str:
+    return failure.message if isinstance(failure, CustomFailure) else f"{failure.title}: {failure.message}".rstrip(": ")
 
 
 def named(label: str) -> str:

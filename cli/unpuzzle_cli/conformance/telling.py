@@ -44,6 +44,7 @@ RULES = {
     "ignored_auth": "What needs a sign-in is refused without one, and with a wrong one.",
     "object_level_authorization": "Nobody gets what is another's.",
     "answers": "Every request is answered in time.",
+    "journey": "What the contract allows, about what the server itself has told of, is not refused as malformed or unknown.",
     **{rule.__name__: str(rule.__doc__) for rule in [*LAWS, request_ids, *PROBES.values()]},
 }
 

@@ -102,5 +102,11 @@ def given_ids(operation: Operation) -> dict[str, str]:
 def at(fields: Any, pointer: str) -> str:
     """What a link points to in an answer; empty where that has none."""
     for part in pointer.removeprefix(BODY).split("/"):
-        fields = fields.get(part) if isinstance(fields, dict) else None
+        match fields:
+            case dict():
+                fields = fields.get(part)
+            case list() if part.isdecimal() and int(part) < len(fields):
+                fields = fields[int(part)]
+            case _:
+                return ""
     return fields if isinstance(fields, str) else ""

@@ -5,6 +5,7 @@ from datetime import datetime
 from html.parser import HTMLParser
 from string import whitespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import nh3
 
@@ -43,6 +44,8 @@ def echo(exchange: Exchange) -> None:
 
 def differences(asked: dict[str, Node], given: dict[str, Node], sent: dict[str, Any], answered: dict[str, Any]) -> Iterator[str]:
     for name, value in sent.items():
+        if asked.get(name, {}).get("x-unpuzzle-secret"):
+            continue  # what comes back is another one, if any
         for field, found in places(name, given, answered):
             hints = description(asked.get(name, {})) + description(field)
             if isinstance(value, dict) and isinstance(found, dict):
@@ -113,6 +116,8 @@ def equal(name: str, hints: str, sent: Any, answered: Any) -> bool:
         return True  # in UTC, whatever offset it came with
     if name in TRIMMED:
         sent = sent.strip(whitespace)
+    if name.endswith("_url") and isinstance(answered, str):
+        answered = answered.removesuffix(f"?{urlsplit(answered).query}") if "?" not in str(sent) else answered  # it is signed
     return isinstance(sent, bool) == isinstance(answered, bool) and bool(sent == answered)
 
 

@@ -58,11 +58,12 @@ def attempts(exchange: Exchange) -> Iterator[Request]:
 
 
 def readable_address(operation: Operation, url: str) -> str | None:
-    """The nearest address at or above a request's that can be read: there a change shows."""
+    """The nearest address at or above a request's that whoever sends it can read: there a change shows."""
     templates = operation.path.strip("/").split("/")
     actual = urlsplit(url).path.strip("/").split("/")
     above = max(0, len(actual) - len(templates))  # a server may be below a path of its own
     for length in range(len(templates), 0, -1):
-        if ("GET", f"/{'/'.join(templates[:length])}/") in OPERATIONS and "}" in "".join(templates[:length]):
+        reading = OPERATIONS.get(("GET", f"/{'/'.join(templates[:length])}/"))
+        if reading and reading.role in (operation.role, "public") and "}" in "".join(templates[:length]):
             return f"/{'/'.join(actual[: above + length])}/"
     return None

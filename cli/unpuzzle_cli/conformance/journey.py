@@ -1,0 +1,156 @@
+"""The journey: people go a way that leads somewhere, and each answer on it is held against the contract.
+
+Few requests that are made up succeed where something has to be done first. What has to be done stands in `journey.yaml`.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from importlib.resources import files
+from operator import or_
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+import requests
+
+from unpuzzle_cli.conformance.contract import Operation, load
+from unpuzzle_cli.conformance.laws.exchange import CONTRACT, json_object
+from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person
+from unpuzzle_cli.conformance.world import at, examples, given_ids
+
+SOURCES = files("unpuzzle_cli.conformance")
+FILE = (SOURCES / "journey.pdf").read_bytes()
+"""One empty page."""
+NOBODY, GUEST = "nobody", "guest"
+"""Whoever has no account, and who is there for the journey alone, so that it takes nothing from the learner."""
+PATIENCE, PAUSE = 20.0, 0.5
+"""Seconds until what a worker does must be done, and between two looks at it."""
+Step = Mapping[str, Any]
+Held = Callable[[Operation, Any, Any], None]
+"""Takes the operation, the case and its answer."""
+
+
+class StuckError(Exception):
+    """A chapter can't go on."""
+
+
+ODD = (StuckError, requests.RequestException, NoAccountError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What ends a chapter: no answer, or one that is not what is needed, or such as nobody expects."""
+
+
+@dataclass
+class Journey:
+    """Goes through the chapters that selected operations need."""
+
+    people: Mapping[str, Person]
+    """By how the steps call them."""
+    selected: frozenset[str]
+    schema: Any
+    """Schemathesis's, which makes cases of requests."""
+    held: Held
+    known: dict[str, Any] = field(default_factory=dict)
+    """What the present chapter knows, by its names."""
+
+    def chapters(self) -> list[str]:
+        """Those with a selected operation, what they come after, and what closes it."""
+        wanted = {name for name, chapter in CHAPTERS.items() if self.selected & {step["do"] for step in chapter["steps"]}}
+        for name in reversed(CHAPTERS):
+            if name in wanted:
+                wanted |= {*CHAPTERS[name].get("after", ())}
+        closing = {name for name, chapter in CHAPTERS.items() if "always" in chapter and wanted >= {*chapter["after"]}}
+        return [name for name in CHAPTERS if name in wanted | closing]
+
+    @property
+    def length(self) -> int:
+        """How many answers are to be held."""
+        return sum(step["do"] in self.selected for name in self.chapters() for step in CHAPTERS[name]["steps"])
+
+    def go(self) -> Iterator[str]:
+        """Answers why chapters ended early, as they do."""
+        guest, learnt = self.people[GUEST], dict[str, dict[str, Any]]()
+        at_first = {"email": guest.email, "password": guest.password, "size": len(FILE), "unique": f"C{uuid4().hex[:10]}"}
+        for name in self.chapters():
+            before = CHAPTERS[name].get("after", [])
+            if not learnt.keys() >= {*before}:
+                continue  # why, has been told of the chapter before
+            self.known = reduce(or_, (learnt[earlier] for earlier in before), at_first)
+            try:
+                for step in CHAPTERS[name]["steps"]:
+                    self._take(step)
+            except ODD as reason:
+                yield f"The journey's chapter {name} ended early: {reason}."
+            else:
+                learnt[name] = self.known
+
+    def _take(self, step: Step) -> None:
+        """Sends a step's request until its answer tells all that is to be known of it, and has that held."""
+        who, operation = step["as"], OPERATIONS[step["do"]]
+        if who != NOBODY and who not in self.people:
+            return  # an admin, without whom the others go on
+        end, kept = time.monotonic() + PATIENCE, step.get("keep", {})
+        while True:
+            case = self._case(step, operation)
+            response = case.call()
+            told = json_object(response.content)
+            found = {name: at(told, pointer) for name, pointer in {**given_ids(operation), **kept}.items()}
+            missing = [name for name in kept if not found[name]]
+            missing += [name for name, value in step.get("until", {}).items() if at(told, name) != value]
+            if not missing or not is_success(response.status_code) or time.monotonic() > end:
+                break
+            time.sleep(PAUSE)
+        if operation.id in self.selected:
+            self.held(operation, case, response)
+        if not is_success(response.status_code):
+            raise StuckError(f"{operation.id} answered {response.status_code} {at(told, 'error/code')}".rstrip())
+        if missing:
+            raise StuckError(f"{operation.id} did not tell {', '.join(missing)}")
+        self.known |= {name: value for name, value in found.items() if value}
+
+    def _case(self, step: Step, operation: Operation) -> Any:
+        person = self.people.get(step["as"])
+        ids = {name: self._filled(f"${name}") for name in sorted(operation.path_parameters)}
+        link = urlsplit(self._filled(step.get("link", "")))
+        if link.path and not link.path.endswith(operation.path.format(**ids)):
+            raise StuckError(f"what {operation.id} is for leads elsewhere, to {link.netloc}")
+        return self.schema.find_operation_by_id(operation.id).Case(
+            path_parameters=ids,
+            query=dict(parse_qsl(link.query)),
+            headers={"Authorization": person.authorization} if person else {},
+            **(self._body(step, operation) if operation.body else {}),
+        )
+
+    def _body(self, step: Step, operation: Operation) -> dict[str, Any]:
+        if "file" in step:
+            return {"body": FILE, "media_type": "application/octet-stream"}
+        of_example = {} if "body" in step else self._of_example(operation) | step.get("with", {})
+        return {"body": self._filled(step.get("body", of_example)), "media_type": "application/json"}
+
+    def _of_example(self, operation: Operation) -> dict[str, Any]:
+        """The contract's example, with what is known by the names of its ids, and without those that nobody knows."""
+        example: dict[str, Any] = next(examples(operation))
+        fields = CONTRACT.fields(operation.body_schema)
+        ids = {name for name in example if name.endswith("_id") and CONTRACT.resolve(fields[name]).get("format") == "uuid"}
+        known = {name: self.known[name] for name in ids & self.known.keys()}
+        return {name: value for name, value in example.items() if name not in ids} | known
+
+    def _filled(self, value: Any) -> Any:
+        """With what is known in the place of each $name."""
+        match value:
+            case dict():
+                return {name: self._filled(item) for name, item in value.items()}
+            case list():
+                return [self._filled(item) for item in value]
+            case str() if value.startswith("$"):
+                if value[1:] not in self.known:
+                    raise StuckError(f"no {value[1:]} is known")
+                return self.known[value[1:]]
+        return value
+
+
+def is_success(status: int) -> bool:
+    return 200 <= status < 300
+
+
+CHAPTERS: dict[str, Any] = load((SOURCES / "journey.yaml").read_text(encoding="utf-8"))
