@@ -44,7 +44,7 @@ def mocked(mock: MockUnpuzzle) -> Unpuzzle:
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unpuzzle_sdk._core.retry._FIRST_BOUND", 0.001)
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.001)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.001)
 
 
 @pytest.fixture(scope="session")
