@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from accounts import Accounts
 from loopback import Server, load_contract
 
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
@@ -28,6 +29,13 @@ def client(server: Server) -> Iterator[Unpuzzle]:
 @pytest.fixture
 def async_client(server: Server) -> AsyncUnpuzzle:
     return AsyncUnpuzzle(base_url=server.url)
+
+
+@pytest.fixture
+def accounts(server: Server, examples: dict[str, Any]) -> Accounts:
+    accounts = Accounts(examples)
+    server.respond = accounts
+    return accounts
 
 
 @pytest.fixture
