@@ -29,7 +29,7 @@ CLASS_ONLY = "    options: {members: false}\n"
 CORE = {
     "Clients": ["_client.Unpuzzle", "_async_client.AsyncUnpuzzle"],
     "Lists": ["_core.pages.Page", "_core.pages.AsyncPage", "_core.pages.AsyncPager"],
-    "Streams": ["_core.streaming.Stream", "_core.streaming.AsyncStream", "_core.streaming.Event"],
+    "Streams": ["_core.sync_stream.Stream", "_core.async_stream.AsyncStream", "_core.events.Event"],
     "Answers": ["_core.response.RawResponse", "_core.response.RateLimit", "_core.unset.Unset"],
     "Sessions": [
         *(f"_core.auth.{name}" for name in ("Tokens", "TokenStore", "MemoryTokenStore", "FileTokenStore")),

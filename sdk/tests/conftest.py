@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from accounts import Accounts
 from loopback import Server, load_contract
 
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
@@ -31,6 +32,13 @@ def async_client(server: Server) -> AsyncUnpuzzle:
 
 
 @pytest.fixture
+def accounts(server: Server, examples: dict[str, Any]) -> Accounts:
+    accounts = Accounts(examples)
+    server.respond = accounts
+    return accounts
+
+
+@pytest.fixture
 def mock() -> Iterator[MockUnpuzzle]:
     with MockUnpuzzle() as mock:
         yield mock
@@ -44,7 +52,7 @@ def mocked(mock: MockUnpuzzle) -> Unpuzzle:
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unpuzzle_sdk._core.retry._FIRST_BOUND", 0.001)
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.001)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.001)
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ from reading import CONTRACT, OPERATIONS, SECRET, resolve, sample, walk
 
 import unpuzzle_sdk
 from unpuzzle_sdk import _error_codes, _secrets, models
+from unpuzzle_sdk._core.events import StreamOperation
 from unpuzzle_sdk._core.model import Model
 from unpuzzle_sdk._core.operation import Operation
-from unpuzzle_sdk._core.streaming import StreamOperation
 
 PACKAGE = Path(unpuzzle_sdk.__file__).parent
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
@@ -140,7 +140,7 @@ KNOWN: dict[str, set[str]] = {
     "_core/errors.py": {"client_secret", "decline_code", "error", "next_action_url", "payment_id", "status"},
     # The standard of server-sent events.
     "_core/sse.py": {"data", "event", "id", "message"},
-    "_core/streaming.py": {"error"},
+    "_core/events.py": {"error"},
     # `media.upload` calls the operations of an upload with their arguments.
     "_upload_job.py": {
         *("content", "course_id", "description", "duration_seconds", "name", "retry_after", "title", "upload_id")

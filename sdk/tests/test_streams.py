@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from loopback import CUT, HANG, Reply, Server, error
 
 from unpuzzle_sdk import AsyncUnpuzzle, Event, Unpuzzle, errors
-from unpuzzle_sdk._core import streaming
+from unpuzzle_sdk._core import events
+from unpuzzle_sdk._core.events import StreamOperation
 from unpuzzle_sdk._core.operation import Arguments
 from unpuzzle_sdk._core.sse import Parser
-from unpuzzle_sdk._core.streaming import StreamOperation
 
 TOLD: dict[str, Callable[[Any], Any]] = {"said": lambda data: data["text"], "done": lambda data: data}
 WATCH = StreamOperation("a.watch", "GET", "/watch/", answers={}, events=TOLD, resumes=True)
@@ -29,8 +29,8 @@ ARGUMENTS = Arguments(body={"question": "why"})
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.001)
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._LAST_BOUND", 0.01)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.001)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._LAST_BOUND", 0.01)
 
 
 def said(number: int) -> bytes:
@@ -273,7 +273,7 @@ RESTING = [Reply(pieces=[b"retry: 25000\n\n"]), Reply(503)]
 
 
 def test_to_close_a_stream_ends_its_pause(client: Unpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_LAST_BOUND", 30.0)
+    monkeypatch.setattr(events, "_LAST_BOUND", 30.0)
     server.script = [*RESTING]
     stream = client.stream(WATCH, Arguments())
     threading.Timer(0.1, stream.close).start()
@@ -285,7 +285,7 @@ def test_to_close_a_stream_ends_its_pause(client: Unpuzzle, server: Server, monk
 def test_to_close_an_asynchronous_stream_ends_its_pause(
     async_client: AsyncUnpuzzle, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "_LAST_BOUND", 30.0)
+    monkeypatch.setattr(events, "_LAST_BOUND", 30.0)
     server.script = [*RESTING]
 
     async def follow() -> None:

@@ -19,8 +19,8 @@ import pytest
 from loopback import HANG, Received, Reply, Server, get_email
 
 from unpuzzle_sdk import AsyncUnpuzzle, FileTokenStore, MemoryTokenStore, Tokens, Unpuzzle
+from unpuzzle_sdk._core.events import StreamOperation
 from unpuzzle_sdk._core.operation import Arguments
-from unpuzzle_sdk._core.streaming import StreamOperation
 
 POSTS = 1000
 WATCH: StreamOperation[Any, Any] = StreamOperation("a.watch", "GET", "/watch/", answers={}, events={"said": dict})

@@ -19,27 +19,29 @@ if TYPE_CHECKING:
     from . import errors, models, types
     from ._async_client import AsyncUnpuzzle
     from ._client import Unpuzzle
+    from ._core.async_stream import AsyncStream
     from ._core.auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
+    from ._core.events import Event
     from ._core.pages import AsyncPage, AsyncPager, Page
     from ._core.pkce import PKCE
     from ._core.response import RateLimit, RawResponse
-    from ._core.streaming import AsyncStream, Event, Stream
+    from ._core.sync_stream import Stream
     from ._core.unset import UNSET, Unset
     from ._version import __version__
 
 _MODULES = {
     "AsyncPage": "._core.pages",
     "AsyncPager": "._core.pages",
-    "AsyncStream": "._core.streaming",
+    "AsyncStream": "._core.async_stream",
     "AsyncUnpuzzle": "._async_client",
-    "Event": "._core.streaming",
+    "Event": "._core.events",
     "FileTokenStore": "._core.auth",
     "MemoryTokenStore": "._core.auth",
     "PKCE": "._core.pkce",
     "Page": "._core.pages",
     "RateLimit": "._core.response",
     "RawResponse": "._core.response",
-    "Stream": "._core.streaming",
+    "Stream": "._core.sync_stream",
     "TokenStore": "._core.auth",
     "Tokens": "._core.auth",
     "UNSET": "._core.unset",

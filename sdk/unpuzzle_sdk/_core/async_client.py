@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
+    from .async_stream import AsyncStream
+    from .events import StreamOperation
     from .middleware import AsyncMiddleware
-    from .streaming import AsyncStream, StreamOperation
     from .transport import AsyncTransport
     from .wire import AsyncBaseTransport, AsyncHttpClient, Timeout
 
@@ -106,7 +107,7 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
 
     def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> AsyncStream[T, F]:
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
-        from .streaming import AsyncStream
+        from .async_stream import AsyncStream
 
         return AsyncStream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from .operation import Arguments, Operation
 
 if TYPE_CHECKING:
+    from .async_stream import AsyncStream
+    from .events import StreamOperation
     from .pages import AsyncPager, Page, PageModel
     from .response import RawResponse
-    from .streaming import AsyncStream, Stream, StreamOperation
+    from .sync_stream import Stream
 
 T = TypeVar("T")
 F = TypeVar("F")

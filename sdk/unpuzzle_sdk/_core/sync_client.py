@@ -25,8 +25,9 @@ from .response import Answer, RawResponse
 from .unset import UNSET, Unset
 
 if TYPE_CHECKING:
+    from .events import StreamOperation
     from .middleware import Middleware
-    from .streaming import Stream, StreamOperation
+    from .sync_stream import Stream
     from .transport import Transport
     from .wire import BaseTransport, HttpClient, Timeout
 
@@ -99,7 +100,7 @@ class SyncClient(BaseClient["Middleware"]):
 
     def stream(self, operation: StreamOperation[T, F], arguments: Arguments) -> Stream[T, F]:
         """Call an operation of the contract that answers with events, when the first is asked for; the resources do."""
-        from .streaming import Stream
+        from .sync_stream import Stream
 
         return Stream(lambda asked: self.answer(operation, asked), operation, arguments, self._sleep)
 

@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from .. import models
+from .._core.async_stream import AsyncStream
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
 from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
-from .._core.streaming import AsyncStream, Stream
+from .._core.sync_stream import Stream
 from .._core.unset import UNSET, Unset
 from ..api.ai import (
     ai_delete_session,

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Never
 
 from .. import models
+from .._core.async_stream import AsyncStream
 from .._core.caller import AsyncCaller, Caller, async_raw, raw
 from .._core.operation import Arguments
 from .._core.pages import AsyncPager, Page
-from .._core.streaming import AsyncStream, Stream
+from .._core.sync_stream import Stream
 from .._core.unset import UNSET, Unset
 from ..api.notifications import (
     notifications_delete,

@@ -147,7 +147,7 @@ def test_a_stream_that_is_cut_anywhere_tells_everything_once_and_in_order(
     learner: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = 1
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.01)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.01)
     server, chance, transport = learner.api.server, random.Random(seed), Cutting(seed)
     writers = [threading.Thread(target=write, args=(server, learner, who, 60, random.Random(who))) for who in "abc"]
     seen: list[tuple[int, str]] = []
@@ -189,7 +189,7 @@ def test_whoever_does_not_read_keeps_nobody_waiting(learner: Person, other_instr
 def test_what_happens_while_the_database_is_lost_comes_when_it_is_back(learner: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(errors, "BUSY_SECONDS", 0)
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.1)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.1)
     with Line(learner.api.server.owner_url) as line, running_server(line.url) as far, following(learner, far) as follower:
         tell(learner, "before")
         assert follower.titles(1) == ["before"]
@@ -201,7 +201,7 @@ def test_what_happens_while_the_database_is_lost_comes_when_it_is_back(learner: 
 
 def test_a_stream_ends_after_its_time_and_is_gone_on_with(learner: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LIFE_SECONDS", 0.2)
-    monkeypatch.setattr("unpuzzle_sdk._core.streaming._FIRST_BOUND", 0.01)
+    monkeypatch.setattr("unpuzzle_sdk._core.events._FIRST_BOUND", 0.01)
     with following(learner) as follower:
         began = time.monotonic()
         tell(learner, "a")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ... import models
-from ..._core.streaming import StreamOperation
+from ..._core.events import StreamOperation
 
 OPERATION: StreamOperation[
     models.ChatStart | models.ChatDelta | models.ChatSources | models.ChatAnswer, models.ChatAnswer

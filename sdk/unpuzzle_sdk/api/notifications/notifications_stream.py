@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Never
 
 from ... import models
-from ..._core.streaming import StreamOperation
+from ..._core.events import StreamOperation
 
 OPERATION: StreamOperation[models.Notification, Never] = StreamOperation(
     name="notifications.stream",
