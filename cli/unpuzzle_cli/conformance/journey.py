@@ -85,28 +85,29 @@ class Journey:
                 learnt[name] = self.known
 
     def _take(self, step: Step) -> None:
-        """Sends a step's request until its answer tells all that is to be known of it, and has that held."""
-        who, operation = step["as"], OPERATIONS[step["do"]]
-        if who != NOBODY and who not in self.people:
+        operation = OPERATIONS[step["do"]]
+        if step["as"] != NOBODY and step["as"] not in self.people:
             return  # an admin, without whom the others go on
-        end, kept = time.monotonic() + PATIENCE, step.get("keep", {})
-        while True:
-            case = self._case(step, operation)
-            response = case.call()
-            told = json_object(response.content)
-            found = {name: at(told, pointer) for name, pointer in {**given_ids(operation), **kept}.items()}
-            missing = [name for name in kept if not found[name]]
-            missing += [name for name, value in step.get("until", {}).items() if at(told, name) != value]
-            if not missing or not is_success(response.status_code) or time.monotonic() > end:
-                break
+        end = time.monotonic() + PATIENCE
+        while missing := self._asked(step, operation, is_last=time.monotonic() > end):
+            if time.monotonic() > end:
+                raise StuckError(f"{operation.id} did not tell {', '.join(missing)}")
             time.sleep(PAUSE)
-        if operation.id in self.selected:
+
+    def _asked(self, step: Step, operation: Operation, *, is_last: bool) -> list[str]:
+        """Sends a step's request and answers what is missing in its answer, which is held unless it is asked for again."""
+        case = self._case(step, operation)
+        response = case.call()
+        succeeded, told, kept = 200 <= response.status_code < 300, json_object(response.content), step.get("keep", {})
+        found = {name: at(told, pointer) for name, pointer in {**given_ids(operation), **kept}.items()}
+        missing = [name for name in kept if not found[name]]
+        missing += [name for name, value in step.get("until", {}).items() if at(told, name) != value]
+        if operation.id in self.selected and (is_last or not missing or not succeeded):
             self.held(operation, case, response)
-        if not is_success(response.status_code):
+        if not succeeded:
             raise StuckError(f"{operation.id} answered {response.status_code} {at(told, 'error/code')}".rstrip())
-        if missing:
-            raise StuckError(f"{operation.id} did not tell {', '.join(missing)}")
         self.known |= {name: value for name, value in found.items() if value}
+        return missing
 
     def _case(self, step: Step, operation: Operation) -> Any:
         person = self.people.get(step["as"])
@@ -147,10 +148,6 @@ class Journey:
                     raise StuckError(f"no {value[1:]} is known")
                 return self.known[value[1:]]
         return value
-
-
-def is_success(status: int) -> bool:
-    return 200 <= status < 300
 
 
 CHAPTERS: dict[str, Any] = load((SOURCES / "journey.yaml").read_text(encoding="utf-8"))

@@ -128,7 +128,8 @@ class Suite:
         request, reply = checks.request_of(response), checks.reply_of(response)
         if reply.status in REFUSED:
             self._failed(JOURNEY, operation, f"it is refused with {reply.status}", request, reply)
-        for check in CHECKS.get_all():
+        every: list[Any] = CHECKS.get_all()
+        for check in every:
             try:
                 case.validate_response(response, checks=[check])
             except FailureGroup as group:

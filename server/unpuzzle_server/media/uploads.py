@@ -1,5 +1,6 @@
 """The rules of uploads: what may come, in which parts, and what has to be true of it before it is in the library."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from unpuzzle_server.media.gateway import Addresses, Media
 from unpuzzle_server.media.kinds import KINDS, SNIFFED_BYTES, Kind, fits
 from unpuzzle_server.media.storage import Part, StorageAway, StorageError, Stored, Upload
 
+log = logging.getLogger(__name__)
 Body = dict[str, Any]
 LANES = 4
 """How many parts a client may send to storage at a time."""
@@ -279,6 +281,7 @@ def storage_speaks() -> Iterator[None]:
 def storage_away() -> Iterator[None]:
     try:
         yield
-    except (StorageAway, OSError):
+    except (StorageAway, OSError) as error:
+        log.warning("storage is not available", extra={"error": type(error.__cause__ or error).__name__})
         message = "Storage is not available. What has come is kept."
         raise Problem("SERVICE_UNAVAILABLE", message, retry_after=STORAGE_AWAY_SECONDS) from None

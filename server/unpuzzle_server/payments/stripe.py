@@ -1,5 +1,6 @@
 """Stripe: its accounts' own, or the embedded one, by the same calls. The only file that imports `stripe`."""
 
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from unpuzzle_server.kernel.errors import Problem
 
+log = logging.getLogger(__name__)
 API_VERSION = "2026-10-28.endive"
 TIMEOUT_SECONDS = 20
 RETRIES = 2
@@ -223,7 +225,9 @@ def told(*, of_method: bool = False, raced: bool = False) -> Any:
         raise _unavailable(error) from None
 
 
-def _unavailable(error: Exception) -> Problem:
+def _unavailable(error: Any) -> Problem:
+    """Its message stays here, which may quote a key."""
+    log.warning("Stripe is not available", extra={"error": type(error).__name__, "status": error.http_status, "code": error.code})
     return Problem("SERVICE_UNAVAILABLE", "Payments are not available now.", retry_after=AGAIN_SECONDS)
 
 
