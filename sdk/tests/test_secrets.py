@@ -173,6 +173,9 @@ def test_a_client_does_not_give_its_token_away() -> None:
         ({"total_tokens": 7, "token_type": "x", "token": None}, {"total_tokens": 7, "token_type": "x", "token": None}),
         ({"headers": {"authorization": {"deep": "x"}}}, {"headers": {"authorization": "***"}}),
         (["https://x/?a=1&X-Amz-Signature=ab%3D&b=2"], ["https://x/?a=1&X-Amz-Signature=***&b=2"]),
+        (["https://x/file?Authorization=3_2026&b=2"], ["https://x/file?Authorization=***&b=2"]),
+        (["https://x/#access_token=a.b-c&b=2"], ["https://x/#access_token=***&b=2"]),
+        (["http://jane:pw@x/?mail=a@b.c, mailto:a@b.c"], ["http://***@x/?mail=a@b.c, mailto:a@b.c"]),
     ],
 )
 def test_names_speak_for_themselves_at_any_depth(value: Any, seen: Any) -> None:
@@ -196,3 +199,14 @@ def test_of_a_body_that_is_no_text_only_the_size_is_shown_and_long_ones_are_cut(
     assert redact.body(b'{"password": "x"', "application/json") == "<16 bytes of application/json>"
     assert redact.body(b"password=x&a=b", "application/x-www-form-urlencoded") == "password=***&a=b"
     assert redact.body(json.dumps(["y" * 5000]).encode(), "application/json").endswith("y… (5,004 characters)")
+
+
+def test_where_an_answer_leads_is_in_no_log_of_a_library_with_what_it_is_signed_by(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.getLogger("httpcore.http11").debug(
+        "receive_response_headers.complete return_value="
+        f"(b'HTTP/1.1', 302, b'Found', [(b'Location', b'https://x/file?Authorization={RECEIVED}'), (b'Age', b'1')])"
+    )
+    assert "Authorization=***'), (b'Age', b'1')" in caplog.text
+    assert not leaks("log", [caplog.text])

@@ -24,8 +24,11 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _IN_ADDRESSES = re.compile(
-    r"(?<=[?&])([\w-]*(?:password|secret|token|signature|sig|key|credential|code|state)=)[^&#\s\"'<>]*", re.IGNORECASE
+    r"(?<=[?&#])([\w-]*(?:pass(?:word|wd|phrase)|secret|token|signature|sig|key|credential|authorization|verifier|jwt"
+    r"|code|state)=)[^&#\s\"'<>]*",
+    re.IGNORECASE,
 )
+_USER = re.compile(r"(?<=://)[^/?#@\s\"'<>]+(?=@)")
 # A header that is none of these may be a secret: it is shown by its name alone. An idempotency key gives no rights.
 _HEADERS = frozenset(
     """
@@ -62,8 +65,8 @@ def query(text: str, names: Names = NONE) -> str:
 
 
 def addresses(text: str) -> str:
-    """Give a text with the secrets taken out of the queries of addresses in it."""
-    return _IN_ADDRESSES.sub(rf"\1{MASK}", text)
+    """Give a text with the secrets taken out of the addresses in it: who signs in, what queries and fragments tell."""
+    return _IN_ADDRESSES.sub(rf"\1{MASK}", _USER.sub(MASK, text))
 
 
 def fields(value: Any, names: Names = NONE) -> Any:
