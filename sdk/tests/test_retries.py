@@ -114,6 +114,15 @@ def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     assert Answer(429, {"retry-after": text}, b"").retry_after is None
 
 
+def test_who_may_come_back_at_once_does_not_come_with_everybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    request = Request("GET", "/")
+    for text in ("0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert retry_delay(request, Answer(503, {"retry-after": text}, b""), Options(), 1, 0.0) == retry_delay(
+            request, Answer(503, {}, b""), Options(), 1, 0.0
+        )
+
+
 def test_retry_after_of_the_past_is_now() -> None:
     for text in ("-5", "Wed, 21 Oct 2015 07:28:00 GMT"):
         assert Answer(429, {"retry-after": text}, b"").retry_after == 0

@@ -75,7 +75,8 @@ class Parser:
         elif name == "id" and "\0" not in value:
             self._id = value
         elif name == "retry" and value.isascii() and value.isdigit():
-            self.retry = int(value) / 1000
+            # Python makes no whole number of too many digits; a float may be infinite.
+            self.retry = float(value) / 1000
 
     def _dispatched(self) -> ServerSentEvent | None:
         # An id counts once its lines are whole, also without an event: it may say where to go on before there is one.
