@@ -7,6 +7,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from unpuzzle_sdk import errors, uploads
 from unpuzzle_sdk.testing import MockUnpuzzle
+from unpuzzle_sdk.types import Next, Request, Response
 
 PART = "media.upload_content"
 CHUNK = 5 * 2**20
@@ -64,6 +66,26 @@ def test_a_temporary_file_goes_up(mock: MockUnpuzzle, upload: Any) -> None:
         file.write(b"a lecture")
         upload(file, filename="lecture.mp4")
     assert lengths(mock) == [9]
+
+
+def test_what_is_open_for_writing_only_is_no_file_to_upload(mock: MockUnpuzzle, upload: Any, file: Path) -> None:
+    for mode in ("r+", "a", "ab"):
+        with file.open(mode) as opened, pytest.raises(TypeError, match="for reading bytes"):
+            upload(opened)
+    assert mock.requests == []
+
+
+def test_parts_are_sent_in_the_context_of_the_caller(mock: MockUnpuzzle) -> None:
+    tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+    seen = []
+
+    def note(request: Request, call_next: Next) -> Response:
+        seen.append(tenant.get())
+        return call_next(request)
+
+    tenant.set("jane")
+    mock.client(middleware=[note]).media.upload(bytes(2 * CHUNK), filename="lecture.mp4")
+    assert seen == ["jane"] * 4
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class File:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.file = file
         self.name = name
-        if not isinstance(file.read(0), bytes):
+        if not _gives_bytes(file):
             raise TypeError(f"open {name} for reading bytes, as by mode='rb'")
         self.size = file.seek(0, os.SEEK_END)
         self._lock = threading.Lock()
@@ -226,6 +226,13 @@ class Patience:
         if not self._tries_again or self._left < 0:
             raise error
         return pause
+
+
+def _gives_bytes(file: IO[Any]) -> bool:
+    try:
+        return isinstance(file.read(0), bytes)
+    except io.UnsupportedOperation:
+        return False
 
 
 def direct(

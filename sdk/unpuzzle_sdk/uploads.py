@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, cast
@@ -158,7 +159,11 @@ class Uploads:
 
         tell(job.progress)
         # As daemons they do not keep a program that was interrupted from ending.
-        workers = [threading.Thread(target=work, args=(slot,), daemon=True) for slot in range(job.workers(parallel))]
+        # Each in a copy of the caller's context, where a span is, and what middleware looks for.
+        workers = [
+            threading.Thread(target=copy_context().run, args=(work, slot), daemon=True)
+            for slot in range(job.workers(parallel))
+        ]
         for worker in workers:
             worker.start()
         try:
