@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from unpuzzle_sdk import errors
 from unpuzzle_sdk._core.sse import Parser
 
 
@@ -12,3 +15,28 @@ def test_a_pause_of_any_length_is_read_though_it_is_no_number_that_python_makes(
     parser = Parser()
     assert [event.data for event in parser.feed(b"retry: " + b"9" * digits + b"\ndata: x\n\n")] == ["x"]
     assert parser.retry == float("inf")
+
+
+def test_the_time_that_an_event_takes_grows_with_its_length_and_not_with_its_pieces() -> None:
+    parser, start = Parser(), time.process_time()
+    found = [event for _ in range(4096) for event in parser.feed(b"data: " + b"x" * 1018)]
+    found += parser.feed(b"\n\n")
+    assert [len(event.data) for event in found] == [4096 * 1024 - 6]
+    assert time.process_time() - start < 2
+
+
+def test_a_byte_order_mark_and_an_end_of_line_may_be_cut_anywhere() -> None:
+    parser = Parser()
+    sent = "\ufeffdata: ä\r\ndata: b\r\r\n\n: \ufeff\rdata: c\n\r\n".encode()
+    found = [event.data for at in range(len(sent)) for event in parser.feed(sent[at : at + 1])]
+    assert found == ["ä\nb", "c"] == [event.data for event in Parser().feed(sent)]
+
+
+def test_an_event_without_an_end_is_given_up_though_its_lines_have_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unpuzzle_sdk._core.sse._LONGEST", 100)
+    parser = Parser()
+    for _ in range(50):
+        assert list(parser.feed(b"data: whole\n\n"))
+    with pytest.raises(errors.InvalidResponseError, match="has no end"):
+        for _ in range(50):
+            list(parser.feed(b"data: a line\n"))
