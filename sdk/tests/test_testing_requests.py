@@ -109,6 +109,22 @@ def test_a_body_that_is_no_json_can_be_asserted_too(mock: MockUnpuzzle, mocked: 
 
 
 @pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("courses.get", {"course": "mine"}),
+        ("courses.create", {"title": "Mine"}),
+        ("courses.create", {"Idempotency-Key": "k"}),
+    ],
+)
+def test_parameters_that_no_request_has_are_refused_as_they_would_never_be_found(
+    mock: MockUnpuzzle, operation: Any, parameters: dict[str, Any]
+) -> None:
+    for ask in (lambda: mock.assert_called(operation, times=0, **parameters), lambda: mock.on(operation, **parameters)):
+        with pytest.raises(ValueError, match="has no parameter .* in its path or its query"):
+            ask()
+
+
+@pytest.mark.parametrize(
     ("operation", "expected", "message"),
     [
         (
@@ -229,3 +245,11 @@ def test_what_is_wrong_with_a_field_is_said_in_the_order_of_the_api(mocked: Unpu
         "has characters or a form that is not allowed here",
         "is not an e-mail address",
     ]
+
+
+def test_an_etag_is_found_among_others_as_the_api_finds_it(mocked: Unpuzzle) -> None:
+    tag = mocked.raw.courses.get("mine").etag
+    for known in (tag, f"W/{tag}", f'"other", W/{tag}', f'"other" ,{tag}', "*"):
+        with pytest.raises(errors.NotModified):
+            mocked.courses.get("mine", if_none_match=known)
+    assert mocked.courses.get("mine", if_none_match='"other", "another"')
