@@ -38,5 +38,4 @@ def test_an_event_without_an_end_is_given_up_though_its_lines_have_ends(monkeypa
     for _ in range(50):
         assert list(parser.feed(b"data: whole\n\n"))
     with pytest.raises(errors.InvalidResponseError, match="has no end"):
-        for _ in range(50):
-            list(parser.feed(b"data: a line\n"))
+        [event for _ in range(50) for event in parser.feed(b"data: a line\n")]

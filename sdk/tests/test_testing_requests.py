@@ -120,7 +120,7 @@ def test_parameters_that_no_request_has_are_refused_as_they_would_never_be_found
     mock: MockUnpuzzle, operation: Any, parameters: dict[str, Any]
 ) -> None:
     for ask in (lambda: mock.assert_called(operation, times=0, **parameters), lambda: mock.on(operation, **parameters)):
-        with pytest.raises(ValueError, match="has no parameter .* in its path or its query"):
+        with pytest.raises(ValueError, match=r"has no parameter .* in its path or its query"):
             ask()
 
 

@@ -94,6 +94,7 @@ def test_parts_are_sent_in_the_context_of_the_caller(mock: MockUnpuzzle) -> None
         (io.StringIO("a lecture"), {}, TypeError, "for reading bytes"),
         ((piece for piece in [b"a", b"b"]), {}, TypeError, "no generator"),
         (b"a lecture", {"parallel": 0}, ValueError, "parallel must be 1 or more"),
+        (b"a lecture", {"on_progress": asyncio.sleep}, TypeError, "on_progress must be a plain function"),
         (b"", {}, ValueError, "empty"),
     ],
 )

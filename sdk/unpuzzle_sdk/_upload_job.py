@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import random
@@ -268,6 +269,12 @@ def interrupted(upload_id: str, error: BaseException, how_far: str = "") -> Uplo
 def check_parallel(parallel: int) -> None:
     if parallel < 1:
         raise ValueError("parallel must be 1 or more")
+
+
+def check_progress(tell: object) -> None:
+    """Refuse what nobody would wait for."""
+    if inspect.iscoroutinefunction(tell):
+        raise TypeError("on_progress must be a plain function: it is called, not awaited")
 
 
 def check_size(file: File, found: models.Upload) -> None:

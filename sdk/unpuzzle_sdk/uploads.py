@@ -28,6 +28,7 @@ from ._upload_job import (
     Progress,
     Source,
     check_parallel,
+    check_progress,
     check_size,
     content_type_of,
     direct,
@@ -92,7 +93,7 @@ class Uploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
-            TypeError: It is no file, or not open for reading bytes.
+            TypeError: It is no file, or not open for reading bytes; `on_progress` is a coroutine function.
 
         Example:
             ```python
@@ -106,6 +107,7 @@ class Uploads:
         """
         media = cast("Media", self)
         check_parallel(parallel)
+        check_progress(on_progress)
         with File.of(file, filename) as opened:
             if resume is None:
                 metadata = metadata_of(title, description, duration_seconds, course_id)
@@ -263,7 +265,7 @@ class AsyncUploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
-            TypeError: It is no file, or not open for reading bytes.
+            TypeError: It is no file, or not open for reading bytes; `on_progress` is a coroutine function.
 
         Example:
             ```python
@@ -277,6 +279,7 @@ class AsyncUploads:
         """
         media = cast("AsyncMedia", self)
         check_parallel(parallel)
+        check_progress(on_progress)
         with File.of(file, filename) as opened:
             if resume is None:
                 metadata = metadata_of(title, description, duration_seconds, course_id)
