@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -302,16 +301,20 @@ class _AsyncWire:
         self._base_url = base_url
         self._http_client = http_client
         self._base_transport = transport
+        self._transport: dict[int, AsyncTransport] = {}
         self.running: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Any]]] = (
             WeakKeyDictionary()
         )
 
-    @cached_property
+    @property
     def transport(self) -> AsyncTransport:
+        if self._transport:
+            return self._transport[0]
         # With the first request: importing httpx takes longer than everything else.
         from .transport import AsyncTransport
 
-        return AsyncTransport(self._base_url, self._http_client, self._base_transport)
+        # One for the loops of all threads: of those that two make at once, whoever is first has made it.
+        return self._transport.setdefault(0, AsyncTransport(self._base_url, self._http_client, self._base_transport))
 
 
 class AsyncRawCaller:
