@@ -55,6 +55,12 @@ class Tokens:
         return cls(str(data["access_token"]), data.get("refresh_token"), expires_at)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether everything has its type, which somebody else may have written."""
+        texts = isinstance(self.access_token, str) and isinstance(self.refresh_token, (str, type(None)))
+        return texts and isinstance(self.expires_at, (int, float, type(None)))
+
+    @property
     def ends_soon(self) -> bool:
         """Whether it is time for a new access token."""
         return self.expires_at is not None and time.time() > self.expires_at - _MARGIN
@@ -243,9 +249,10 @@ class FileTokenStore:
         try:
             kept = json.loads(self._path.read_bytes())
             # A later version may keep more.
-            return Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
+            found = Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
         except (FileNotFoundError, TypeError, ValueError):
             return None
+        return found if found.is_whole else None
 
     def save(self, tokens: Tokens) -> None:
         """Replace the file in one step, so that a reader sees the old tokens or the new ones.
