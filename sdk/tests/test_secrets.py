@@ -174,6 +174,7 @@ def test_a_client_does_not_give_its_token_away() -> None:
         ({"headers": {"authorization": {"deep": "x"}}}, {"headers": {"authorization": "***"}}),
         (["https://x/?a=1&X-Amz-Signature=ab%3D&b=2"], ["https://x/?a=1&X-Amz-Signature=***&b=2"]),
         (["https://x/file?Authorization=3_2026&b=2"], ["https://x/file?Authorization=***&b=2"]),
+        ({"user_pwd": "x", "id_jwt": "x", "OTP": 1}, {"user_pwd": "***", "id_jwt": "***", "OTP": "***"}),
         (["https://x/#access_token=a.b-c&b=2"], ["https://x/#access_token=***&b=2"]),
         (["http://jane:pw@x/?mail=a@b.c, mailto:a@b.c"], ["http://***@x/?mail=a@b.c, mailto:a@b.c"]),
     ],
@@ -191,6 +192,7 @@ def test_what_the_contract_marks_is_hidden_where_it_is_marked_only() -> None:
     assert json.loads(redact.body(b'{"error": {"code": "X"}}', "application/json", received)) == {
         "error": {"code": "X"}
     }
+    assert redact.query("sv=2026&sig=x&error=y") == "sv=2026&sig=***&error=y"
     assert redact.query("state=x&error=y", redact.secret_names("auth.oauth_redirect")[0]) == "state=***&error=y"
 
 

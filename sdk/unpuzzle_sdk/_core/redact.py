@@ -19,12 +19,12 @@ NONE: Names = frozenset()
 _LONGEST = 2000
 
 _SECRET = re.compile(
-    r"(pass(word|wd|phrase)|secret|token|credentials?|api_?key|private_?key|signature|verifier|authorization|cookie"
-    r"|card_?number|cvc|cvv)$",
+    r"(pass(word|wd|phrase)|pwd|secret|token|jwt|otp|credentials?|api_?key|private_?key|signature|sig|verifier"
+    r"|authorization|cookie|card_?number|cvc|cvv)$",
     re.IGNORECASE,
 )
 _IN_ADDRESSES = re.compile(
-    r"(?<=[?&#])([\w-]*(?:pass(?:word|wd|phrase)|secret|token|signature|sig|key|credential|authorization|verifier|jwt"
+    r"(?<=[?&#])([\w-]*(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|sig|key|credential|authorization|verifier|jwt"
     r"|code|state)=)[^&#\s\"'<>]*",
     re.IGNORECASE,
 )
