@@ -21,6 +21,7 @@ from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk._core import redact
 from unpuzzle_sdk._secrets import SECRETS
 from unpuzzle_sdk.opentelemetry import instrument
+from unpuzzle_sdk.testing import MockUnpuzzle
 
 SENT, RECEIVED = "c4n4ry-sent", "c4n4ry-received"
 HEADERS = {"Set-Cookie": f"a={RECEIVED}", "X-New": RECEIVED, "Location": f"https://x/?code={RECEIVED}&page=1"}
@@ -154,6 +155,34 @@ def test_a_body_that_can_not_be_encoded_is_in_no_traceback(client: Unpuzzle) -> 
         with pytest.raises((TypeError, ValueError)) as caught:
             client.auth.sign_in(email=bad, password=SENT)  # type: ignore[arg-type]
         assert not leaks("sign_in", shown(caught.value))
+
+
+@pytest.mark.parametrize("make", [Unpuzzle, AsyncUnpuzzle])
+def test_what_storage_lets_one_in_by_is_in_no_traceback(mock: MockUnpuzzle, make: Any) -> None:
+    lane = {
+        "url": "https://storage/part",
+        "method": "POST",
+        "headers": {"Authorization": SENT},
+        "part_number_header": "X-Part",
+        "sha1_header": "X-Sha1",
+    }
+    mock.on("media.initiate_upload").reply(total_chunks=1, parts=[lane])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "storage":
+            raise httpx.ReadError("lost")
+        return mock.transport.handle_request(request)
+
+    async def upload() -> Any:
+        found = make(token=SENT, transport=httpx.MockTransport(answer), max_retries=0).media.upload(
+            b"x", filename="a.mp4"
+        )
+        return await found
+
+    with pytest.raises(errors.UploadInterrupted, match="lost") as caught:
+        asyncio.run(upload())
+    assert any("send_elsewhere" in text for text in shown(caught.value))
+    assert not leaks("upload", shown(caught.value))
 
 
 def test_a_client_does_not_give_its_token_away() -> None:
