@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
+from typing import Any
 
 import pytest
+from loopback import Reply, Server
 
-from unpuzzle_sdk import errors
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk._core.sse import Parser
 
 
@@ -39,3 +43,21 @@ def test_an_event_without_an_end_is_given_up_though_its_lines_have_ends(monkeypa
         assert list(parser.feed(b"data: whole\n\n"))
     with pytest.raises(errors.InvalidResponseError, match="has no end"):
         [event for _ in range(50) for event in parser.feed(b"data: a line\n")]
+
+
+def test_to_go_on_after_an_event_whose_id_no_header_takes_is_not_tried_for_ever(
+    client: Unpuzzle, async_client: AsyncUnpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    told = f"id: é\nevent: notification\ndata: {json.dumps(examples['Notification'])}\n\n".encode()
+    server.respond = lambda _: Reply(pieces=[told])
+    with pytest.raises(errors.InvalidRequestError):
+        list(client.notifications.stream())
+
+    async def last() -> None:
+        async for _ in async_client.notifications.stream():
+            pass
+        await async_client.close()
+
+    with pytest.raises(errors.InvalidRequestError):
+        asyncio.run(asyncio.wait_for(last(), 5))
+    assert len(server.received) == 2

@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 from .errors import (
     APIConnectionError,
     APIStatusError,
+    InvalidRequestError,
     InvalidResponseError,
     StreamInterrupted,
     UnpuzzleError,
@@ -99,6 +100,10 @@ def _refusal(told: Answer) -> APIStatusError:
     return status_error(evolve(told, status=status_of_class(kind)))
 
 
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, (APIConnectionError, APIStatusError)) and not isinstance(error, InvalidRequestError)
+
+
 class _Course(Generic[T, F]):
     """How far a stream is, and whether to come back when it breaks off."""
 
@@ -161,7 +166,7 @@ class _Course(Generic[T, F]):
 
     def pause(self, error: Exception | None) -> float | None:
         """Give the seconds after which to come back to a stream that ended, None if it is over. Raise what is final."""
-        if error is not None and not isinstance(error, (APIConnectionError, APIStatusError)):
+        if error is not None and not _may_pass(error):
             raise error
         if self.is_over or (error is None and not self.operation.final and not self.operation.resumes):
             return None
