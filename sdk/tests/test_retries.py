@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import math
+import threading
 import time
 from email.utils import format_datetime
 from typing import Any
@@ -121,6 +122,15 @@ def test_who_may_come_back_at_once_does_not_come_with_everybody_else(monkeypatch
         assert retry_delay(request, Answer(503, {"retry-after": text}, b""), Options(), 1, 0.0) == retry_delay(
             request, Answer(503, {}, b""), Options(), 1, 0.0
         )
+
+
+@pytest.mark.parametrize("text", ["99999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_nobody_is_asked_to_wait_for_longer_than_one_can_sleep(text: str) -> None:
+    delay = retry_delay(
+        Request("GET", "/"), Answer(503, {"retry-after": text}, b""), Options(max_retry_time=None), 1, 0.0
+    )
+    assert delay is not None
+    assert 1e9 <= delay < threading.TIMEOUT_MAX
 
 
 def test_retry_after_of_the_past_is_now() -> None:
