@@ -12,6 +12,7 @@ from loopback import Reply, Server
 
 from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk._core.sse import Parser
+from unpuzzle_sdk.testing import MockUnpuzzle
 
 
 @pytest.mark.parametrize("digits", [400, 5000])
@@ -61,3 +62,20 @@ def test_to_go_on_after_an_event_whose_id_no_header_takes_is_not_tried_for_ever(
     with pytest.raises(errors.InvalidRequestError):
         asyncio.run(asyncio.wait_for(last(), 5))
     assert len(server.received) == 2
+
+
+def test_nobody_waits_for_a_text_or_a_last_event_where_there_is_none(mock: MockUnpuzzle) -> None:
+    client, other = mock.client(), mock.async_client()
+    with pytest.raises(errors.UnpuzzleError, match=r"notifications\.stream tells no text"):
+        next(client.notifications.stream().text_deltas())
+    with pytest.raises(errors.UnpuzzleError, match=r"notifications\.stream has no last event"):
+        client.notifications.stream().final()
+
+    async def ask() -> None:
+        with pytest.raises(errors.UnpuzzleError, match=r"notifications\.stream tells no text"):
+            await anext(other.notifications.stream().text_deltas())
+        with pytest.raises(errors.UnpuzzleError, match=r"notifications\.stream has no last event"):
+            await other.notifications.stream().final()
+
+    asyncio.run(ask())
+    assert not mock.requests

@@ -152,6 +152,15 @@ class _Course(Generic[T, F]):
         """Give the piece of text that an event tells; None for another event."""
         return str(event.data.text) if event.event == self.operation.text else None  # type: ignore[attr-defined]
 
+    def wait_for_text(self) -> None:
+        """Refuse to wait for ever for what never comes, as below."""
+        if not self.operation.text:
+            raise UnpuzzleError(f"{self.operation.name} tells no text")
+
+    def wait_for_final(self) -> None:
+        if not self.operation.final:
+            raise UnpuzzleError(f"{self.operation.name} has no last event")
+
     def ended(self) -> F:
         if self.final is None:
             raise UnpuzzleError(f"{self.operation.name} has not come to a last event")
@@ -310,6 +319,7 @@ class Stream(Generic[T, F]):
 
         Raises:
             errors.StreamInterrupted: The connection broke off, and the API can't go on.
+            errors.UnpuzzleError: The stream tells no text.
 
         Example:
             ```python
@@ -317,6 +327,7 @@ class Stream(Generic[T, F]):
                 print(piece, end="")
             ```
         """
+        self._course.wait_for_text()
         for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
@@ -337,6 +348,7 @@ class Stream(Generic[T, F]):
             ```
         """
         if self._course.final is None:
+            self._course.wait_for_final()
             for _ in self:
                 pass
         return self._course.ended()
@@ -514,6 +526,7 @@ class AsyncStream(Generic[T, F]):
 
         Raises:
             errors.StreamInterrupted: The connection broke off, and the API can't go on.
+            errors.UnpuzzleError: The stream tells no text.
 
         Example:
             ```python
@@ -521,6 +534,7 @@ class AsyncStream(Generic[T, F]):
                 print(piece, end="")
             ```
         """
+        self._course.wait_for_text()
         async for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
@@ -541,6 +555,7 @@ class AsyncStream(Generic[T, F]):
             ```
         """
         if self._course.final is None:
+            self._course.wait_for_final()
             async for _ in self:
                 pass
         return self._course.ended()
