@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 
 import pytest
 
@@ -36,3 +38,24 @@ def test_what_can_not_be_used_is_an_error_of_the_sdk_that_says_where_it_is(
         assert not isinstance(caught.value, errors.APIConnectionError)
         assert "canary" not in str(caught.value)
         assert caught.value.__context__ is None
+
+
+def test_what_a_proxy_leads_nowhere_with_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        for _ in range(3):
+            connection, _ = proxy.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    thread = threading.Thread(target=refuse, daemon=True)
+    thread.start()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://jane:canary@127.0.0.1:{proxy.getsockname()[1]}")
+    with Unpuzzle(base_url="https://x") as client, pytest.raises(errors.APIConnectionError, match="407") as caught:
+        client.auth.sign_in(email="jane@example.com", password="learn-by-puzzling")
+    thread.join()
+    proxy.close()
+    assert not caught.value.sent
+    assert "canary" not in str(caught.value)

@@ -33,7 +33,8 @@ _CONNECT_TIMEOUT = 5.0
 
 _PIECE = 128 * 1024
 
-_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A proxy that leads nowhere has seen no request yet: it was asked for a tunnel.
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # A host name or a header that can't be encoded is a UnicodeError.
 _MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
 FAILURES = (httpx.RequestError, *_MALFORMED)
