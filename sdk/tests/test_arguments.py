@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,15 @@ def test_the_member_of_an_enum_is_sent_as_its_value_wherever_it_stands(mock: Moc
         {"category": "python"},
         {"title": "python"},
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(b"x", "bytes"), (object(), "object"), (datetime.time(1), "time"), (enum.Enum("E", "A").A, "E")]
+)
+def test_what_json_has_no_place_for_is_named(mocked: Unpuzzle, value: Any, kind: str) -> None:
+    for call in (lambda: mocked.courses.create(title=value), lambda: mocked.courses.list(search=value)):
+        with pytest.raises(TypeError, match=f"a value of the type {kind} has no place in JSON"):
+            call()
 
 
 @pytest.mark.parametrize(
