@@ -55,12 +55,6 @@ class Tokens:
         return cls(str(data["access_token"]), data.get("refresh_token"), expires_at)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether everything has its type, which somebody else may have written."""
-        texts = isinstance(self.access_token, str) and isinstance(self.refresh_token, (str, type(None)))
-        return texts and isinstance(self.expires_at, (int, float, type(None)))
-
-    @property
     def ends_soon(self) -> bool:
         """Whether it is time for a new access token."""
         return self.expires_at is not None and time.time() > self.expires_at - _MARGIN
@@ -200,6 +194,12 @@ class MemoryTokenStore:
         return self._lock
 
 
+def _is_whole(tokens: Tokens) -> bool:
+    """Tell whether everything has its type, as it may not in a file that something else has written."""
+    texts = isinstance(tokens.access_token, str) and isinstance(tokens.refresh_token, (str, type(None)))
+    return texts and isinstance(tokens.expires_at, (int, float, type(None)))
+
+
 class FileTokenStore:
     """Tokens in a file that only its owner can read, shared by every process that names it.
 
@@ -252,7 +252,7 @@ class FileTokenStore:
             found = Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
         except (FileNotFoundError, TypeError, ValueError):
             return None
-        return found if found.is_whole else None
+        return found if _is_whole(found) else None
 
     def save(self, tokens: Tokens) -> None:
         """Replace the file in one step, so that a reader sees the old tokens or the new ones.
