@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import mmap
 import os
 import tempfile
 from collections.abc import Callable
@@ -59,6 +60,35 @@ def test_bytes_and_files_in_memory_go_up(mock: MockUnpuzzle, upload: Any, made: 
     assert lengths(mock) == [9]
     with pytest.raises(ValueError, match="give a filename"):
         upload(made(b"a lecture"))
+
+
+class Slow(io.RawIOBase):
+    """Gives fewer bytes than it is asked for, as raw files may."""
+
+    def __init__(self, data: bytes) -> None:
+        self.whole = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.whole.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.whole.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.whole.read(min(len(buffer), 2**16))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def test_a_raw_file_and_a_memory_map_go_up_whole(mock: MockUnpuzzle, upload: Any) -> None:
+    mapped = mmap.mmap(-1, CHUNK + 1)
+    for source in (Slow(bytes(CHUNK + 1)), mapped):
+        mock.reset()
+        upload(source, filename="lecture.mp4")
+        assert lengths(mock) == [1, CHUNK]
 
 
 def test_a_temporary_file_goes_up(mock: MockUnpuzzle, upload: Any) -> None:

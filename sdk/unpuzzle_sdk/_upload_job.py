@@ -93,7 +93,9 @@ class File:
         self.name = name
         if not _gives_bytes(file):
             raise TypeError(f"open {name} for reading bytes, as by mode='rb'")
-        self.size = file.seek(0, os.SEEK_END)
+        # Not what `seek` gives: that of a memory map gives nothing.
+        file.seek(0, os.SEEK_END)
+        self.size = file.tell()
         self._lock = threading.Lock()
         self._state = self._stat()
         if not self.size:
@@ -117,7 +119,7 @@ class File:
     def read(self, start: int, size: int) -> bytes:
         with self._lock:
             self.file.seek(start)
-            data = self.file.read(size)
+            data = _filled(self.file, size)
         if len(data) != size:
             raise ValueError("the file has become shorter while it was uploaded")
         return data
@@ -234,6 +236,14 @@ def _gives_bytes(file: IO[Any]) -> bool:
         return isinstance(file.read(0), bytes)
     except io.UnsupportedOperation:
         return False
+
+
+def _filled(file: IO[bytes], size: int) -> bytes:
+    """Read so many bytes, or to the end: a raw file may give fewer at a time."""
+    data = file.read(size)
+    while 0 < len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def direct(

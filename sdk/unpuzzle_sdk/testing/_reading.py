@@ -7,7 +7,6 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-
 _NOT_KEPT = re.compile("[\0\ud800-\udfff]")
 
 
