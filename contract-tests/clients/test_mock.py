@@ -41,7 +41,7 @@ def bodies(schema: spec.Schema) -> st.SearchStrategy[Any]:
     names = [*spec.resolve(schema).get("properties", {}), "colour"]
     changes = st.dictionaries(st.sampled_from(names), JSON | st.just(...), max_size=3)
     changed = st.tuples(values(schema), changes).map(lambda both: _changed(*both))
-    return (values(schema) | changed | JSON).filter(lambda body: "\\u0000" not in json.dumps(body))  # the mock takes NUL
+    return values(schema) | changed | JSON
 
 
 def _changed(body: Any, changes: dict[str, Any]) -> Any:

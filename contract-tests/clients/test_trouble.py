@@ -159,5 +159,7 @@ def test_a_value_of_a_path_stays_one_segment() -> None:
     with httpx.Client(transport=httpx.MockTransport(answer)) as http_client:
         client = Unpuzzle(base_url="http://api", token="a-token", http_client=http_client)
         with pytest.raises(errors.NotFound):
-            client.courses.get("a/b?c#d")
-    assert paths == [b"/api/v1/courses/a%2Fb%3Fc%23d/"]
+            client.courses.get("a b?c#d")
+        with pytest.raises(ValueError, match="must not be 'a/b'"):  # to the server an encoded slash is a slash
+            client.courses.get("a/b")
+    assert paths == [b"/api/v1/courses/a%20b%3Fc%23d/"]

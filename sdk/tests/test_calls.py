@@ -17,11 +17,11 @@ from unpuzzle_sdk import UNSET, AsyncUnpuzzle, Unpuzzle, errors, models
 
 def test_get_gives_a_typed_model(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:
     server.script = [Reply(json=examples["Course"])]
-    course = client.courses.get("intro python/1")
+    course = client.courses.get("intro python")
     assert course.title == examples["Course"]["title"]
     assert course.created_at == datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     assert course.instructor.name == "Jane Smith"
-    assert server.received[0].path == "/api/v1/courses/intro%20python%2F1/"
+    assert server.received[0].path == "/api/v1/courses/intro%20python/"
     assert server.received[0].headers["x-api-version"]
 
 

@@ -65,7 +65,7 @@ def test_a_decimal_that_is_no_number_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("value", [b"x", bytearray(b"x"), memoryview(b"x"), {"a": [b"x"]}])
 def test_bytes_are_refused_in_json(value: Any) -> None:
-    with pytest.raises(TypeError, match="bytes"):
+    with pytest.raises(TypeError, match=r"bytes|bytearray|memoryview"):
         codec.to_json(value)
 
 

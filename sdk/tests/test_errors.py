@@ -133,12 +133,13 @@ def test_the_headers_of_an_error_can_be_read_by_names_in_any_case_and_show_no_se
 
 
 def test_an_answer_that_leads_elsewhere_says_where_to_and_what_to_do(once: Unpuzzle, server: Server) -> None:
-    server.script = [Reply(301, headers={"Location": "https://api.example/x?signature=canary"})]
-    with pytest.raises(
-        errors.InvalidResponseError, match=r"leads on to https://api\.example/x: set base_url"
-    ) as caught:
-        once.courses.get("x")
-    assert "canary" not in str(caught.value)
+    for rest in ("?signature=canary", "#access_token=canary"):
+        server.script = [Reply(301, headers={"Location": f"https://canary@api.example/x{rest}"})]
+        with pytest.raises(
+            errors.InvalidResponseError, match=r"leads on to https://\*\*\*@api\.example/x: set base_url"
+        ) as caught:
+            once.courses.get("x")
+        assert "canary" not in str(caught.value)
 
 
 def test_an_amount_that_is_none_is_an_error_of_the_sdk(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import math
+import threading
 import time
 from email.utils import format_datetime
 from typing import Any
@@ -112,6 +113,24 @@ def test_retry_after_may_be_a_date() -> None:
 )
 def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     assert Answer(429, {"retry-after": text}, b"").retry_after is None
+
+
+def test_who_may_come_back_at_once_does_not_come_with_everybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    request = Request("GET", "/")
+    for text in ("0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"):
+        assert retry_delay(request, Answer(503, {"retry-after": text}, b""), Options(), 1, 0.0) == retry_delay(
+            request, Answer(503, {}, b""), Options(), 1, 0.0
+        )
+
+
+@pytest.mark.parametrize("text", ["99999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_nobody_is_asked_to_wait_for_longer_than_one_can_sleep(text: str) -> None:
+    delay = retry_delay(
+        Request("GET", "/"), Answer(503, {"retry-after": text}, b""), Options(max_retry_time=None), 1, 0.0
+    )
+    assert delay is not None
+    assert 1e9 <= delay < threading.TIMEOUT_MAX
 
 
 def test_retry_after_of_the_past_is_now() -> None:

@@ -21,6 +21,7 @@ from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle, errors
 from unpuzzle_sdk._core import redact
 from unpuzzle_sdk._secrets import SECRETS
 from unpuzzle_sdk.opentelemetry import instrument
+from unpuzzle_sdk.testing import MockUnpuzzle
 
 SENT, RECEIVED = "c4n4ry-sent", "c4n4ry-received"
 HEADERS = {"Set-Cookie": f"a={RECEIVED}", "X-New": RECEIVED, "Location": f"https://x/?code={RECEIVED}&page=1"}
@@ -156,6 +157,34 @@ def test_a_body_that_can_not_be_encoded_is_in_no_traceback(client: Unpuzzle) -> 
         assert not leaks("sign_in", shown(caught.value))
 
 
+@pytest.mark.parametrize("make", [Unpuzzle, AsyncUnpuzzle])
+def test_what_storage_lets_one_in_by_is_in_no_traceback(mock: MockUnpuzzle, make: Any) -> None:
+    lane = {
+        "url": "https://storage/part",
+        "method": "POST",
+        "headers": {"Authorization": SENT},
+        "part_number_header": "X-Part",
+        "sha1_header": "X-Sha1",
+    }
+    mock.on("media.initiate_upload").reply(total_chunks=1, parts=[lane])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "storage":
+            raise httpx.ReadError("lost")
+        return mock.transport.handle_request(request)
+
+    async def upload() -> Any:
+        found = make(token=SENT, transport=httpx.MockTransport(answer), max_retries=0).media.upload(
+            b"x", filename="a.mp4"
+        )
+        return await found
+
+    with pytest.raises(errors.UploadInterrupted, match="lost") as caught:
+        asyncio.run(upload())
+    assert any("send_elsewhere" in text for text in shown(caught.value))
+    assert not leaks("upload", shown(caught.value))
+
+
 def test_a_client_does_not_give_its_token_away() -> None:
     client = Unpuzzle(base_url="http://x", token=SENT, headers={"X-Own": SENT})
     assert not leaks(
@@ -173,6 +202,10 @@ def test_a_client_does_not_give_its_token_away() -> None:
         ({"total_tokens": 7, "token_type": "x", "token": None}, {"total_tokens": 7, "token_type": "x", "token": None}),
         ({"headers": {"authorization": {"deep": "x"}}}, {"headers": {"authorization": "***"}}),
         (["https://x/?a=1&X-Amz-Signature=ab%3D&b=2"], ["https://x/?a=1&X-Amz-Signature=***&b=2"]),
+        (["https://x/file?Authorization=3_2026&b=2"], ["https://x/file?Authorization=***&b=2"]),
+        ({"user_pwd": "x", "id_jwt": "x", "OTP": 1}, {"user_pwd": "***", "id_jwt": "***", "OTP": "***"}),
+        (["https://x/#access_token=a.b-c&b=2"], ["https://x/#access_token=***&b=2"]),
+        (["http://jane:pw@x/?mail=a@b.c, mailto:a@b.c"], ["http://***@x/?mail=a@b.c, mailto:a@b.c"]),
     ],
 )
 def test_names_speak_for_themselves_at_any_depth(value: Any, seen: Any) -> None:
@@ -188,6 +221,7 @@ def test_what_the_contract_marks_is_hidden_where_it_is_marked_only() -> None:
     assert json.loads(redact.body(b'{"error": {"code": "X"}}', "application/json", received)) == {
         "error": {"code": "X"}
     }
+    assert redact.query("sv=2026&sig=x&error=y") == "sv=2026&sig=***&error=y"
     assert redact.query("state=x&error=y", redact.secret_names("auth.oauth_redirect")[0]) == "state=***&error=y"
 
 
@@ -196,3 +230,14 @@ def test_of_a_body_that_is_no_text_only_the_size_is_shown_and_long_ones_are_cut(
     assert redact.body(b'{"password": "x"', "application/json") == "<16 bytes of application/json>"
     assert redact.body(b"password=x&a=b", "application/x-www-form-urlencoded") == "password=***&a=b"
     assert redact.body(json.dumps(["y" * 5000]).encode(), "application/json").endswith("y… (5,004 characters)")
+
+
+def test_where_an_answer_leads_is_in_no_log_of_a_library_with_what_it_is_signed_by(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.getLogger("httpcore.http11").debug(
+        "receive_response_headers.complete return_value="
+        f"(b'HTTP/1.1', 302, b'Found', [(b'Location', b'https://x/file?Authorization={RECEIVED}'), (b'Age', b'1')])"
+    )
+    assert "Authorization=***'), (b'Age', b'1')" in caplog.text
+    assert not leaks("log", [caplog.text])

@@ -220,3 +220,9 @@ def test_a_mock_that_is_not_strict_takes_everything_that_has_a_path() -> None:
     assert client.courses.create(title="").id
     with pytest.raises(errors.NotFound):
         client.request("GET", "/nowhere/")
+
+
+@pytest.mark.parametrize("what", [object(), object, 3.5, None])
+def test_a_failure_that_can_not_be_raised_is_refused_at_once(mock: MockUnpuzzle, what: Any) -> None:
+    with pytest.raises(TypeError, match="give a status, an error code or an exception, no "):
+        mock.fail_next(what)

@@ -36,7 +36,7 @@ def test_a_reply_may_be_for_some_requests_only(mock: MockUnpuzzle, mocked: Unpuz
     mock.on("courses.get", course_id="mine").reply(title="Mine")
     mock.on("courses.get").reply(title="Other")
     assert [mocked.courses.get(name).title for name in ("mine", "other")] == ["Mine", "Other"]
-    with pytest.raises(ValueError, match=r"courses\.get has no parameter 'id', but X-API-Version, course_id"):
+    with pytest.raises(ValueError, match=r"courses\.get has no parameter 'id' in its path or its query, but course_id"):
         mock.on("courses.get", id="mine")
 
 

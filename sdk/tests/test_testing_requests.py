@@ -65,6 +65,28 @@ def test_what_is_shown_of_a_request_holds_no_secret(mock: MockUnpuzzle) -> None:
     assert "s3cret" not in shown + str(raised.value)
 
 
+def test_a_failed_assertion_shows_nothing_that_the_contract_says_is_secret(mock: MockUnpuzzle) -> None:
+    client = mock.client()
+    client.auth.oauth_callback(provider="google", code="s3cret-code", state="s3cret-state")
+    client.media.download("f47ac10b-58cc-4372-a567-0e02b2c3d479", "a.mp4", expires=1768870800, signature="5ec2e7")
+    for operation, expected in (
+        ("auth.oauth_callback", {"json": {"code": "s3cret-other"}}),
+        ("media.download", {"signature": "5ec2e70"}),
+    ):
+        with pytest.raises(AssertionError) as raised:
+            mock.assert_called(operation, **expected)  # type: ignore[arg-type]
+        assert "s3cret" not in str(raised.value)
+        assert "5ec2e7" not in str(raised.value)
+
+
+def test_a_body_that_can_not_be_read_fails_the_assertion_and_no_more(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
+    headers = {"Content-Type": "application/json"}
+    with pytest.raises(errors.MalformedRequest):
+        mocked.request("POST", "/api/v1/auth/signin/", content=b"{", headers=headers)
+    with pytest.raises(AssertionError, match=r"auth\.sign_in\(\) → 400"):
+        mock.assert_called("auth.sign_in", json={})
+
+
 def test_what_was_called_can_be_asserted(mock: MockUnpuzzle, mocked: Unpuzzle) -> None:
     mocked.courses.create(title="Mine", price=Decimal("9.5"))
     mocked.courses.get("mine")
@@ -84,6 +106,22 @@ def test_a_body_that_is_no_json_can_be_asserted_too(mock: MockUnpuzzle, mocked: 
     mock.assert_called("media.upload_content", times=1, signature="9f2c1e")
     with pytest.raises(AssertionError, match="was called never"):
         mock.assert_called("media.upload_content", json={})
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("courses.get", {"course": "mine"}),
+        ("courses.create", {"title": "Mine"}),
+        ("courses.create", {"Idempotency-Key": "k"}),
+    ],
+)
+def test_parameters_that_no_request_has_are_refused_as_they_would_never_be_found(
+    mock: MockUnpuzzle, operation: Any, parameters: dict[str, Any]
+) -> None:
+    for ask in (lambda: mock.assert_called(operation, times=0, **parameters), lambda: mock.on(operation, **parameters)):
+        with pytest.raises(ValueError, match=r"has no parameter .* in its path or its query"):
+            ask()
 
 
 @pytest.mark.parametrize(
@@ -166,3 +204,52 @@ def test_clients_of_one_mock_may_look_for_the_api_at_different_paths(mock: MockU
     ):
         assert client.courses.get("any-course").title
     assert [request.operation for request in mock.requests] == ["courses.get"] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"email": "\\u0000"}', "The body is not valid JSON: a string holds NUL or half a surrogate pair."),
+        (b'{"email": ["\\ud800"]}', "The body is not valid JSON: a string holds NUL or half a surrogate pair."),
+        (b'{"\\u0000": 1}', "The body is not valid JSON: a string holds NUL or half a surrogate pair."),
+        (b'{\n "email" 1}', "The body is not valid JSON: line 2, column 10."),
+        (b'\xef\xbb\xbf{"email": 1}', "The body is not valid JSON: line 1, column 1."),
+        ('{"email": 1}'.encode("utf-16"), "The body is not UTF-8."),
+        (b'{"email": ' + b"[" * 9999 + b"]" * 9999 + b"}", "The body is nested too deeply."),
+        (b'{"email": ' + b"9" * 5000 + b"}", "The body holds a number of too many digits."),
+    ],
+)
+def test_a_body_that_the_api_can_not_read_is_refused_in_its_words(mocked: Unpuzzle, body: bytes, message: str) -> None:
+    with pytest.raises(errors.MalformedRequest) as raised:
+        mocked.request("POST", "/api/v1/auth/signin/", content=body, headers={"Content-Type": "Application/JSON"})
+    assert raised.value.message == message
+
+
+def test_a_query_that_holds_nul_is_refused_as_the_api_does(mocked: Unpuzzle) -> None:
+    with pytest.raises(errors.MalformedRequest, match="The query holds a NUL character"):
+        mocked.courses.list(search="a\0")
+
+
+def test_a_body_of_another_type_is_refused_in_the_words_of_the_api(mocked: Unpuzzle) -> None:
+    with pytest.raises(
+        errors.UnsupportedMediaType, match='Send the body as "Content-Type: application/json", in UTF-8'
+    ):
+        mocked.request("POST", "/api/v1/auth/signin/", content=b"<a/>", headers={"Content-Type": "text/xml"})
+
+
+def test_what_is_wrong_with_a_field_is_said_in_the_order_of_the_api(mocked: Unpuzzle) -> None:
+    with pytest.raises(errors.ValidationError) as raised:
+        mocked.auth.sign_in(email="x" * 300, password="a-password")
+    assert [detail.message for detail in raised.value.details] == [
+        "must have at most 254 characters",
+        "has characters or a form that is not allowed here",
+        "is not an e-mail address",
+    ]
+
+
+def test_an_etag_is_found_among_others_as_the_api_finds_it(mocked: Unpuzzle) -> None:
+    tag = mocked.raw.courses.get("mine").etag
+    for known in (tag, f"W/{tag}", f'"other", W/{tag}', f'"other" ,{tag}', "*"):
+        with pytest.raises(errors.NotModified):
+            mocked.courses.get("mine", if_none_match=known)
+    assert mocked.courses.get("mine", if_none_match='"other", "another"')

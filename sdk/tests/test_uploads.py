@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import mmap
 import os
 import tempfile
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from unpuzzle_sdk import errors, uploads
 from unpuzzle_sdk.testing import MockUnpuzzle
+from unpuzzle_sdk.types import Next, Request, Response
 
 PART = "media.upload_content"
 CHUNK = 5 * 2**20
@@ -59,11 +62,60 @@ def test_bytes_and_files_in_memory_go_up(mock: MockUnpuzzle, upload: Any, made: 
         upload(made(b"a lecture"))
 
 
+class Slow(io.RawIOBase):
+    """Gives fewer bytes than it is asked for, as raw files may."""
+
+    def __init__(self, data: bytes) -> None:
+        self.whole = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.whole.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.whole.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.whole.read(min(len(buffer), 2**16))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def test_a_raw_file_and_a_memory_map_go_up_whole(mock: MockUnpuzzle, upload: Any) -> None:
+    mapped = mmap.mmap(-1, CHUNK + 1)
+    for source in (Slow(bytes(CHUNK + 1)), mapped):
+        mock.reset()
+        upload(source, filename="lecture.mp4")
+        assert lengths(mock) == [1, CHUNK]
+
+
 def test_a_temporary_file_goes_up(mock: MockUnpuzzle, upload: Any) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"a lecture")
         upload(file, filename="lecture.mp4")
     assert lengths(mock) == [9]
+
+
+def test_what_is_open_for_writing_only_is_no_file_to_upload(mock: MockUnpuzzle, upload: Any, file: Path) -> None:
+    for mode in ("r+", "a", "ab"):
+        with file.open(mode) as opened, pytest.raises(TypeError, match="for reading bytes"):
+            upload(opened)
+    assert mock.requests == []
+
+
+def test_parts_are_sent_in_the_context_of_the_caller(mock: MockUnpuzzle) -> None:
+    tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+    seen = []
+
+    def note(request: Request, call_next: Next) -> Response:
+        seen.append(tenant.get())
+        return call_next(request)
+
+    tenant.set("jane")
+    mock.client(middleware=[note]).media.upload(bytes(2 * CHUNK), filename="lecture.mp4")
+    assert seen == ["jane"] * 4
 
 
 @pytest.mark.parametrize(
@@ -72,6 +124,7 @@ def test_a_temporary_file_goes_up(mock: MockUnpuzzle, upload: Any) -> None:
         (io.StringIO("a lecture"), {}, TypeError, "for reading bytes"),
         ((piece for piece in [b"a", b"b"]), {}, TypeError, "no generator"),
         (b"a lecture", {"parallel": 0}, ValueError, "parallel must be 1 or more"),
+        (b"a lecture", {"on_progress": asyncio.sleep}, TypeError, "on_progress must be a plain function"),
         (b"", {}, ValueError, "empty"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import random
@@ -90,9 +91,11 @@ class File:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.file = file
         self.name = name
-        if not isinstance(file.read(0), bytes):
+        if not _gives_bytes(file):
             raise TypeError(f"open {name} for reading bytes, as by mode='rb'")
-        self.size = file.seek(0, os.SEEK_END)
+        # Not what `seek` gives: that of a memory map gives nothing.
+        file.seek(0, os.SEEK_END)
+        self.size = file.tell()
         self._lock = threading.Lock()
         self._state = self._stat()
         if not self.size:
@@ -116,7 +119,7 @@ class File:
     def read(self, start: int, size: int) -> bytes:
         with self._lock:
             self.file.seek(start)
-            data = self.file.read(size)
+            data = _filled(self.file, size)
         if len(data) != size:
             raise ValueError("the file has become shorter while it was uploaded")
         return data
@@ -228,6 +231,21 @@ class Patience:
         return pause
 
 
+def _gives_bytes(file: IO[Any]) -> bool:
+    try:
+        return isinstance(file.read(0), bytes)
+    except io.UnsupportedOperation:
+        return False
+
+
+def _filled(file: IO[bytes], size: int) -> bytes:
+    """Read so many bytes, or to the end: a raw file may give fewer at a time."""
+    data = file.read(size)
+    while 0 < len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
+
+
 def direct(
     lane: models.UploadPartTarget, number: int, data: bytes, sha1: str
 ) -> tuple[str, str, dict[str, str], bytes]:
@@ -261,6 +279,12 @@ def interrupted(upload_id: str, error: BaseException, how_far: str = "") -> Uplo
 def check_parallel(parallel: int) -> None:
     if parallel < 1:
         raise ValueError("parallel must be 1 or more")
+
+
+def check_progress(tell: object) -> None:
+    """Refuse what nobody would wait for."""
+    if inspect.iscoroutinefunction(tell):
+        raise TypeError("on_progress must be a plain function: it is called, not awaited")
 
 
 def check_size(file: File, found: models.Upload) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, cast
@@ -27,6 +28,7 @@ from ._upload_job import (
     Progress,
     Source,
     check_parallel,
+    check_progress,
     check_size,
     content_type_of,
     direct,
@@ -91,7 +93,7 @@ class Uploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
-            TypeError: It is no file, or not open for reading bytes.
+            TypeError: It is no file, or not open for reading bytes; `on_progress` is a coroutine function.
 
         Example:
             ```python
@@ -105,6 +107,7 @@ class Uploads:
         """
         media = cast("Media", self)
         check_parallel(parallel)
+        check_progress(on_progress)
         with File.of(file, filename) as opened:
             if resume is None:
                 metadata = metadata_of(title, description, duration_seconds, course_id)
@@ -158,7 +161,11 @@ class Uploads:
 
         tell(job.progress)
         # As daemons they do not keep a program that was interrupted from ending.
-        workers = [threading.Thread(target=work, args=(slot,), daemon=True) for slot in range(job.workers(parallel))]
+        # Each in a copy of the caller's context, where a span is, and what middleware looks for.
+        workers = [
+            threading.Thread(target=copy_context().run, args=(work, slot), daemon=True)
+            for slot in range(job.workers(parallel))
+        ]
         for worker in workers:
             worker.start()
         try:
@@ -258,7 +265,7 @@ class AsyncUploads:
             errors.UploadInterrupted: The server or the network was away for too long; its `upload_id` is for `resume`.
             errors.APIStatusError: As `initiate_upload`, `upload_content` and `complete_upload`.
             ValueError: The file is empty, has no name, or has changed while it was uploaded.
-            TypeError: It is no file, or not open for reading bytes.
+            TypeError: It is no file, or not open for reading bytes; `on_progress` is a coroutine function.
 
         Example:
             ```python
@@ -272,6 +279,7 @@ class AsyncUploads:
         """
         media = cast("AsyncMedia", self)
         check_parallel(parallel)
+        check_progress(on_progress)
         with File.of(file, filename) as opened:
             if resume is None:
                 metadata = metadata_of(title, description, duration_seconds, course_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -182,6 +181,8 @@ class AsyncClient(BaseClient["AsyncMiddleware"]):
     async def send_elsewhere(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """Send bytes once to an address that the API has given, as one of storage; the session does not go along."""
         origin, request = elsewhere(method, url, headers, content)
+        # A traceback may show locals.
+        del url, headers, content
         return await self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     async def close(self) -> None:
@@ -303,16 +304,20 @@ class _AsyncWire:
         self._base_url = base_url
         self._http_client = http_client
         self._base_transport = transport
+        self._transport: dict[int, AsyncTransport] = {}
         self.running: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Any]]] = (
             WeakKeyDictionary()
         )
 
-    @cached_property
+    @property
     def transport(self) -> AsyncTransport:
+        if self._transport:
+            return self._transport[0]
         # With the first request: importing httpx takes longer than everything else.
         from .transport import AsyncTransport
 
-        return AsyncTransport(self._base_url, self._http_client, self._base_transport)
+        # One for the loops of all threads: of those that two make at once, whoever is first has made it.
+        return self._transport.setdefault(0, AsyncTransport(self._base_url, self._http_client, self._base_transport))
 
 
 class AsyncRawCaller:

@@ -160,6 +160,7 @@ class AsyncStream(Generic[T, F]):
 
         Raises:
             errors.StreamInterrupted: The connection broke off, and the API can't go on.
+            errors.UnpuzzleError: The stream tells no text.
 
         Example:
             ```python
@@ -167,6 +168,7 @@ class AsyncStream(Generic[T, F]):
                 print(piece, end="")
             ```
         """
+        self._course.wait_for_text()
         async for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
@@ -187,6 +189,7 @@ class AsyncStream(Generic[T, F]):
             ```
         """
         if self._course.final is None:
+            self._course.wait_for_final()
             async for _ in self:
                 pass
         return self._course.ended()

@@ -194,6 +194,12 @@ class MemoryTokenStore:
         return self._lock
 
 
+def _is_whole(tokens: Tokens) -> bool:
+    """Tell whether everything has its type, as it may not in a file that something else has written."""
+    texts = isinstance(tokens.access_token, str) and isinstance(tokens.refresh_token, (str, type(None)))
+    return texts and isinstance(tokens.expires_at, (int, float, type(None)))
+
+
 class FileTokenStore:
     """Tokens in a file that only its owner can read, shared by every process that names it.
 
@@ -243,9 +249,10 @@ class FileTokenStore:
         try:
             kept = json.loads(self._path.read_bytes())
             # A later version may keep more.
-            return Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
+            found = Tokens(**{each.name: kept[each.name] for each in fields(Tokens) if each.name in kept})
         except (FileNotFoundError, TypeError, ValueError):
             return None
+        return found if _is_whole(found) else None
 
     def save(self, tokens: Tokens) -> None:
         """Replace the file in one step, so that a reader sees the old tokens or the new ones.

@@ -66,7 +66,7 @@ class ErrorDetail:
 
 
 class UnpuzzleError(Exception):
-    """The base of everything the SDK raises."""
+    """The base of everything that goes wrong with a call."""
 
 
 # The arguments after `message` have defaults so that exceptions survive copying and pickling, which

@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 from .errors import (
     APIConnectionError,
     APIStatusError,
+    InvalidRequestError,
     InvalidResponseError,
     StreamInterrupted,
     UnpuzzleError,
@@ -95,6 +96,10 @@ def _refusal(told: Answer) -> APIStatusError:
     return status_error(evolve(told, status=status_of_class(kind)))
 
 
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, (APIConnectionError, APIStatusError)) and not isinstance(error, InvalidRequestError)
+
+
 class StreamCourse(Generic[T, F]):
     """How far a stream is, and whether to come back when it breaks off."""
 
@@ -143,6 +148,15 @@ class StreamCourse(Generic[T, F]):
         """Give the piece of text that an event tells; None for another event."""
         return str(event.data.text) if event.event == self.operation.text else None  # type: ignore[attr-defined]
 
+    def wait_for_text(self) -> None:
+        """Refuse to wait for ever for what never comes, as below."""
+        if not self.operation.text:
+            raise UnpuzzleError(f"{self.operation.name} tells no text")
+
+    def wait_for_final(self) -> None:
+        if not self.operation.final:
+            raise UnpuzzleError(f"{self.operation.name} has no last event")
+
     def ended(self) -> F:
         if self.final is None:
             raise UnpuzzleError(f"{self.operation.name} has not come to a last event")
@@ -157,7 +171,7 @@ class StreamCourse(Generic[T, F]):
 
     def pause(self, error: Exception | None) -> float | None:
         """Give the seconds after which to come back to a stream that ended, None if it is over. Raise what is final."""
-        if error is not None and not isinstance(error, (APIConnectionError, APIStatusError)):
+        if error is not None and not _may_pass(error):
             raise error
         if self.is_over or (error is None and not self.operation.final and not self.operation.resumes):
             return None

@@ -58,8 +58,8 @@ def _message(mark: str, headers: Mapping[str, str], content: bytes | None, names
     return [f"{mark}{line}" for line in [*redact.header_lines(headers), *([body] if body else [])]]
 
 
-def _hide_cookies(record: logging.LogRecord) -> bool:
-    record.msg = _COOKIE.sub("***", str(record.msg))
+def _hide_in_headers(record: logging.LogRecord) -> bool:
+    record.msg = _without_secrets(_COOKIE.sub("***", str(record.msg)))
     return True
 
 
@@ -79,14 +79,15 @@ def _without_secrets(value: object) -> object:
     return value if shown == text else shown
 
 
-# At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies.
+# At the level DEBUG httpcore logs the headers of answers. Those of a sign-in hold its tokens a second time, as cookies;
+# `Location` may be a signed address.
 _COOKIE = re.compile(r"(?<=b'set-cookie', )b(['\"]).*?\1(?=\))", re.IGNORECASE)
 
 
 def hide_secrets_from_libraries() -> None:
     """Keep secrets out of what the libraries below log."""
     for name in ("httpcore.http11", "httpcore.http2"):
-        logging.getLogger(name).addFilter(_hide_cookies)
+        logging.getLogger(name).addFilter(_hide_in_headers)
     # httpx logs addresses, some of which are signed.
     logging.getLogger("httpx").addFilter(_hide_queries)
 

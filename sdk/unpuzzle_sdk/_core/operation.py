@@ -70,8 +70,10 @@ class Operation(Generic[T]):
 def _hint(answer: Answer) -> str:
     if "location" not in answer.headers:
         return ""
-    # Queries of addresses may be signed.
-    target = answer.headers["location"].partition("?")[0]
+    from .redact import addresses
+
+    # Queries of addresses may be signed, and fragments hold tokens.
+    target = addresses(re.split("[?#]", answer.headers["location"])[0])
     return f", which leads on to {target}: set base_url to where the API is"
 
 
@@ -158,14 +160,14 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     if content is not None:
         chosen.setdefault("Content-Type", "application/octet-stream")
     elif arguments.body is not UNSET:
-        content = _content(operation, arguments)
+        content = _guarded(lambda: _encoded(operation, arguments.body))
         if content is not None:
             kind = "application/x-www-form-urlencoded" if operation.form else "application/json"
             chosen.setdefault("Content-Type", kind)
     return Request(
         method=operation.method,
-        path=fill_path(operation.path, arguments.path) if operation.name else operation.path,
-        query="&".join(filter(None, (operation.query, encode_query(arguments.query)))),
+        path=_guarded(lambda: fill_path(operation.path, arguments.path)) if operation.name else operation.path,
+        query="&".join(filter(None, (operation.query, _guarded(lambda: encode_query(arguments.query))))),
         headers=chosen,
         content=content,
         authenticated=operation.authenticated,
@@ -175,11 +177,16 @@ def build_request(operation: Operation[Any], arguments: Arguments) -> Request:
     )
 
 
-def _content(operation: Operation[Any], arguments: Arguments) -> bytes | None:
+def _guarded(encode: Callable[[], T]) -> T:
+    """Encode what may be secret, and let no failure show it."""
+    failure: Exception
     try:
-        return _encoded(operation, arguments.body)
+        return encode()
+    except UnicodeEncodeError:
+        # It holds all that was to be encoded.
+        failure = ValueError("a text holds half a surrogate pair, which can't be sent")
     except (TypeError, ValueError) as error:
-        # Without the frames in which the body is.
+        # Without the frames in which the values are.
         failure = error.with_traceback(None)
     raise failure
 
@@ -198,9 +205,12 @@ def fill_path(template: str, values: Mapping[str, str]) -> str:
 
     def segment(match: re.Match[str]) -> str:
         value = values[match[1]]
-        if value in _NO_SEGMENTS:
+        # Not `str` of a text: that of an enum's member is its name.
+        text = value if isinstance(value, str) else str(value)
+        # Servers take an encoded slash for one, and so for the path of another operation.
+        if value in _NO_SEGMENTS or "/" in text:
             raise ValueError(f"{match[1]} must not be {value!r}")
-        return quote(str(value), safe="")
+        return quote(text, safe="")
 
     return re.sub(r"\{(\w+)\}", segment, template)
 

@@ -19,13 +19,16 @@ NONE: Names = frozenset()
 _LONGEST = 2000
 
 _SECRET = re.compile(
-    r"(pass(word|wd|phrase)|secret|token|credentials?|api_?key|private_?key|signature|verifier|authorization|cookie"
-    r"|card_?number|cvc|cvv)$",
+    r"(pass(word|wd|phrase)|pwd|secret|token|jwt|otp|credentials?|api_?key|private_?key|signature|sig|verifier"
+    r"|authorization|cookie|card_?number|cvc|cvv)$",
     re.IGNORECASE,
 )
 _IN_ADDRESSES = re.compile(
-    r"(?<=[?&])([\w-]*(?:password|secret|token|signature|sig|key|credential|code|state)=)[^&#\s\"'<>]*", re.IGNORECASE
+    r"(?<=[?&#])([\w-]*(?:pass(?:word|wd|phrase)|pwd|secret|token|signature|sig|key|credential|authorization|verifier|jwt"
+    r"|code|state)=)[^&#\s\"'<>]*",
+    re.IGNORECASE,
 )
+_USER = re.compile(r"(?<=://)[^/?#@\s\"'<>]+(?=@)")
 # A header that is none of these may be a secret: it is shown by its name alone. An idempotency key gives no rights.
 _HEADERS = frozenset(
     """
@@ -62,8 +65,8 @@ def query(text: str, names: Names = NONE) -> str:
 
 
 def addresses(text: str) -> str:
-    """Give a text with the secrets taken out of the queries of addresses in it."""
-    return _IN_ADDRESSES.sub(rf"\1{MASK}", text)
+    """Give a text with the secrets taken out of the addresses in it: who signs in, what queries and fragments tell."""
+    return _IN_ADDRESSES.sub(rf"\1{MASK}", _USER.sub(MASK, text))
 
 
 def fields(value: Any, names: Names = NONE) -> Any:

@@ -60,6 +60,7 @@ def _delay(outcome: Answer | APIConnectionError, attempt: int) -> float:
     # The power has a bound as well: a thousand attempts would be too much for a float.
     bound = min(_LAST_BOUND, _FIRST_BOUND * 2 ** min(attempt - 1, 30))
     asked = None if isinstance(outcome, APIConnectionError) else outcome.retry_after
-    if asked is None:
+    if not asked:
+        # At once, or at a time that has passed here, is when everybody else comes too.
         return random.uniform(0, bound)
     return asked * (1 + random.uniform(0, _SPREAD))

@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from .auth import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
-from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, ServerError
+from .errors import APIConnectionError, AuthenticationError, PermissionDeniedError, UnpuzzleError
 from .flow import Block, Flow, Sender, Shield
 from .operation import Arguments, Operation, build_request
 from .response import Answer, error_code
 
 T = TypeVar("T")
+
+# After these a refresh token is worthless.
+_REFUSED = (AuthenticationError, PermissionDeniedError)
 
 
 @frozen
@@ -50,9 +53,9 @@ class Session:
             return tokens
         try:
             return (yield from self.refreshed(tokens, send))
-        except (APIConnectionError, ServerError):
+        except UnpuzzleError as error:
             # Early is a precaution: as long as the old token lives, its request may well succeed.
-            if tokens.ended:
+            if tokens.ended or isinstance(error, _REFUSED):
                 raise
             return tokens
 
@@ -104,7 +107,7 @@ class Session:
             answer = yield from send(request)
         try:
             answer.raise_for_status()
-        except (AuthenticationError, PermissionDeniedError):
+        except _REFUSED:
             yield from self._change(None)
             raise
         tokens = answer.decode(Tokens.from_answer)

@@ -12,7 +12,7 @@ from .errors import InvalidResponseError
 
 _LINE = re.compile(r"\r\n|\n|\r")
 _BOM = "\ufeff"
-# More than any event that the API sends; whoever sends lines without an end gets no memory for them.
+# More than any event that the API sends; whoever sends one without an end gets no memory for it.
 _LONGEST = 16 * 1024 * 1024
 
 
@@ -33,37 +33,43 @@ class Parser:
         self.last_id = ""
         self.retry: float | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._text = ""
         self._begun = False
         self._after_cr = False
+        self._line: list[str] = []
+        self._length = 0
         self._id = ""
         self._event = ""
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """Give the events that are complete with this piece; what is left when a stream ends was none."""
-        self._text += self._decoder.decode(chunk)
-        if not self._begun and self._text:
-            self._begun = True
-            self._text = self._text.removeprefix(_BOM)
-        if len(self._text) > _LONGEST:
-            raise InvalidResponseError("A line of the event stream has no end")
-        for line in self._lines():
+        text = self._decoder.decode(chunk)
+        self._length += len(text)
+        for line in self._lines(text):
             if line:
                 self._field(line)
             elif found := self._dispatched():
                 yield found
+        if self._length > _LONGEST:
+            raise InvalidResponseError("An event of the stream has no end")
 
-    def _lines(self) -> Iterator[str]:
-        # An LF that comes first belongs to a CR that has ended its line already: nobody waits for it to see an event.
-        if self._after_cr and self._text:
-            self._text = self._text.removeprefix("\n")
-            self._after_cr = False
-        if not self._text:
+    def _lines(self, text: str) -> Iterator[str]:
+        """Give the lines that end in this text. Only it is searched: a long line comes in many pieces."""
+        if not text:
             return
-        self._after_cr = self._text.endswith("\r")
-        *lines, self._text = _LINE.split(self._text)
-        yield from lines
+        if not self._begun:
+            self._begun = True
+            text = text.removeprefix(_BOM)
+        # An LF that comes first belongs to a CR that has ended its line already: nobody waits for it to see an event.
+        if self._after_cr:
+            text = text.removeprefix("\n")
+        self._after_cr = text.endswith("\r")
+        *ends, rest = _LINE.split(text)
+        for end in ends:
+            line = "".join([*self._line, end])
+            self._line = []
+            yield line
+        self._line.append(rest)
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")
@@ -75,11 +81,12 @@ class Parser:
         elif name == "id" and "\0" not in value:
             self._id = value
         elif name == "retry" and value.isascii() and value.isdigit():
-            self.retry = int(value) / 1000
+            # Python makes no whole number of too many digits; a float may be infinite.
+            self.retry = float(value) / 1000
 
     def _dispatched(self) -> ServerSentEvent | None:
         # An id counts once its lines are whole, also without an event: it may say where to go on before there is one.
         self.last_id = self._id
         event, data = self._event, self._data
-        self._event, self._data = "", []
+        self._event, self._data, self._length = "", [], 0
         return ServerSentEvent(event or "message", "\n".join(data), self.last_id) if data else None

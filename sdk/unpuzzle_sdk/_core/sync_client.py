@@ -175,6 +175,8 @@ class SyncClient(BaseClient["Middleware"]):
     def send_elsewhere(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """Send bytes once to an address that the API has given, as one of storage; the session does not go along."""
         origin, request = elsewhere(method, url, headers, content)
+        # A traceback may show locals.
+        del url, headers, content
         return self._wire.transport.send(request, self._options.timeout, origin=origin)
 
     def close(self) -> None:

@@ -141,6 +141,7 @@ class Stream(Generic[T, F]):
 
         Raises:
             errors.StreamInterrupted: The connection broke off, and the API can't go on.
+            errors.UnpuzzleError: The stream tells no text.
 
         Example:
             ```python
@@ -148,6 +149,7 @@ class Stream(Generic[T, F]):
                 print(piece, end="")
             ```
         """
+        self._course.wait_for_text()
         for event in self:
             if (text := self._course.text(event)) is not None:
                 yield text
@@ -168,6 +170,7 @@ class Stream(Generic[T, F]):
             ```
         """
         if self._course.final is None:
+            self._course.wait_for_final()
             for _ in self:
                 pass
         return self._course.ended()

@@ -25,6 +25,7 @@ from .wire import (
     built,
     failure_of,
     is_stream,
+    own_pool,
     transport_of,
 )
 
@@ -85,7 +86,7 @@ class Transport:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = Pool(transport_of(self._transport))
+                    self._client = own_pool(Pool, transport_of(self._transport))
         if self._client.is_closed:
             raise UnpuzzleError("the http_client is closed")
         return self._client
@@ -146,6 +147,6 @@ class AsyncTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
-            pool = AsyncPool(transport_of(self._transport))
+            pool = own_pool(AsyncPool, transport_of(self._transport))
             self._pools[loop] = pool
         return pool

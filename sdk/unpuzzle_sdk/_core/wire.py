@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
-from .errors import APIConnectionError, APITimeoutError, InvalidRequestError
+from .errors import APIConnectionError, APITimeoutError, InvalidRequestError, UnpuzzleError
 from .headers import canonical
 from .log import hide_secrets_from_libraries
 from .operation import Request
@@ -20,6 +20,7 @@ AsyncHttpClient: TypeAlias = httpx.AsyncClient
 BaseTransport: TypeAlias = httpx.BaseTransport
 AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
 Timeout: TypeAlias = float | httpx.Timeout | None
+P = TypeVar("P")
 
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
@@ -32,7 +33,8 @@ _CONNECT_TIMEOUT = 5.0
 
 _PIECE = 128 * 1024
 
-_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# A proxy that leads nowhere has seen no request yet: it was asked for a tunnel.
+_UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # A host name or a header that can't be encoded is a UnicodeError.
 _MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
 FAILURES = (httpx.RequestError, *_MALFORMED)
@@ -92,6 +94,16 @@ def transport_of(given: Any) -> Any:
     if given is None or isinstance(given, (BaseTransport, AsyncBaseTransport)):
         return given
     return given()
+
+
+def own_pool(kind: Callable[[Any], P], transport: Any) -> P:
+    """Make a pool of the SDK's own, over this transport if there is one."""
+    try:
+        return kind(transport)
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    # Outside the handler, as in `failure_of`: the address of a proxy may hold a password.
+    raise UnpuzzleError(f"what the environment says of proxies or certificates can't be used ({reason})")
 
 
 def built(

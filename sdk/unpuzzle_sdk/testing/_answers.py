@@ -94,7 +94,8 @@ class Answers:
     def unchanged(self, request: RecordedRequest, response: httpx.Response) -> httpx.Response | None:
         """Answer 304 if a client has what it would be sent."""
         tag = response.headers.get("ETag")
-        if tag is None or request.headers.get("If-None-Match") not in (tag, "*"):
+        known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
+        if tag is None or not {tag, "*"} & {*known}:
             return None
         return httpx.Response(304, headers={**self._numbered(), "ETag": tag})
 

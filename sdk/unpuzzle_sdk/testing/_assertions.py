@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._core import redact
 from .._core.codec import to_json
 from .._core.unset import UNSET
 from ._requests import RecordedRequest
-
-_SECRET = re.compile(r"(?:^|_)(?:token|password|secret)$")
 
 
 def check_called(
@@ -49,8 +47,7 @@ def as_sent(value: Any) -> Any:
 
 
 def _headline(operation: str, found: int, times: int | None, body: Any, parameters: Mapping[str, Any]) -> str:
-    wanted = [f"{name}={value!r}" for name, value in parameters.items()]
-    wanted += [] if body is UNSET else [f"json={_shown(body)}"]
+    wanted = [*_named(operation, parameters), *([] if body is UNSET else [f"json={_shown(operation, body)}"])]
     call = f"{operation}({', '.join(wanted)})"
     expected = "" if times is None else f", not {_times(times)}"
     return f"{call} was called {_times(found)}{expected}. The mock was asked:"
@@ -67,20 +64,29 @@ def _seen(mine: Sequence[RecordedRequest], requests: Sequence[RecordedRequest]) 
 
 def _line(request: RecordedRequest) -> str:
     status = "no answer" if request.status is None else request.status
-    named = ", ".join(f"{name}={value!r}" for name, value in {**request.path_params, **request.query}.items())
-    body = f" json={_shown(request.json)}" if _is_json(request) else ""
+    named = ", ".join(_named(request.operation, {**request.path_params, **request.query}))
+    body = f" json={_shown(request.operation, request.json)}" if _is_json(request) else ""
     return f"{request.operation or request.path}({named}){body} → {status}"
 
 
 def _is_json(request: RecordedRequest) -> bool:
-    return bool(request.body) and request.headers.get("Content-Type", "").startswith("application/json")
+    if not request.body or not request.headers.get("Content-Type", "").startswith("application/json"):
+        return False
+    try:
+        json.loads(request.body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
-def _shown(body: Any) -> str:
-    return json.dumps(_hidden(body), ensure_ascii=False)
+def _named(operation: str, parameters: Mapping[str, Any]) -> list[str]:
+    return [f"{name}={value!r}" for name, value in _hidden(operation, {**parameters}).items()]
 
 
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: "***" if _SECRET.search(name) else _hidden(item) for name, item in value.items()}
-    return [_hidden(item) for item in value] if isinstance(value, list) else value
+def _shown(operation: str, body: Any) -> str:
+    return json.dumps(_hidden(operation, body), ensure_ascii=False)
+
+
+def _hidden(operation: str, value: Any) -> Any:
+    sent, _ = redact.secret_names(operation)
+    return redact.fields(value, sent)

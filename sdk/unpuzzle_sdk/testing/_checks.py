@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
 
 import httpx
 
 from ._answers import Answers
 from ._contract import Operation, contract
+from ._reading import Malformed, check_text, read_form, read_json
 from ._requests import RecordedRequest
 from ._rules import Problem, Rules, coerced
 
@@ -34,13 +33,15 @@ def refused(answers: Answers, request: RecordedRequest) -> httpx.Response | None
     if operation.needs_token and not _has_token(request):
         return answers.refusal("AUTH_REQUIRED")
     if request.body and operation.body:
-        sent, wanted = request.headers.get("Content-Type", "").partition(";")[0], operation.body["type"]
+        sent, wanted = request.headers.get("Content-Type", "").lower().partition(";")[0].strip(), operation.body["type"]
         if sent != wanted:
-            return answers.refusal("UNSUPPORTED_MEDIA_TYPE", f'Send the body as "Content-Type: {wanted}".')
+            in_utf8 = ", in UTF-8" if wanted in (JSON, FORM) else ""
+            return answers.refusal("UNSUPPORTED_MEDIA_TYPE", f'Send the body as "Content-Type: {wanted}"{in_utf8}.')
     try:
+        check_text(request.query, "The query holds a NUL character.")
         problems = [*_parameter_problems(operation, request), *_body_problems(operation, request)]
-    except ValueError:
-        return answers.refusal("MALFORMED_REQUEST", "The body is not valid JSON.")
+    except Malformed as error:
+        return answers.refusal("MALFORMED_REQUEST", str(error))
     if problems:
         details = [{"field": name, "message": message} for name, message in problems]
         return answers.refusal("VALIDATION_ERROR", "Invalid input data", details=details)
@@ -93,6 +94,6 @@ def _body_problems(operation: Operation, request: RecordedRequest) -> Iterator[P
         if body.get("required"):
             yield "body", "is required"
     elif body["type"] == JSON:
-        yield from rules().problems(body["schema"], json.loads(request.body))
+        yield from rules().problems(body["schema"], read_json(request.body))
     elif body["type"] == FORM:
-        yield from rules().problems(body["schema"], dict(parse_qsl(request.body.decode(), keep_blank_values=True)))
+        yield from rules().problems(body["schema"], read_form(request.body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib.resources import files
@@ -76,6 +76,14 @@ class Operation:
     def stream(self) -> Mapping[str, Any]:
         """Which events it streams; empty if it streams none."""
         return dict(self.raw.get("stream", {}))
+
+    def check_parameters(self, names: Iterable[str]) -> None:
+        """Refuse names of which no request has one in its path or its query: a test would wait for them in vain."""
+        known = [parameter["name"] for parameter in self.parameters if parameter["in"] in ("path", "query")]
+        for name in names:
+            if name not in known and not self.is_open:
+                there = f"but {', '.join(known)}" if known else "and no other"
+                raise ValueError(f"{self.id} has no parameter {name!r} in its path or its query, {there}")
 
     def takes(self, name: str) -> bool:
         """Tell whether it has a parameter."""

@@ -147,6 +147,8 @@ def _raised(what: Any) -> Any:
         return _unanswered(is_sent=sent)
     if issubclass(kind, UnpuzzleError):
         raise ValueError(f"{kind.__name__} is nothing that goes wrong with a request: say what leads to it")
+    if not issubclass(kind, BaseException):
+        raise TypeError(f"give a status, an error code or an exception, no {kind.__name__}")
     if issubclass(kind, OSError):
         return _unanswered(is_sent=issubclass(kind, _LOST_KINDS))
     return what

@@ -206,6 +206,7 @@ class MockUnpuzzle:
 
         Raises:
             AssertionError: It was not, or otherwise: with what was asked instead.
+            ValueError: The contract has no such operation, or the operation no such parameter.
 
         Example:
             ```python
@@ -213,8 +214,9 @@ class MockUnpuzzle:
             mock.assert_called("courses.create", times=1, json={"title": "Advanced React"})
             ```
         """
-        body = json if json is UNSET else to_json(json)
-        check_called(contract().operation(operation).id, self.requests, times, body, parameters)
+        known = contract().operation(operation)
+        known.check_parameters(parameters)
+        check_called(known.id, self.requests, times, json if json is UNSET else to_json(json), parameters)
 
     def reset(self) -> None:
         """Forget what was asked, and what was to be answered and to go wrong.

@@ -68,10 +68,7 @@ class Route:
 
     def __init__(self, answers: Answers, operation: Operation, where: Mapping[str, Any], *, strict: bool) -> None:
         """Begin without a reply; `where` are the parameters that a request must have."""
-        known = [parameter["name"] for parameter in operation.parameters]
-        for name in where:
-            if name not in known:
-                raise ValueError(f"{operation.id} has no parameter {name!r}, but {', '.join(known)}")
+        operation.check_parameters(where)
         self._answers = answers
         self._operation = operation
         self._where = {name: as_sent(value) for name, value in where.items()}

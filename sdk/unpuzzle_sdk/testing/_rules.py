@@ -66,11 +66,11 @@ def _faults(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
     if "enum" in schema and value not in schema["enum"]:
         allowed = [*schema["enum"], None] if nullable else schema["enum"]
         yield f"must be one of {', '.join(map(str, allowed))}"
-    if isinstance(value, str) and _not_formatted(value, schema.get("format", "")):
-        yield f"is not {_FORMATS[schema['format']][1]}"
     for keyword, (applies, breaks, sentence) in _LIMITS.items():
         if keyword in schema and applies(value) and breaks(value, schema[keyword]):
             yield sentence.format(schema[keyword])
+    if isinstance(value, str) and _not_formatted(value, schema.get("format", "")):
+        yield f"is not {_FORMATS[schema['format']][1]}"
 
 
 def coerced(text: str, kind: str | None) -> Any:
@@ -165,13 +165,13 @@ _is_list = partial(_is_a, "array")
 _is_object = partial(_is_a, "object")
 
 _LIMITS: dict[str, tuple[Any, Any, str]] = {
+    "minLength": (_is_text, lambda value, least: len(value) < least, "must have at least {} characters"),
+    "maxLength": (_is_text, lambda value, most: len(value) > most, "must have at most {} characters"),
     "pattern": (
         _is_text,
         lambda value, pattern: re.search(pattern.replace("$", r"\Z"), value) is None,
         "has characters or a form that is not allowed here",
     ),
-    "minLength": (_is_text, lambda value, least: len(value) < least, "must have at least {} characters"),
-    "maxLength": (_is_text, lambda value, most: len(value) > most, "must have at most {} characters"),
     "minimum": (_is_number, lambda value, least: value < least, "must be at least {}"),
     "maximum": (_is_number, lambda value, most: value > most, "must be at most {}"),
     "minItems": (_is_list, lambda value, least: len(value) < least, "must have at least {} items"),
@@ -180,4 +180,4 @@ _LIMITS: dict[str, tuple[Any, Any, str]] = {
     "minProperties": (_is_object, lambda value, least: len(value) < least, "must have at least {} keys"),
     "maxProperties": (_is_object, lambda value, most: len(value) > most, "must have at most {} keys"),
 }
-"""Of each keyword: the values it is about, when it is broken, and how that is said."""
+"""Of each keyword: the values it is about, when it is broken, and how that is said; in the order of the API."""
