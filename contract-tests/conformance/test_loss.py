@@ -68,7 +68,7 @@ class TestLoss:
     ) -> None:
         monkeypatch.setattr(Suite, "_probe", raising(KeyboardInterrupt()))
         monkeypatch.setattr(Cleaning, "_do", raising(KeyboardInterrupt()))
-        asked = ["--base-url", server.base_url, "--profile", "full", "--yes", *SMALL, *including("courses.create")]
+        asked = ["--base-url", server.base_url, "--profile", "full", "--yes", *SMALL, *including("courses.list_own")]
         end = ended(tmp_path, *asked)
         assert end.code == errors.INTERRUPTED
         assert "Ctrl-C again leaves it" in end.told

@@ -13,7 +13,7 @@ import requests
 from unpuzzle_cli.conformance.cleaning import Cleaning
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.found import Found
-from unpuzzle_cli.conformance.journey import GUEST
+from unpuzzle_cli.conformance.journey import GUEST, chapters
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, nobody
 from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
 from unpuzzle_cli.conformance.settings import Caller
@@ -109,6 +109,15 @@ class Cast:
         callers = {role: self._spared(self.people[role], operations) for role, operations in wanted.items()}
         return [self._caller(self.people[role], operations) for role, operations in callers.items() if operations]
 
+    def invite(self, selection: Selection) -> None:
+        """Has somebody there for the journey, where one leads to what is selected."""
+        if not chapters({operation.id for operation in selection}):
+            return
+        if guest := self._signed_up(teaches=False):
+            self.people[GUEST] = guest
+        else:
+            self.notes.append(f"Nobody went the journey, on which most operations succeed: {self.refused}.")
+
     def _spared(self, person: Person, operations: list[Operation]) -> list[Operation]:
         """An account that was there before is to be there after: what could delete it or sign it out is not sent as it."""
         if person in self.made:
@@ -148,8 +157,6 @@ class Cast:
                 f"Nobody can sign up here: {self.refused}. Prepare accounts, and name them in {', '.join(PREPARED.values())}."
             )
         self.people["user"] = learner
-        if guest := self._signed_up(teaches=False):
-            self.people[GUEST] = guest
         for role in ("instructor", "admin"):
             if role not in self.people:
                 self.notes.append(f"There is no {role}: operations for one were seen to refuse, and no more.")

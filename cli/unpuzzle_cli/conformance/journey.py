@@ -4,7 +4,7 @@ Few requests that are made up succeed where something has to be done first. What
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib.resources import files
@@ -53,25 +53,16 @@ class Journey:
     known: dict[str, Any] = field(default_factory=dict)
     """What the present chapter knows, by its names."""
 
-    def chapters(self) -> list[str]:
-        """Those with a selected operation, what they come after, and what closes it."""
-        wanted = {name for name, chapter in CHAPTERS.items() if self.selected & {step["do"] for step in chapter["steps"]}}
-        for name in reversed(CHAPTERS):
-            if name in wanted:
-                wanted |= {*CHAPTERS[name].get("after", ())}
-        closing = {name for name, chapter in CHAPTERS.items() if "always" in chapter and wanted >= {*chapter["after"]}}
-        return [name for name in CHAPTERS if name in wanted | closing]
-
     @property
     def length(self) -> int:
         """How many answers are to be held."""
-        return sum(step["do"] in self.selected for name in self.chapters() for step in CHAPTERS[name]["steps"])
+        return sum(step["do"] in self.selected for name in chapters(self.selected) for step in CHAPTERS[name]["steps"])
 
     def go(self) -> Iterator[str]:
         """Answers why chapters ended early, as they do."""
         guest, learnt = self.people[GUEST], dict[str, dict[str, Any]]()
         at_first = {"email": guest.email, "password": guest.password, "size": len(FILE), "unique": f"C{uuid4().hex[:10]}"}
-        for name in self.chapters():
+        for name in chapters(self.selected):
             before = CHAPTERS[name].get("after", [])
             if not learnt.keys() >= {*before}:
                 continue  # why, has been told of the chapter before
@@ -88,7 +79,7 @@ class Journey:
         operation = OPERATIONS[step["do"]]
         if step["as"] != NOBODY and step["as"] not in self.people:
             return  # an admin, without whom the others go on
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + (PATIENCE if step.get("waits") else 0)
         while missing := self._asked(step, operation, is_last=time.monotonic() > end):
             if time.monotonic() > end:
                 raise StuckError(f"{operation.id} did not tell {', '.join(missing)}")
@@ -148,6 +139,16 @@ class Journey:
                     raise StuckError(f"no {value[1:]} is known")
                 return self.known[value[1:]]
         return value
+
+
+def chapters(selected: Set[str]) -> list[str]:
+    """The names of those with a selected operation, of what they come after, and of what closes it."""
+    wanted = {name for name, chapter in CHAPTERS.items() if selected & {step["do"] for step in chapter["steps"]}}
+    for name in reversed(CHAPTERS):
+        if name in wanted:
+            wanted |= {*CHAPTERS[name].get("after", ())}
+    closing = {name for name, chapter in CHAPTERS.items() if "always" in chapter and wanted >= {*chapter["after"]}}
+    return [name for name in CHAPTERS if name in wanted | closing]
 
 
 CHAPTERS: dict[str, Any] = load((SOURCES / "journey.yaml").read_text(encoding="utf-8"))

@@ -86,6 +86,7 @@ def write(cast: Cast, options: Options, selection: Selection, teller: Teller, sh
 
 def written(cast: Cast, options: Options, selection: Selection, teller: Teller, show: Show) -> Report:
     with cast.on_stage():
+        cast.invite(selection)
         teller.secrets |= {person.password for person in cast.people.values()}
         callers = cast.callers(selection)
         for caller in callers:
