@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from unpuzzle_cli import answers, console
+from unpuzzle_cli.commands.fields import MONEY
 from unpuzzle_cli.common import FIELDS, JSON, PRINTER, Printer, field_names
 from unpuzzle_cli.errors import CommandError
 
@@ -15,20 +16,20 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 FIRST = (
-    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user", "code", "type",
-    "status", "order", "category", "difficulty", "price", "amount", "currency", "rating", "progress",
-    "progress_percentage", "students_count", "lessons_count", "courses_count", "duration_hours", "duration_minutes",
-    "is_published", "is_preview", "is_completed", "is_read", "enrolled_at", "published_at", "created_at", "updated_at",
+    "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
+    "lesson_title", "user", "code", "type", "status", "order", "category", "difficulty", "price", "amount", "currency",
+    "rating", "progress", "progress_percentage", "students_count", "lessons_count", "courses_count", "duration_hours",
+    "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "enrolled_at", "published_at",
+    "created_at", "updated_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {
-    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user",
-    "description", "category", "instructor",
+    "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
+    "lesson_title", "user", "description", "category", "instructor",
 }  # fmt: skip
 NAMES = ("title", "name", "slug", "message", "id")
 """What an object is called, by the first of these that it has."""
 TOO_LONG = ("description", "body", "bio", "_url", "metadata")
-MONEY = ("price", "amount", "discount", "total")
 DECIMALS = {"CLP": 0, "JPY": 0, "KRW": 0, "VND": 0, "KWD": 3}
 """Of the currencies that do not have two."""
 MOST_COLUMNS, NARROW = 9, 20
@@ -200,7 +201,7 @@ def _table(items: list[Item], names: list[str], *, asked: bool = False) -> None:
 
 def _cell_of(item: Item, name: str) -> str:
     value = item.get(name)
-    if name in MONEY and isinstance(value, (int, float)):
+    if name.rpartition(".")[2] in MONEY and "currency" in item and isinstance(value, (int, float)):
         return f"{value:,.{DECIMALS.get(item.get('currency', ''), 2)}f}"
     return cell(value, people=True)
 
