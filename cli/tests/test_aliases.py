@@ -114,3 +114,14 @@ def test_a_broken_configuration_stops_no_command_but_those_that_need_it(unpuzzle
     assert unpuzzle("courses", "--help").returncode == 0
     assert unpuzzle("--help").returncode == 0
     assert "can't be read" in unpuzzle("nothing").stderr
+
+
+@pytest.mark.parametrize("text", ['[default]\ntimeout = "9"\n', "number = 5\n", ""])
+def test_a_file_without_aliases_is_told(unpuzzle: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    refused = unpuzzle("alias", "import", str(tmp_path / "a.toml"))
+    assert (refused.returncode, "There are no aliases in" in refused.stderr) == (2, True)
+
+
+def test_an_alias_may_be_called_aliases(unpuzzle: Any) -> None:
+    assert unpuzzle("alias", "import", "-", stdin='aliases = "courses list"\n').stderr == "aliases: courses list\n"
