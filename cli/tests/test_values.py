@@ -97,3 +97,21 @@ def test_a_path_is_one_segment_whatever_is_typed(unpuzzle: Any, stand_in: Any, e
     stand_in.respond = lambda _: Reply(200, examples["Course"])
     unpuzzle("courses", "get", "a/../b?c")
     assert stand_in.received[0].path == "/api/v1/courses/a%2F..%2Fb%3Fc/"
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_number_for_is_none(unpuzzle: Any, stand_in: Any, word: str) -> None:
+    refused = unpuzzle("courses", "create", "--title", "x", f"--price={word}")
+    assert (refused.returncode, refused.stderr) == (2, f"unpuzzle: {word} is not a number, true, false or null.\n")
+    assert unpuzzle("api", "POST", "x/", "--input", "-", stdin=f"[{word}]").returncode == 2
+    assert stand_in.received == []
+    unpuzzle("api", "POST", "x/", "-F", f"a={word}")
+    assert stand_in.received[0].json == {"a": word}
+
+
+def test_how_a_text_that_begins_like_a_file_is_sent_is_told(unpuzzle: Any) -> None:
+    refused = unpuzzle("reflections", "create", "--lesson-id", "x", "--content", "@everyone")
+    assert (
+        refused.stderr
+        == "unpuzzle: everyone can't be read: No such file or directory\nA text that begins with @ comes from stdin: -\n"
+    )
