@@ -37,7 +37,7 @@ class Contract:
     def money(self) -> list[str]:
         """The names of all fields that are amounts of money."""
         found: set[str] = set()
-        nodes: list[Any] = [self.document["components"]["schemas"]]
+        nodes: list[Any] = [self.document.get("components", {})]
         while nodes:
             node = nodes.pop()
             nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []

@@ -206,3 +206,16 @@ def test_what_the_system_refuses_is_told_with_the_file_and_without_numbers(unpuz
 def test_a_prompt_that_is_left_by_ctrl_d_keeps_its_line(unpuzzle: Any) -> None:
     left = unpuzzle("auth", "login", screen=True)
     assert (left.returncode, left.stdout.splitlines()[:2]) == (2, ["E-mail address: ", "unpuzzle: The e-mail address is needed."])
+
+
+@pytest.mark.parametrize("variable", [{"HTTPS_PROXY": "foo://x"}, {"SSL_CERT_FILE": "/dev/null/x"}])
+def test_a_proxy_or_certificates_of_the_environment_that_can_not_be_used_are_told(process: Any, variable: dict[str, str]) -> None:
+    refused = process("courses", "list", **variable)
+    assert (refused.returncode, refused.stderr.startswith("unpuzzle: the environment names a proxy (")) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["--all", "--limit", "3"], ["--json", "slug", "--fields", "title"]])
+def test_options_that_contradict_each_other_are_refused_before_anything_is_sent(
+    unpuzzle: Any, stand_in: Any, arguments: list[str]
+) -> None:
+    assert (unpuzzle("courses", "list", *arguments).returncode, stand_in.received) == (2, [])

@@ -283,3 +283,8 @@ def test_a_key_that_may_not_ask_whose_it_is_can_be_seen_printed_and_forgotten(un
 def test_what_two_processes_keep_at_once_is_all_kept(line: Any, unpuzzle: Any) -> None:
     line("for each in 1 2 3 4 5 6 7 8; do unpuzzle config set timeout 9 --profile p$each & done; wait")
     assert len(unpuzzle("config", "list").stdout.splitlines()) == 8
+
+
+def test_an_address_may_end_as_the_api_begins(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("courses", "list", UNPUZZLE_BASE_URL=f"{stand_in.url}/api/v1/").returncode == 0
+    assert stand_in.received[0].path == "/api/v1/courses/"

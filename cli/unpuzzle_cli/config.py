@@ -102,13 +102,13 @@ def _checked(key: str, value: str) -> str:
 
 
 def address(value: str) -> str:
-    """The address of a server, with its scheme in small letters and without a slash at its end."""
+    """The address of a server, with its scheme in small letters, and without what every path of the API begins with."""
     scheme, mark, rest = value.partition("://")
     if "@" in rest.partition("/")[0]:  # said without the address, which holds a secret
         raise UsageError("The address of a server holds no name and no password.", "Sign in to it: unpuzzle auth login")
     if not value.isprintable() or not mark or scheme.lower() not in ("https", "http"):
         raise UsageError(f"{value} is not an address.", f"Such as: {DEFAULT_URL}")
-    return f"{scheme.lower()}://{rest.rstrip('/')}"
+    return f"{scheme.lower()}://{rest.rstrip('/').removesuffix('/api/v1')}"
 
 
 def seconds(value: str) -> float:

@@ -649,3 +649,22 @@ def test_the_address_of_somebody_else_is_in_no_frame(client: Unpuzzle) -> None:
     frames = [frame for frame in told.stack if "unpuzzle_sdk" in frame.filename]
     assert frames
     assert not any("canary" in value for frame in frames for value in (frame.locals or {}).values())
+
+
+def test_a_proxy_of_the_environment_that_can_not_be_used_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "foo://x")
+
+    async def ask() -> None:
+        async with AsyncUnpuzzle(base_url=server.url) as asynchronous:
+            await asynchronous.system.health()
+
+    with (
+        Unpuzzle(base_url=server.url) as client,
+        pytest.raises(errors.InvalidRequestError, match="HTTPS_PROXY") as refused,
+    ):
+        client.system.health()
+    with pytest.raises(errors.InvalidRequestError, match="HTTPS_PROXY"):
+        asyncio.run(ask())
+    assert (refused.value.sent, server.received) == (False, [])

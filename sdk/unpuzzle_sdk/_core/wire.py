@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -46,6 +47,16 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+@contextmanager
+def _told_of_the_environment() -> Iterator[None]:
+    """Say so where a variable of the environment names what can't be used, such as a SOCKS proxy without its library."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        named = "a proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE, SSL_CERT_DIR)"
+        raise InvalidRequestError(f"the environment names {named} that can't be used: {error}", sent=False) from error
+
+
 class _NoCookies(httpx.Cookies):
     """Keeps none.
 
@@ -63,7 +74,8 @@ class Pool(httpx.Client):
 
     def __init__(self, transport: httpx.BaseTransport | None) -> None:
         """Send over this transport, if there is one."""
-        super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
+        with _told_of_the_environment():
+            super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
         self.hop_headers = _hop_headers(self)
 
 
@@ -74,7 +86,8 @@ class AsyncPool(httpx.AsyncClient):
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
         """Send over this transport, if there is one."""
-        super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
+        with _told_of_the_environment():
+            super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
         self.hop_headers = _hop_headers(self)
 
 
