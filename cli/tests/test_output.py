@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from loopback import Reply
+from rich.cells import cell_len
 
 from unpuzzle_cli import show
 
@@ -321,3 +322,12 @@ def test_a_number_is_money_where_there_is_a_currency() -> None:
 def test_an_answer_of_text_ends_its_line_on_a_terminal(terminal: Any, stand_in: Any) -> None:
     stand_in.respond = lambda _: Reply(502, content=b"<html>Bad Gateway</html>")
     assert terminal("api", "courses/")[0].startswith("<html>Bad Gateway</html>\r\nunpuzzle: ")
+
+
+def test_long_texts_are_wrapped_by_cells_and_addresses_stay_whole(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    address = f"https://cdn.example.com/{'x' * 80}"
+    told = {**examples["Course"], "description": "漢字かな交じり文 " * 10, "thumbnail_url": address}
+    stand_in.respond = lambda _: Reply(200, told)
+    seen, _ = terminal("courses", "get", PYTHON, "--fields", "description,thumbnail_url", columns=60)
+    assert all(cell_len(line) <= 60 for line in seen.splitlines() if address not in line)
+    assert f"thumbnail_url  {address}\r\n" in seen

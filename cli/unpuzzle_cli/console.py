@@ -152,6 +152,14 @@ def say_table(columns: "list[Column]") -> None:
         screen.print(line, soft_wrap=True)
 
 
+def wrapped(text: str, room: int) -> list[str]:
+    """A text in lines of so many cells, of which wide characters take two."""
+    from rich.console import Console
+    from rich.text import Text
+
+    return [line.plain.rstrip() for line in Text(text).wrap(Console(), room)]
+
+
 def width() -> int:
     """How many characters a line of the terminal has."""
     return shutil.get_terminal_size().columns

@@ -1,6 +1,5 @@
 """Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
 
-import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,10 @@ Item = dict[str, Any]
 
 FIRST = (
     "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
-    "lesson_title", "user", "code", "type", "status", "order", "category", "difficulty", "price", "amount", "currency",
-    "rating", "progress", "progress_percentage", "students_count", "lessons_count", "courses_count", "duration_hours",
-    "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "enrolled_at", "published_at",
-    "created_at", "updated_at",
+    "lesson_title", "user", "code", "type", "status", "order", "category", "difficulty", "price", "amount", "total",
+    "currency", "rating", "progress", "progress_percentage", "students_count", "lessons_count", "courses_count",
+    "duration_hours", "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "enrolled_at",
+    "published_at", "created_at", "updated_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {
@@ -183,10 +182,12 @@ def _values(shown: Item) -> None:
 
 def _wrapped(label: str, text: str) -> str:
     """A long text in the column behind its label, where there is room for one."""
+    from rich.cells import cell_len
+
     room = console.width() - len(label)
-    if len(text) <= room or room < NARROW:
+    if cell_len(text) <= room or room < NARROW or " " not in text:  # an address, say, is to be copied whole
         return label + text
-    return label + f"\n{' ' * len(label)}".join(textwrap.wrap(text, room))
+    return label + f"\n{' ' * len(label)}".join(console.wrapped(text, room))
 
 
 def _table(items: list[Item], names: list[str], *, asked: bool = False) -> None:

@@ -49,7 +49,7 @@ def _ssl_context() -> ssl.SSLContext:
 
 @contextmanager
 def _told_of_the_environment() -> Iterator[None]:
-    """Say so where a variable of the environment names what can't be used, such as a SOCKS proxy without its library."""
+    """Say so where a variable names what can't be used, such as a SOCKS proxy without the library for it."""
     try:
         yield
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
