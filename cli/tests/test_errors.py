@@ -57,6 +57,8 @@ def test_a_token_or_a_key_of_the_environment_that_is_refused_is_named(unpuzzle: 
         (["login"], "Did you mean: unpuzzle auth login"),
         (["courses", "show"], "Did you mean: unpuzzle courses get"),
         (["help", "nonsense"], "Topics: environment, exit-codes"),
+        (["help", "exit-code"], "Did you mean: unpuzzle help exit-codes"),
+        (["help", "courses", "lst"], "Did you mean: unpuzzle help courses list"),
         (["courses", "list", "--categry", "x"], "--category"),
         (["courses", "list", "--limit", "x"], "--limit"),
         (["courses", "list", "--sort", "colour"], "'title', 'created_at', 'price', 'rating'"),

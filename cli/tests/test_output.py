@@ -331,3 +331,9 @@ def test_long_texts_are_wrapped_by_cells_and_addresses_stay_whole(terminal: Any,
     seen, _ = terminal("courses", "get", PYTHON, "--fields", "description,thumbnail_url", columns=60)
     assert all(cell_len(line) <= 60 for line in seen.splitlines() if address not in line)
     assert f"thumbnail_url  {address}\r\n" in seen
+
+
+def test_a_message_that_was_sent_is_data_and_no_talk(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(201, examples["Announcement"])
+    told = unpuzzle("enrollments", "announce", "b6b28414-328b-5b14-930c-0a8320288e81", "--title", "t", "--message", "hello")
+    assert (told.returncode, told.stderr, "\nmessage\tWe meet" in told.stdout) == (0, "", True)

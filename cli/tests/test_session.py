@@ -288,3 +288,20 @@ def test_what_two_processes_keep_at_once_is_all_kept(line: Any, unpuzzle: Any) -
 def test_an_address_may_end_as_the_api_begins(unpuzzle: Any, stand_in: Any) -> None:
     assert unpuzzle("courses", "list", UNPUZZLE_BASE_URL=f"{stand_in.url}/api/v1/").returncode == 0
     assert stand_in.received[0].path == "/api/v1/courses/"
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [["--with-key", "--email", "a@b.de"], ["--with-key", "--provider", "github"], ["--provider", "github", "--password-stdin"]],
+)
+def test_nobody_signs_in_in_two_ways_at_once(unpuzzle: Any, stand_in: Any, ways: list[str]) -> None:
+    refused = unpuzzle("auth", "login", *ways, stdin="secret\n")
+    assert (refused.returncode, "two ways at once" in refused.stderr, stand_in.received) == (2, True, [])
+
+
+@pytest.mark.parametrize(("way", "secret"), [("--password-stdin", "password"), ("--with-key", "API key")])
+def test_a_secret_that_is_not_on_stdin_is_missed(unpuzzle: Any, stand_in: Any, way: str, secret: str) -> None:
+    email = ["--email", "a@b.de"] if way == "--password-stdin" else []
+    refused = unpuzzle("auth", "login", way, *email, stdin="")
+    assert (refused.returncode, stand_in.received) == (2, [])
+    assert refused.stderr.startswith(f"unpuzzle: There is no {secret} on stdin.\n")

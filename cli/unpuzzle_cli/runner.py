@@ -37,7 +37,7 @@ def call(context: typer.Context, operation: str, arguments: dict[str, Any]) -> N
     if isinstance(answer, str):
         console.say(answer)
     elif answer is not None:
-        show.one(answer.to_dict(), show.Shape.of(context))
+        show.one(answer.to_dict(), show.Shape.of(context), sent=arguments)
 
 
 def download(

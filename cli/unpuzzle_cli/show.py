@@ -1,5 +1,6 @@
 """Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -74,14 +75,16 @@ class Shape:
         return {name: _chosen(name, item, known) for name in self.names}
 
 
-def one(item: Item, shape: Shape) -> None:
-    """A single resource. Its message is talk; the rest is data."""
+def one(item: Item, shape: Shape, *, sent: Collection[str] = ()) -> None:
+    """A single resource. Its message says what was done and is talk, unless one was sent; the rest is data."""
     if shape.as_json:
         shape.say(shape.picked(item))
         return
-    if isinstance(item.get("message"), str):
-        console.talk(item["message"])
-    hidden = set() if shape.names else TOKENS | {"message"}
+    talk = {"message"} - set(sent)
+    for name in talk:
+        if isinstance(item.get(name), str):
+            console.talk(item[name])
+    hidden = set() if shape.names else TOKENS | talk
     shown = flat({name: value for name, value in shape.picked(item).items() if name not in hidden})
     tables = [name for name, value in shown.items() if console.for_people() and _is_table(value)]
     _values({name: value for name, value in shown.items() if name not in tables})

@@ -127,9 +127,11 @@ def typed(value: str) -> Any:
 
 def secret(name: str, *, from_stdin: bool, required: bool) -> str | None:
     """A secret: a line of stdin, or asked for on a terminal; never from the command line, which others can read."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
     label = name.replace("_", " ")
+    if from_stdin:
+        if found := sys.stdin.readline().rstrip("\r\n"):
+            return found
+        raise UsageError(f"There is no {label} on stdin.", "It is a line of its own, as in: … < FILE")
     return console.ask_secretly(label, f"--{name.replace('_', '-')}-stdin") if required else None
 
 

@@ -26,6 +26,8 @@ def sign_in(
     choice = Choice.of(context, may_be_new=True)
     if choice.token:
         raise _another_token("would win over what you sign in to")
+    if [bool(email or password_stdin), with_key, bool(provider)].count(True) > 1:
+        raise UsageError("One can't sign in in two ways at once.", "Choose: a password (--email, --password-stdin), --with-key or --provider")
     if with_key:
         _keep_key(choice, values.secret("API key", from_stdin=not console.can_ask(), required=True) or "")
     elif provider:
