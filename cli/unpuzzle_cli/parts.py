@@ -70,6 +70,8 @@ def fetch(source: Source, file: Path) -> None:
         _fill(kept, source, first, file.name)
     except STOPS as stop:
         raise stopped(stop, f"Stopped. What has come is kept in {kept}.", AGAIN) from None
+    except OSError as error:
+        raise CommandError(f"{file} can't be written: {error.strerror}.", AGAIN) from None
     kept.replace(file)
 
 
