@@ -206,7 +206,8 @@ def _number(contract: Contract, name: str, schema: Node) -> Conversion:
     kind = schema["type"]
     if schema.get("nullable") or schema.get("x-unpuzzle-money"):
         return Conversion("str", f"values.scalar({name})", "", {"metavar": "'true|false'" if kind == "boolean" else "'N'"})
-    return Conversion({"integer": "int", "number": "float", "boolean": "bool"}[kind], name)
+    value = f"values.finite({name})" if kind == "number" else name
+    return Conversion({"integer": "int", "number": "float", "boolean": "bool"}[kind], value)
 
 
 def _array(contract: Contract, name: str, schema: Node) -> Conversion:

@@ -16,6 +16,7 @@ def test_an_alias_takes_arguments_by_their_places_and_the_rest_at_its_end(unpuzz
     assert stand_in.received[0].query["category"] == ["web design"]
     assert stand_in.received[0].query["difficulty"] == ["beginner"]
     assert unpuzzle("--quiet", "cheap", "music").returncode == 0
+    assert unpuzzle("help", "cheap").stdout == f"Your alias of: {CHEAP}\n"
 
 
 def test_an_alias_that_lacks_an_argument_says_what_it_stands_for(unpuzzle: Any, stand_in: Any) -> None:

@@ -104,6 +104,7 @@ def test_what_json_has_no_number_for_is_none(unpuzzle: Any, stand_in: Any, word:
     refused = unpuzzle("courses", "create", "--title", "x", f"--price={word}")
     assert (refused.returncode, refused.stderr) == (2, f"unpuzzle: {word} is not a number, true, false or null.\n")
     assert unpuzzle("api", "POST", "x/", "--input", "-", stdin=f"[{word}]").returncode == 2
+    assert unpuzzle("learning", "record-progress", "x", f"--position-seconds={word}").returncode == 2
     assert stand_in.received == []
     unpuzzle("api", "POST", "x/", "-F", f"a={word}")
     assert stand_in.received[0].json == {"a": word}

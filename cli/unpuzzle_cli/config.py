@@ -106,7 +106,7 @@ def address(value: str) -> str:
     scheme, mark, rest = value.partition("://")
     if "@" in rest.partition("/")[0]:  # said without the address, which holds a secret
         raise UsageError("The address of a server holds no name and no password.", "Sign in to it: unpuzzle auth login")
-    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http"):
+    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http") or not rest or {"?", "#"} & {*rest}:
         raise UsageError(f"{value} is not an address.", f"Such as: {DEFAULT_URL}")
     return f"{scheme.lower()}://{rest.rstrip('/').removesuffix('/api/v1')}"
 

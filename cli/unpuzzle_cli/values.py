@@ -1,6 +1,7 @@
 """From the text of an option to a value of the contract. None is an option that was not given."""
 
 import json
+import math
 import re
 import sys
 from decimal import Decimal
@@ -60,6 +61,13 @@ def _decoded(value: str, hint: str = "") -> str:
 def scalar(value: str | None) -> Any:
     """A number, true, false or null. Decimals stay exact, as money needs."""
     return value if value is None else _literal(value, f"{value} is not a number, true, false or null.")
+
+
+def finite(value: float | None) -> float | None:
+    """A number that can be sent."""
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{value} is not a number that can be sent.")
+    return value
 
 
 def document(value: str | None) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import __version__, console, topics
+from unpuzzle_cli import __version__, config, console, topics
 from unpuzzle_cli.errors import UsageError
 from unpuzzle_cli.group import nearest
 
@@ -37,6 +37,9 @@ def show_help(
         console.say(topics.TOPICS[given[0]][1]().rstrip())
         return
     found = _found(context, given)
+    if found is None and (text := config.aliases().get(given[0])):
+        console.say(f"Your alias of: {text}")
+        return
     if found is None:
         meant = [f"unpuzzle help {name}" for name in _meant(context, given)]
         hint = f"Did you mean: {', or: '.join(meant)}" if meant else f"Topics: {', '.join(topics.TOPICS)}"

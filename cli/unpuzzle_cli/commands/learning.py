@@ -155,7 +155,7 @@ def record_progress_command(
         {
             **values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
             **values.changes(
-                position_seconds=position_seconds,
+                position_seconds=values.finite(position_seconds),
                 watched=values.objects(watched, fields=("start", "end"), strings=()),
                 active_seconds=active_seconds,
                 recorded_at=recorded_at,
