@@ -33,6 +33,18 @@ class Contract:
         used = {operation.tag for operation in self.operations()}
         return {tag["name"]: tag["description"] for tag in self.document["tags"] if tag["name"] in used}
 
+    @property
+    def money(self) -> list[str]:
+        """The names of all fields that are amounts of money."""
+        found: set[str] = set()
+        nodes: list[Any] = [self.document.get("components", {})]
+        while nodes:
+            node = nodes.pop()
+            nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+            fields = node.get("properties") if isinstance(node, dict) else None
+            found |= {name for name, field in (fields or {}).items() if "x-unpuzzle-money" in field}
+        return sorted(found)
+
     def operations(self) -> list["Operation"]:
         return [
             Operation(self, path, method, item)

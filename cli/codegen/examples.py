@@ -11,15 +11,21 @@ NAMING, TELLING = ("slug", "id"), ("title", "name", "full_name", "message", "sta
 
 
 def examples(operation: Operation, options: list[Option]) -> list[str]:
-    """The command with all that is needed and one option of what is optional; of what reads, some of the answer too."""
+    """The command with all that is needed and one option of what is optional; of what reads, some of the answer too.
+
+    The option is the first of the contract's example, which begins with what is needed in fact where the schema can't say so.
+    """
     needed = [option for option in options if option.required]
     shorter = _typed(operation, needed)
     return [_typed(operation, [*needed, *_optional(operation, options)]), *_some(operation, shorter)]
 
 
 def _optional(operation: Operation, options: list[Option]) -> list[Option]:
-    telling = _known(operation) if operation.is_list else _fields(operation) if operation.edits else {}
-    return [option for option in options if not option.required and option.name in telling][:1]
+    telling = _known(operation) if operation.is_list else _fields(operation)
+    optional = {option.name: option for option in options if not option.required}
+    return [
+        optional[name] for name, value in telling.items() if name in optional and (operation.edits or not isinstance(value, dict))
+    ][:1]
 
 
 def _some(operation: Operation, command: str) -> list[str]:
@@ -63,4 +69,6 @@ def _fields(operation: Operation) -> dict[str, object]:
 def _spelled(value: object) -> str:
     """A value of an example as one types it."""
     first = value[0] if isinstance(value, list) and value else value
+    if isinstance(first, str) and "\n" in first:
+        return "@text.txt"
     return first if isinstance(first, str) else json.dumps(first)

@@ -146,7 +146,8 @@ def write(contract: Contract, folder: Path) -> None:
     aliases = "".join(f"{alias} = {annotation}\n" for alias, annotation in shared.items())
     files["options.py"] = HEADER.format(about="The options that several commands take.") + SHARED + aliases
     fields = {each.name: ",".join(each.answer) for each in contract.operations() if each.answer}
-    files["fields.py"] = HEADER.format(about="The fields of answers, or of what lists hold.") + f"\nFIELDS = {fields!r}\n"
+    tables = f"\nFIELDS = {fields!r}\nMONEY = {contract.money!r}\n"
+    files["fields.py"] = HEADER.format(about="The fields of answers, or of what lists hold, and which are money.") + tables
     files["tags.py"] = HEADER.format(about="The groups of commands.") + f"\nTAGS = {contract.tags!r}\n"
     for left_over in (file for file in folder.glob("*.py") if file.name not in files and MARK in file.read_text("utf-8")):
         left_over.unlink()

@@ -15,6 +15,8 @@ TAKEN = {
 }  # fmt: skip
 """What every command, or every list, has besides; the contract can't use these names."""
 COMPLETIONS = {"category": "category_slugs", "category_id": "category_ids"}
+SHOWN = 3
+"""So many fields of an object are shown as they are typed."""
 REQUEST, INPUT = "Request", "--input"
 
 
@@ -204,7 +206,8 @@ def _number(contract: Contract, name: str, schema: Node) -> Conversion:
     kind = schema["type"]
     if schema.get("nullable") or schema.get("x-unpuzzle-money"):
         return Conversion("str", f"values.scalar({name})", "", {"metavar": "'true|false'" if kind == "boolean" else "'N'"})
-    return Conversion({"integer": "int", "number": "float", "boolean": "bool"}[kind], name)
+    value = f"values.finite({name})" if kind == "number" else name
+    return Conversion({"integer": "int", "number": "float", "boolean": "bool"}[kind], value)
 
 
 def _array(contract: Contract, name: str, schema: Node) -> Conversion:
@@ -224,9 +227,10 @@ def _objects(contract: Contract, name: str, item: Node) -> Conversion:
     about = "May be repeated; JSON, an array of it, `@file` and `-` are taken too."
     if not fields:
         return Conversion("list[str]", f"values.objects({name})", about, {"metavar": "'JSON'"})
-    given = ",".join(f"{field}=…" for field in fields)
+    given = ",".join(f"{field}=…" for field in list(fields)[:SHOWN])
+    all_of_them = f",…`, of: {', '.join(fields)}" if len(fields) > SHOWN else "`"  # a long word would be broken in the help
     value = f"values.objects({name}, fields={tuple(fields)!r}, strings={texts!r})"
-    return Conversion("list[str]", value, f"As `{given}`. {about}", {"metavar": "'KEY=VALUE,…'"})
+    return Conversion("list[str]", value, f"As `{given}{all_of_them}. {about}", {"metavar": "'KEY=VALUE,…'"})
 
 
 def _fields(contract: Contract, schema: Node) -> tuple[Node, tuple[str, ...]]:

@@ -16,6 +16,7 @@ def test_an_alias_takes_arguments_by_their_places_and_the_rest_at_its_end(unpuzz
     assert stand_in.received[0].query["category"] == ["web design"]
     assert stand_in.received[0].query["difficulty"] == ["beginner"]
     assert unpuzzle("--quiet", "cheap", "music").returncode == 0
+    assert unpuzzle("help", "cheap").stdout == f"Your alias of: {CHEAP}\n"
 
 
 def test_an_alias_that_lacks_an_argument_says_what_it_stands_for(unpuzzle: Any, stand_in: Any) -> None:
@@ -114,3 +115,14 @@ def test_a_broken_configuration_stops_no_command_but_those_that_need_it(unpuzzle
     assert unpuzzle("courses", "--help").returncode == 0
     assert unpuzzle("--help").returncode == 0
     assert "can't be read" in unpuzzle("nothing").stderr
+
+
+@pytest.mark.parametrize("text", ['[default]\ntimeout = "9"\n', "number = 5\n", ""])
+def test_a_file_without_aliases_is_told(unpuzzle: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    refused = unpuzzle("alias", "import", str(tmp_path / "a.toml"))
+    assert (refused.returncode, "There are no aliases in" in refused.stderr) == (2, True)
+
+
+def test_an_alias_may_be_called_aliases(unpuzzle: Any) -> None:
+    assert unpuzzle("alias", "import", "-", stdin='aliases = "courses list"\n').stderr == "aliases: courses list\n"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from loopback import Reply, error
 
 
@@ -95,3 +96,30 @@ def test_the_token_goes_to_no_other_server(unpuzzle: Any, stand_in: Any) -> None
     assert stand_in.received == []
     assert unpuzzle("api", "GET", f"{stand_in.url}/x/", **token).returncode == 0
     assert stand_in.received[0].path == "/x/"
+
+
+@pytest.mark.parametrize("page", [{"count": 0, "results": []}, {"results": [1], "next": None}])
+def test_a_list_without_a_next_page_ends(unpuzzle: Any, stand_in: Any, page: Any) -> None:
+    stand_in.script = [Reply(200, page)]
+    assert json.loads(unpuzzle("api", "x/", "--paginate").stdout) == page["results"]
+
+
+@pytest.mark.parametrize("second", [{"name": "no list"}, {"results": None, "next": None}, [1]])
+def test_a_page_that_holds_no_list_is_told(unpuzzle: Any, stand_in: Any, second: Any) -> None:
+    stand_in.script = [Reply(200, {"results": [1], "next": f"{stand_in.url}/api/v1/x/?page=2"}), Reply(200, second)]
+    refused = unpuzzle("api", "x/", "--paginate")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "This is not a list of pages" in refused.stderr
+
+
+def test_a_server_that_leads_elsewhere_has_not_answered(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(302, headers={"Location": "https://login.example.com/"})
+    refused = unpuzzle("api", "courses/")
+    assert (refused.returncode, "leads on to https://login.example.com/" in refused.stderr) == (1, True)
+    assert unpuzzle("api", "courses/", "--include").returncode == 0
+
+
+def test_an_address_that_only_begins_as_the_servers_is_not_on_it(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("api", f"{stand_in.url}1/health/").returncode == 2
+    assert unpuzzle("api", f"{stand_in.url}/health/").returncode == 0
+    assert [each.path for each in stand_in.received] == ["/health/"]

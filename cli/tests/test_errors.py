@@ -20,7 +20,7 @@ PYTHON = "introduction-to-python-programming"
         (404, "NOT_FOUND", 5, "It went wrong. (NOT_FOUND)"),
         (422, "VALIDATION_ERROR", 1, "title: is too long"),
         (422, "COURSE_NOT_READY", 1, "unpuzzle courses check-readiness"),
-        (429, "RATE_LIMIT_EXCEEDED", 6, "Try again in 3600 seconds"),
+        (429, "RATE_LIMIT_EXCEEDED", 6, "Try again in 60 minutes"),
         (500, "INTERNAL_ERROR", 1, "It went wrong. (INTERNAL_ERROR)"),
         (418, "NOT_KNOWN_YET", 1, "It went wrong. (NOT_KNOWN_YET)"),
     ],
@@ -43,9 +43,10 @@ def test_a_learner_is_told_how_to_become_an_instructor(unpuzzle: Any, stand_in: 
     assert "unpuzzle auth apply-as-instructor" in unpuzzle("courses", "list-own").stderr
 
 
-def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stand_in: Any) -> None:
+@pytest.mark.parametrize("name", ["UNPUZZLE_TOKEN", "UNPUZZLE_API_KEY"])
+def test_a_token_or_a_key_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stand_in: Any, name: str) -> None:
     stand_in.respond = lambda _: error(401, "AUTH_INVALID_TOKEN")
-    assert "UNPUZZLE_TOKEN" in unpuzzle("auth", "get-profile", UNPUZZLE_TOKEN="old").stderr
+    assert f"{name} is not good" in unpuzzle("auth", "get-profile", **{name: "old"}).stderr
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,8 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["login"], "Did you mean: unpuzzle auth login"),
         (["courses", "show"], "Did you mean: unpuzzle courses get"),
         (["help", "nonsense"], "Topics: environment, exit-codes"),
+        (["help", "exit-code"], "Did you mean: unpuzzle help exit-codes"),
+        (["help", "courses", "lst"], "Did you mean: unpuzzle help courses list"),
         (["courses", "list", "--categry", "x"], "--category"),
         (["courses", "list", "--limit", "x"], "--limit"),
         (["courses", "list", "--sort", "colour"], "'title', 'created_at', 'price', 'rating'"),
@@ -68,6 +71,8 @@ def test_a_token_of_the_environment_that_is_refused_is_named(unpuzzle: Any, stan
         (["auth", "update-profile", "--preferences", "timezone"], "key=value"),
         (["config", "set", "colour", "red"], "base_url"),
         (["config", "set", "base_url", "nonsense"], "is not an address"),
+        (["config", "set", "base_url", "https://x/?a=b"], "is not an address"),
+        (["courses", "list", "--category", "\udcff"], "What was given is no text in UTF-8."),
         (["config", "set", "timeout", "0"], "is not a number of seconds"),
         (["api", "POST", "auth/signin/", "-f", "email"], "key=value"),
         (["api", "GET", "courses/", "-H", "Authorization Bearer canary"], "Name: value"),
@@ -169,3 +174,52 @@ def test_no_answer_is_no_yes(terminal: Any, stand_in: Any) -> None:
     assert terminal("courses", "delete", "x", answers={"[y/N]": end_of_input})[1] == 1
     seen, code = terminal("auth", "login", "--email", "x@example.com", answers={"Password: ": end_of_input})
     assert (code, "Traceback" in seen, stand_in.received) == (130, False, [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [("1", "1 seconds"), ("90", "90 seconds"), ("121", "3 minutes"), ("21483", "6 hours")]
+)
+def test_a_time_to_wait_is_told_in_its_unit_and_rounded_up(unpuzzle: Any, stand_in: Any, seconds: str, said: str) -> None:
+    stand_in.respond = lambda _: error(429, "AI_LIMIT_EXCEEDED", headers={"Retry-After": seconds})
+    assert f"Try again in {said}\n" in unpuzzle("ai", "get-limits", UNPUZZLE_TOKEN="t").stderr
+
+
+@pytest.mark.parametrize("answer", [Reply(407, content=b"Sign in to the proxy"), Reply(200, content=b"<html>Free WiFi</html>")])
+def test_what_is_not_of_this_api_asks_whether_it_is_the_right_server(unpuzzle: Any, stand_in: Any, answer: Reply) -> None:
+    stand_in.respond = lambda _: answer
+    refused = unpuzzle("courses", "list")
+    assert (refused.returncode, "Is it the right server?" in refused.stderr) == (1, True)
+    assert f"({answer.status})" not in refused.stderr
+
+
+@pytest.mark.parametrize("nobody", ["2>/dev/full", "2>&-"])
+def test_what_nobody_can_read_on_stderr_changes_no_exit_code(line: Any, stand_in: Any, nobody: str) -> None:
+    stand_in.respond = lambda _: error(404, "COURSE_NOT_FOUND")
+    assert line(f"unpuzzle courses get x {nobody}")[0] == 5
+    assert line(f"unpuzzle courses list --jq '.[' {nobody}")[0] == 2
+
+
+def test_what_the_system_refuses_is_told_with_the_file_and_without_numbers(unpuzzle: Any, stand_in: Any, tmp_path: Any) -> None:
+    stand_in.respond = lambda _: Reply(200, content=b"<svg/>", headers={"Content-Type": "image/svg+xml"})
+    refused = unpuzzle("analytics", "get-icon", "streak-7", "--output", str(tmp_path))
+    assert (refused.returncode, refused.stderr) == (1, f"unpuzzle: {tmp_path} can't be written: Is a directory.\n")
+    refused = unpuzzle("config", "set", "timeout", "5", UNPUZZLE_CONFIG_DIR="/dev/null/x")
+    assert refused.stderr == "unpuzzle: /dev/null/x: Not a directory\n"
+
+
+def test_a_prompt_that_is_left_by_ctrl_d_keeps_its_line(unpuzzle: Any) -> None:
+    left = unpuzzle("auth", "login", screen=True)
+    assert (left.returncode, left.stdout.splitlines()[:2]) == (2, ["E-mail address: ", "unpuzzle: The e-mail address is needed."])
+
+
+@pytest.mark.parametrize("variable", [{"HTTPS_PROXY": "foo://x"}, {"SSL_CERT_FILE": "/dev/null/x"}])
+def test_a_proxy_or_certificates_of_the_environment_that_can_not_be_used_are_told(process: Any, variable: dict[str, str]) -> None:
+    refused = process("courses", "list", **variable)
+    assert (refused.returncode, refused.stderr.startswith("unpuzzle: the environment names a proxy (")) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [["--all", "--limit", "3"], ["--json", "slug", "--fields", "title"]])
+def test_options_that_contradict_each_other_are_refused_before_anything_is_sent(
+    unpuzzle: Any, stand_in: Any, arguments: list[str]
+) -> None:
+    assert (unpuzzle("courses", "list", *arguments).returncode, stand_in.received) == (2, [])

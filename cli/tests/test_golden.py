@@ -35,6 +35,7 @@ FILES = {
     "part.bin": "a part",
     "password.txt": "open-sesame\n",
     "students.csv": "email\nada@example.com\n",
+    "text.txt": "WEBVTT\n\n00:00.000 --> 00:04.200\nWhat is said\n",
 }
 TYPED, SECRET = "jane@example.com\n", "open-sesame"
 """What is typed where a command asks."""

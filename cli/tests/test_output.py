@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from loopback import Reply
+from rich.cells import cell_len
+
+from unpuzzle_cli import show
 
 PYTHON = "introduction-to-python-programming"
 
@@ -289,7 +292,7 @@ def test_a_stream_that_is_closed_is_no_terminal_and_no_crash(line: Any) -> None:
 @pytest.mark.parametrize("command", ["--version", "--help", "courses list"])
 def test_a_full_disk_is_told_once_and_a_reader_that_has_enough_is_no_error(line: Any, command: str) -> None:
     code, said = line(f"unpuzzle {command} >/dev/full")
-    assert (code, said) == (1, "unpuzzle: [Errno 28] No space left on device\n")
+    assert (code, said) == (1, "unpuzzle: No space left on device\n")
     assert line(f"unpuzzle {command} | true") == (0, "")
 
 
@@ -303,3 +306,34 @@ def test_wide_characters_take_two_cells() -> None:
     assert max(map(cell_len, shown)) <= 40
     assert shown[1].endswith("木…     9.90")
     assert shown[2].endswith("  120.00")
+
+
+def test_a_dumb_terminal_has_its_width_too(terminal: Any) -> None:
+    seen, _ = terminal("courses", "list", columns=40, TERM="dumb")
+    assert all(len(line) <= 40 for line in seen.splitlines())
+
+
+def test_a_number_is_money_where_there_is_a_currency() -> None:
+    item = {"currency": "USD", "total": 2, "discount.discount_amount": 10, "gross": 1173}
+    assert [show._cell_of(item, name) for name in item] == ["USD", "2.00", "10.00", "1,173.00"]
+    assert show._cell_of({"total": 2}, "total") == "2"
+
+
+def test_an_answer_of_text_ends_its_line_on_a_terminal(terminal: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: Reply(502, content=b"<html>Bad Gateway</html>")
+    assert terminal("api", "courses/")[0].startswith("<html>Bad Gateway</html>\r\nunpuzzle: ")
+
+
+def test_long_texts_are_wrapped_by_cells_and_addresses_stay_whole(terminal: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    address = f"https://cdn.example.com/{'x' * 80}"
+    told = {**examples["Course"], "description": "漢字かな交じり文 " * 10, "thumbnail_url": address}
+    stand_in.respond = lambda _: Reply(200, told)
+    seen, _ = terminal("courses", "get", PYTHON, "--fields", "description,thumbnail_url", columns=60)
+    assert all(cell_len(line) <= 60 for line in seen.splitlines() if address not in line)
+    assert f"thumbnail_url  {address}\r\n" in seen
+
+
+def test_a_message_that_was_sent_is_data_and_no_talk(unpuzzle: Any, stand_in: Any, examples: dict[str, Any]) -> None:
+    stand_in.respond = lambda _: Reply(201, examples["Announcement"])
+    told = unpuzzle("enrollments", "announce", "b6b28414-328b-5b14-930c-0a8320288e81", "--title", "t", "--message", "hello")
+    assert (told.returncode, told.stderr, "\nmessage\tWe meet" in told.stdout) == (0, "", True)

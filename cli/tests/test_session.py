@@ -260,3 +260,48 @@ def test_a_setting_that_is_not_there_is_no_empty_one(unpuzzle: Any) -> None:
 def test_the_version_of_the_client_is_sent(unpuzzle: Any, stand_in: Any) -> None:
     unpuzzle("courses", "list")
     assert stand_in.received[0].headers["x-client-version"] == f"unpuzzle-cli/{__version__}"
+
+
+def test_a_token_is_kept_although_nobody_can_read_where(line: Any, api: Any, unpuzzle: Any) -> None:
+    typed = "unpuzzle auth login --email user@example.com --password-stdin --profile new"
+    assert line(f"echo 'open sesame' | {typed} 2>/dev/full")[0] == 0
+    assert unpuzzle("auth", "status", "--profile", "new").returncode == 0
+
+
+def test_a_key_that_may_not_ask_whose_it_is_can_be_seen_printed_and_forgotten(unpuzzle: Any, stand_in: Any) -> None:
+    stand_in.respond = lambda _: error(403, "PERMISSION_DENIED", message="This API key lacks the scope profile:read.")
+    assert unpuzzle("auth", "login", "--with-key", stdin="unp_key\n").returncode == 0
+    shown = json.loads(unpuzzle("auth", "status", "--json").stdout)
+    assert (shown["server"], shown["email"], shown["roles"]) == (stand_in.url, None, None)
+    assert unpuzzle("auth", "token").stdout == "unp_key\n"
+    assert json.loads(unpuzzle("auth", "status", "--json", UNPUZZLE_API_KEY="other").stdout)["token"] == "UNPUZZLE_API_KEY"
+    assert "Take a key that may do it" in unpuzzle("enrollments", "list").stderr
+    assert "The API key stays good." in unpuzzle("auth", "logout").stderr
+    assert unpuzzle("auth", "status").returncode == 4
+
+
+def test_what_two_processes_keep_at_once_is_all_kept(line: Any, unpuzzle: Any) -> None:
+    line("for each in 1 2 3 4 5 6 7 8; do unpuzzle config set timeout 9 --profile p$each & done; wait")
+    assert len(unpuzzle("config", "list").stdout.splitlines()) == 8
+
+
+def test_an_address_may_end_as_the_api_begins(unpuzzle: Any, stand_in: Any) -> None:
+    assert unpuzzle("courses", "list", UNPUZZLE_BASE_URL=f"{stand_in.url}/api/v1/").returncode == 0
+    assert stand_in.received[0].path == "/api/v1/courses/"
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [["--with-key", "--email", "a@b.de"], ["--with-key", "--provider", "github"], ["--provider", "github", "--password-stdin"]],
+)
+def test_nobody_signs_in_in_two_ways_at_once(unpuzzle: Any, stand_in: Any, ways: list[str]) -> None:
+    refused = unpuzzle("auth", "login", *ways, stdin="secret\n")
+    assert (refused.returncode, "two ways at once" in refused.stderr, stand_in.received) == (2, True, [])
+
+
+@pytest.mark.parametrize(("way", "secret"), [("--password-stdin", "password"), ("--with-key", "API key")])
+def test_a_secret_that_is_not_on_stdin_is_missed(unpuzzle: Any, stand_in: Any, way: str, secret: str) -> None:
+    email = ["--email", "a@b.de"] if way == "--password-stdin" else []
+    refused = unpuzzle("auth", "login", way, *email, stdin="")
+    assert (refused.returncode, stand_in.received) == (2, [])
+    assert refused.stderr.startswith(f"unpuzzle: There is no {secret} on stdin.\n")

@@ -226,3 +226,13 @@ def test_a_download_is_led_on_to_storage_without_the_session(film: Any, stand_in
     assert film(UNPUZZLE_TOKEN="mine").returncode == 0
     assert (tmp_path / "film.mp4").read_bytes() == DATA
     assert {each.headers.get("authorization") for each in stand_in.received if "storage" in each.path} == {None}
+
+
+def test_a_download_that_the_disk_has_no_room_for_is_told_with_its_name_and_how_to_go_on(
+    line: Any, stand_in: Any, tmp_path: Path
+) -> None:
+    headers = {"Content-Range": "bytes 0-99999/200000", "ETag": '"1"', "Content-Type": "application/octet-stream"}
+    stand_in.respond = lambda _: Reply(206, content=b"x" * 100_000, headers=headers)
+    typed = f"unpuzzle media download f47ac10b-58cc-4372-a567-0e02b2c3d479 a.mp4 --output {tmp_path}/a.mp4"
+    told = f"unpuzzle: {tmp_path}/a.mp4 can't be written: File too large.\nGo on: the same command again\n"
+    assert line(f"export PYTHONDONTWRITEBYTECODE=1; ulimit -f 50; {typed}") == (1, told)

@@ -45,7 +45,7 @@ def test_a_file_is_written_by_its_name(unpuzzle: Any, lesson: str, tmp_path: Pat
         ("a.vtt", VTT.replace("00:02.500", "00:2"), "line 3: these are no times"),
         ("a.json", "[", "is not JSON: line 1, column 2."),
         ("a.json", '{"start": 0}', "holds no segments:"),
-        ("a.srt", None, "can't be read as a text in UTF-8: FileNotFoundError."),
+        ("a.srt", None, "can't be read: No such file or directory"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(

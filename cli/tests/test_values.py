@@ -101,3 +101,22 @@ def test_a_path_is_one_segment_whatever_is_typed(unpuzzle: Any, stand_in: Any, e
     outcome = unpuzzle("courses", "get", "a/../b")
     assert (outcome.returncode, "course_id must not be" in outcome.stderr) == (2, True)
     assert len(stand_in.received) == 1
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_number_for_is_none(unpuzzle: Any, stand_in: Any, word: str) -> None:
+    refused = unpuzzle("courses", "create", "--title", "x", f"--price={word}")
+    assert (refused.returncode, refused.stderr) == (2, f"unpuzzle: {word} is not a number, true, false or null.\n")
+    assert unpuzzle("api", "POST", "x/", "--input", "-", stdin=f"[{word}]").returncode == 2
+    assert unpuzzle("learning", "record-progress", "x", f"--position-seconds={word}").returncode == 2
+    assert stand_in.received == []
+    unpuzzle("api", "POST", "x/", "-F", f"a={word}")
+    assert stand_in.received[0].json == {"a": word}
+
+
+def test_how_a_text_that_begins_like_a_file_is_sent_is_told(unpuzzle: Any) -> None:
+    refused = unpuzzle("reflections", "create", "--lesson-id", "x", "--content", "@everyone")
+    assert (
+        refused.stderr
+        == "unpuzzle: everyone can't be read: No such file or directory\nA text that begins with @ comes from stdin: -\n"
+    )

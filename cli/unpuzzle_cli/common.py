@@ -32,10 +32,15 @@ def _kept(key: str) -> Callable[[typer.Context, str | None], None]:
 
 def _names(key: str) -> Callable[[typer.Context, str | None], None]:
     keep = _kept(key)
+    other = ({JSON, FIELDS} - {key}).pop()
 
     def check(context: typer.Context, value: str | None) -> None:
         if value and not context.resilient_parsing:
             answers.check(context, field_names(value))
+            if context.meta.get(other):
+                raise UsageError(
+                    "--json and --fields name fields twice.", "Name them once: --json NAMES, or --fields NAMES for text"
+                )
         keep(context, value)
 
     return check

@@ -3,6 +3,8 @@
 import json
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from unpuzzle_cli.errors import CommandError, UsageError
@@ -44,11 +46,13 @@ def aliases() -> dict[str, str]:
 
 
 def keep_aliases(given: dict[str, str]) -> None:
-    _save({**_tables(), ALIASES: dict(sorted((aliases() | given).items()))})
+    with _changed() as tables:
+        tables[ALIASES] = dict(sorted((tables.get(ALIASES, {}) | given).items()))
 
 
 def forget_alias(name: str) -> None:
-    _save({**_tables(), ALIASES: {other: text for other, text in aliases().items() if other != name}})
+    with _changed() as tables:
+        tables.get(ALIASES, {}).pop(name, None)
 
 
 def _tables() -> dict[str, Profile]:
@@ -57,7 +61,9 @@ def _tables() -> dict[str, Profile]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise CommandError(f"{path()} can't be read: {error}", f"Mend or remove it: {path()}") from None
+        raise CommandError(
+            f"{path()} can't be read: {getattr(error, 'strerror', error)}", f"Mend or remove it: {path()}"
+        ) from None
     profiles = {name: values for name, values in tables.items() if isinstance(values, dict)}
     return {name: {key: str(value) for key, value in values.items()} for name, values in profiles.items()}
 
@@ -68,12 +74,11 @@ def get(profile: str, key: str) -> str:
 
 def change(profile: str, key: str, value: str | None) -> None:
     """Keeps a value in a profile; None forgets it."""
-    tables = _tables()
-    values = tables.setdefault(named(profile), {})
-    values.pop(known(key), None)
-    if value is not None:
-        values[key] = _checked(key, value)
-    _save(tables)
+    with _changed() as tables:
+        values = tables.setdefault(named(profile), {})
+        values.pop(known(key), None)
+        if value is not None:
+            values[key] = _checked(key, value)
 
 
 def named(profile: str) -> str:
@@ -97,13 +102,13 @@ def _checked(key: str, value: str) -> str:
 
 
 def address(value: str) -> str:
-    """The address of a server, with its scheme in small letters and without a slash at its end."""
+    """The address of a server, with its scheme in small letters, and without what every path of the API begins with."""
     scheme, mark, rest = value.partition("://")
     if "@" in rest.partition("/")[0]:  # said without the address, which holds a secret
         raise UsageError("The address of a server holds no name and no password.", "Sign in to it: unpuzzle auth login")
-    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http"):
+    if not value.isprintable() or not mark or scheme.lower() not in ("https", "http") or not rest or {"?", "#"} & {*rest}:
         raise UsageError(f"{value} is not an address.", f"Such as: {DEFAULT_URL}")
-    return f"{scheme.lower()}://{rest.rstrip('/')}"
+    return f"{scheme.lower()}://{rest.rstrip('/').removesuffix('/api/v1')}"
 
 
 def seconds(value: str) -> float:
@@ -113,16 +118,31 @@ def seconds(value: str) -> float:
     except ValueError:
         found = 0
     if not 0 < found < float("inf"):
-        raise UsageError(f"{value} is not a number of seconds.")
+        raise UsageError(f"{value} is not a number of seconds.", "Such as: unpuzzle config set timeout 30")
     return found
 
 
-def _save(tables: dict[str, dict[str, str]]) -> None:
+@contextmanager
+def _changed() -> Iterator[dict[str, Profile]]:
+    """What the file holds, to be changed, and then kept. Of two processes the second waits, so that nothing is lost."""
+    from fcntl import LOCK_EX, flock  # only where something is changed
+
+    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    opened = os.open(folder(), os.O_RDONLY)
+    try:
+        flock(opened, LOCK_EX)
+        tables = _tables()
+        yield tables
+        _save(tables)
+    finally:
+        os.close(opened)
+
+
+def _save(tables: dict[str, Profile]) -> None:
     lines = []
     for name, values in tables.items():
         if values:
             lines += [f"[{_quoted(name)}]", *(f"{_quoted(key)} = {_quoted(value)}" for key, value in values.items()), ""]
-    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     file = path().resolve()  # which stays where a link leads that somebody has made of it
     fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_text("\n".join(lines), encoding="utf-8")

@@ -72,9 +72,9 @@ def show_help(text: str) -> None:
 
 
 def talk(line: str) -> None:
-    """A line for the person, beside the data."""
+    """A line for the person, beside the data. That nobody can read it stops no work, as keeping a token behind it would be."""
     if not _silent:
-        _write(sys.stderr, plain(line))
+        _tell(plain(line) + "\n")
 
 
 def pass_on_warnings() -> None:
@@ -86,7 +86,7 @@ def pass_on_warnings() -> None:
 def complain(message: str, details: list[str], hint: str) -> None:
     """An error: what, why, and what to type next."""
     lines = [f"unpuzzle: {message}", *(f"  {line}" for line in details), *([hint] if hint else [])]
-    _write(sys.stderr, "\n".join(map(_folded, plain("\n".join(lines)).split("\n"))))
+    _tell("\n".join(map(_folded, plain("\n".join(lines)).split("\n"))) + "\n")
 
 
 def _folded(line: str) -> str:
@@ -134,9 +134,10 @@ def say_bytes(content: bytes) -> None:
         sys.stdout.flush()
         return
     try:
-        sys.stdout.write(plain(content.decode()))
+        text = plain(content.decode())
     except UnicodeDecodeError:
         raise CommandError("This is not text, and a terminal would not like it.", "Keep it: --output FILE, or a pipe") from None
+    _write(sys.stdout, text, end="" if text.endswith("\n") else "\n")
 
 
 def say_table(columns: "list[Column]") -> None:
@@ -147,8 +148,16 @@ def say_table(columns: "list[Column]") -> None:
 
     # Where NO_COLOR is set rich keeps what is bold; who sets it wants text. COLUMNS=0 is no width to it, as to others.
     screen = Console(highlight=False, color_system="auto" if in_colour(sys.stdout) else None, width=width())
-    for line in lines(columns, screen.width):
+    for line in lines(columns, width()):  # not the screen's, which is 80 wherever TERM is `dumb`
         screen.print(line, soft_wrap=True)
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """A text in lines of so many cells, of which wide characters take two."""
+    from rich.console import Console
+    from rich.text import Text
+
+    return [line.plain.rstrip() for line in Text(text).wrap(Console(), room)]
 
 
 def width() -> int:
@@ -175,11 +184,10 @@ def ask_secretly(label: str, option: str) -> str:
 
 def read_line(prompt: str) -> str | None:
     """What the person types; None when they have nothing more to say."""
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
+    _tell(prompt)
     line = sys.stdin.readline()
     if not line:
-        talk("")
+        _tell("\n")
         return None
     return line.strip()
 
@@ -205,13 +213,20 @@ def _need_a_person(label: str, option: str) -> None:
 
 
 def _answer(prompt: str) -> str:
-    sys.stderr.write(plain(prompt))
-    sys.stderr.flush()
-    return sys.stdin.readline().strip()
+    return read_line(plain(prompt)) or ""
 
 
 def _write(stream: Any, text: str, end: str = "\n") -> None:
     stream.write(text + end)
+
+
+def _tell(text: str) -> None:
+    """Writes to stderr; where that is full or nobody reads it, forgets it."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # what is left of it would fail again when Python closes the stream
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def _number(value: Any) -> Any:

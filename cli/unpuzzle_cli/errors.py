@@ -1,10 +1,10 @@
 """From what went wrong to a few lines on stderr and an exit code: the one place for both."""
 
+import math
 import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn
 
 FAILED, USAGE, SIGN_IN, NOT_FOUND, LIMIT, UNREACHABLE, INTERRUPTED, TERMINATED = 1, 2, 4, 5, 6, 7, 130, 143
@@ -30,6 +30,14 @@ NEXT_STEPS = {
     "PRECONDITION_FAILED": "Read it again, and send its new ETag",
 }
 """What to type after an error of the API, by its code."""
+WHICH_SERVER = "Is it the right server? Choose one: unpuzzle --base-url URL …, or UNPUZZLE_BASE_URL"
+GIVEN = ("UNPUZZLE_TOKEN", "UNPUZZLE_API_KEY")
+ALLOWED = {
+    "API key": "Take a key that may do it, or sign in without one: unpuzzle auth login",
+    "role instructor": "Become an instructor: unpuzzle auth apply-as-instructor",
+}
+"""What to type where something is not allowed, by what the message says of it."""
+HOUR, MINUTE = 3600, 60
 
 
 class CommandError(Exception):
@@ -115,7 +123,7 @@ def _explained(error: Exception) -> int:
     if isinstance(error, CommandError):
         return _tell(str(error), hint=error.hint, code=error.code)
     if isinstance(error, OSError):
-        return _tell(str(error))
+        return _tell(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     # typer's exceptions have no public names: they are known by what they can do.
     if hasattr(error, "format_message"):
         return _misused(error)
@@ -137,12 +145,11 @@ def _failed(error: Exception) -> int:
         case errors.APITimeoutError():
             return _tell(f"The server is too slow: {error}", hint="Wait longer: unpuzzle config set timeout SECONDS")
         case errors.APIConnectionError():
-            hint = "Is it the right server? Choose one: unpuzzle --base-url URL …, or UNPUZZLE_BASE_URL"
-            return _tell(f"The server can't be reached: {error}", hint=hint)
+            return _tell(f"The server can't be reached: {error}", hint=WHICH_SERVER)
         case errors.UnpuzzleError():
-            return _tell(str(error))
+            return _tell(str(error), hint=WHICH_SERVER if isinstance(error, errors.InvalidResponseError) else "")
         case ValueError():  # an argument that can't be sent, such as a path of `..`
-            return _tell(str(error), code=USAGE)
+            return _tell("What was given is no text in UTF-8." if isinstance(error, UnicodeError) else str(error), code=USAGE)
     raise error
 
 
@@ -164,23 +171,28 @@ def _refused(error: Any) -> int:
     if error.request_id:
         details.append(f"request id: {error.request_id}")
     code = CODE_OF_STATUS.get(error.status_code, FAILED)
-    return _tell(f"{error.message} ({error.code or error.status_code})", details, _next_step(error), code)
+    return _tell(f"{error.message} ({error.code})" if error.code else error.message, details, _next_step(error), code)
 
 
 def _next_step(error: Any) -> str:
     if step := NEXT_STEPS.get(error.code):
         return step
     if error.status_code == 401:
-        given = "The token in UNPUZZLE_TOKEN is not good: set another one, or unset it and sign in"
-        return given if os.environ.get("UNPUZZLE_TOKEN") else "Sign in: unpuzzle auth login"
+        given = next(filter(os.environ.get, GIVEN), "")
+        return f"{given} is not good: set it anew, or unset it and sign in" if given else "Sign in: unpuzzle auth login"
     if error.status_code == 402:
         return f"Pay: unpuzzle {_paying(error.payment_id)} --payment-method-id pm_…"
     if error.status_code == 403:
-        teach = error.code == "PERMISSION_DENIED" and "instructor" in error.message
-        return "Become an instructor: unpuzzle auth apply-as-instructor" if teach else "See who you are: unpuzzle auth status"
+        return next((step for word, step in ALLOWED.items() if word in error.message), "See who you are: unpuzzle auth status")
     if error.retry_after:
-        return f"Try again in {int(error.retry_after)} seconds"
-    return ""
+        return f"Try again in {_in_words(error.retry_after)}"
+    return "" if error.code else WHICH_SERVER  # an answer without a code is not of this API, but of a proxy, say
+
+
+def _in_words(seconds: float) -> str:
+    """A time to wait. It is rounded up: who comes too early is sent away again."""
+    size, unit = (HOUR, "hours") if seconds >= 2 * HOUR else (MINUTE, "minutes") if seconds >= 2 * MINUTE else (1, "seconds")
+    return f"{math.ceil(seconds / size)} {unit}"
 
 
 def _paying(payment_id: str | None) -> str:
@@ -191,6 +203,5 @@ def _paying(payment_id: str | None) -> str:
 def _tell(message: str, details: list[str] | None = None, hint: str = "", code: int = FAILED) -> int:
     from unpuzzle_cli import console
 
-    with suppress(BrokenPipeError):  # nobody listens
-        console.complain(message, details or [], hint)
+    console.complain(message, details or [], hint)
     return code

@@ -70,6 +70,8 @@ def fetch(source: Source, file: Path) -> None:
         _fill(kept, source, first, file.name)
     except STOPS as stop:
         raise stopped(stop, f"Stopped. What has come is kept in {kept}.", AGAIN) from None
+    except OSError as error:
+        raise CommandError(f"{file} can't be written: {error.strerror}.", AGAIN) from None
     kept.replace(file)
 
 
@@ -91,12 +93,12 @@ def _fill(kept: Path, source: Source, first: Piece, name: str) -> None:
 
 def write(file: Path, content: bytes) -> None:
     """Writes a file whole, or not at all; what is no file, such as a device, is written to."""
-    if file.exists() and not file.is_file():
-        file.write_bytes(content)
-        return
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = file if file.exists() and not file.is_file() else file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
         part.replace(file)
+    except OSError as error:  # said of the file that was asked for
+        raise CommandError(f"{file} can't be written: {error.strerror}.") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part != file:
+            part.unlink(missing_ok=True)

@@ -37,7 +37,7 @@ def call(context: typer.Context, operation: str, arguments: dict[str, Any]) -> N
     if isinstance(answer, str):
         console.say(answer)
     elif answer is not None:
-        show.one(answer.to_dict(), show.Shape.of(context))
+        show.one(answer.to_dict(), show.Shape.of(context), sent=arguments)
 
 
 def download(
@@ -86,6 +86,8 @@ def walk(
     """A list: one page of it, or the first results over as many pages as it takes."""
     if page and (limit or everything):
         raise UsageError("--page is one page: it does not go with --limit or --all.")
+    if limit and everything:
+        raise UsageError("--limit and --all do not go together.", "Choose how many: --limit N, or all of them: --all")
     one_page = page or (page_size and not limit and not everything)
     wanted = None if everything or one_page else limit or DEFAULT_LIMIT
     size = page_size or (DEFAULT_LIMIT if one_page else min(wanted or LARGEST_PAGE, LARGEST_PAGE))

@@ -1,11 +1,12 @@
 """Shows answers: tables and aligned values for people, lines with tabs for programs, JSON on request."""
 
-import textwrap
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from unpuzzle_cli import answers, console
+from unpuzzle_cli.commands.fields import MONEY
 from unpuzzle_cli.common import FIELDS, JSON, PRINTER, Printer, field_names
 from unpuzzle_cli.errors import CommandError
 
@@ -15,20 +16,20 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 FIRST = (
-    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user", "code", "type",
-    "status", "order", "category", "difficulty", "price", "amount", "currency", "rating", "progress",
-    "progress_percentage", "students_count", "lessons_count", "courses_count", "duration_hours", "duration_minutes",
-    "is_published", "is_preview", "is_completed", "is_read", "enrolled_at", "published_at", "created_at", "updated_at",
+    "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
+    "lesson_title", "user", "code", "type", "status", "order", "category", "difficulty", "price", "amount", "total",
+    "currency", "rating", "progress", "progress_percentage", "students_count", "lessons_count", "courses_count",
+    "duration_hours", "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "enrolled_at",
+    "published_at", "created_at", "updated_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {
-    "title", "name", "full_name", "email", "course", "content", "comment", "message", "lesson", "user",
-    "description", "category", "instructor",
+    "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
+    "lesson_title", "user", "description", "category", "instructor",
 }  # fmt: skip
 NAMES = ("title", "name", "slug", "message", "id")
 """What an object is called, by the first of these that it has."""
 TOO_LONG = ("description", "body", "bio", "_url", "metadata")
-MONEY = ("price", "amount", "discount", "total")
 DECIMALS = {"CLP": 0, "JPY": 0, "KRW": 0, "VND": 0, "KWD": 3}
 """Of the currencies that do not have two."""
 MOST_COLUMNS, NARROW = 9, 20
@@ -74,14 +75,16 @@ class Shape:
         return {name: _chosen(name, item, known) for name in self.names}
 
 
-def one(item: Item, shape: Shape) -> None:
-    """A single resource. Its message is talk; the rest is data."""
+def one(item: Item, shape: Shape, *, sent: Collection[str] = ()) -> None:
+    """A single resource. Its message says what was done and is talk, unless one was sent; the rest is data."""
     if shape.as_json:
         shape.say(shape.picked(item))
         return
-    if isinstance(item.get("message"), str):
-        console.talk(item["message"])
-    hidden = set() if shape.names else TOKENS | {"message"}
+    talk = {"message"} - set(sent)
+    for name in talk:
+        if isinstance(item.get(name), str):
+            console.talk(item[name])
+    hidden = set() if shape.names else TOKENS | talk
     shown = flat({name: value for name, value in shape.picked(item).items() if name not in hidden})
     tables = [name for name, value in shown.items() if console.for_people() and _is_table(value)]
     _values({name: value for name, value in shown.items() if name not in tables})
@@ -182,10 +185,12 @@ def _values(shown: Item) -> None:
 
 def _wrapped(label: str, text: str) -> str:
     """A long text in the column behind its label, where there is room for one."""
+    from rich.cells import cell_len
+
     room = console.width() - len(label)
-    if len(text) <= room or room < NARROW:
+    if cell_len(text) <= room or room < NARROW or " " not in text:  # an address, say, is to be copied whole
         return label + text
-    return label + f"\n{' ' * len(label)}".join(textwrap.wrap(text, room))
+    return label + f"\n{' ' * len(label)}".join(console.wrapped(text, room))
 
 
 def _table(items: list[Item], names: list[str], *, asked: bool = False) -> None:
@@ -200,7 +205,7 @@ def _table(items: list[Item], names: list[str], *, asked: bool = False) -> None:
 
 def _cell_of(item: Item, name: str) -> str:
     value = item.get(name)
-    if name in MONEY and isinstance(value, (int, float)):
+    if name.rpartition(".")[2] in MONEY and "currency" in item and isinstance(value, (int, float)):
         return f"{value:,.{DECIMALS.get(item.get('currency', ''), 2)}f}"
     return cell(value, people=True)
 

@@ -50,7 +50,9 @@ Besides what Jinja has (join, length, map, tojson, upper …) there are:
 VALUES = """\
 `null` clears what may be empty. Lists are repeated options; '' is an empty list.
 
-Long texts, JSON and templates are taken from `@file`, or `-` for stdin.
+Long texts, JSON and templates are taken from `@file`, or `-` for stdin; so a text that begins with @ comes from stdin.
+
+Times are RFC 3339, such as 2026-01-20T00:00:00Z or 2026-01-20T01:00:00+01:00, and days 2026-01-20.
 
 Objects are `key=value`, repeated, or one JSON object. Lists of objects are `--watched start=0,end=30 --watched start=60,end=90`,
 or JSON.

@@ -1,6 +1,7 @@
 """From the text of an option to a value of the contract. None is an option that was not given."""
 
 import json
+import math
 import re
 import sys
 from decimal import Decimal
@@ -36,22 +37,22 @@ def text(value: str | None, *, nullable: bool = False) -> Any:
     """A long text: as it stands, or `@file`, or `-` for stdin."""
     if nullable and value == "null":
         return NULL
-    return value if value is None else _decoded(value)
+    return value if value is None else _decoded(value, "A text that begins with @ comes from stdin: -")
 
 
-def content(value: str) -> bytes:
-    """The text itself, or what is in `@file`, or stdin for `-`."""
+def content(value: str, hint: str = "") -> bytes:
+    """The text itself, or what is in `@file`, or stdin for `-`. The hint is for a file that can't be read."""
     try:
         if value == "-":
             return sys.stdin.buffer.read()
         return Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
     except OSError as error:
-        raise UsageError(f"{value[1:]} can't be read: {error.strerror}") from None
+        raise UsageError(f"{value[1:] or value} can't be read: {error.strerror}", hint) from None
 
 
-def _decoded(value: str) -> str:
+def _decoded(value: str, hint: str = "") -> str:
     try:
-        return content(value).decode()
+        return content(value, hint).decode()
     except UnicodeDecodeError as error:
         name = "stdin" if value == "-" else value[1:]
         raise UsageError(f"{name} is not a text in UTF-8: {error.reason} at byte {error.start:,}.") from None
@@ -60,6 +61,13 @@ def _decoded(value: str) -> str:
 def scalar(value: str | None) -> Any:
     """A number, true, false or null. Decimals stay exact, as money needs."""
     return value if value is None else _literal(value, f"{value} is not a number, true, false or null.")
+
+
+def finite(value: float | None) -> float | None:
+    """A number that can be sent."""
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{value} is not a number that can be sent.")
+    return value
 
 
 def document(value: str | None) -> Any:
@@ -118,7 +126,7 @@ def typed(value: str) -> Any:
     if value.startswith("@"):
         return _decoded(value)
     try:
-        return json.loads(value)
+        return parsed(value)
     except ValueError:
         if value.startswith(("{", "[", '"')):
             raise UsageError(f"{value} is not JSON.") from None
@@ -127,9 +135,11 @@ def typed(value: str) -> Any:
 
 def secret(name: str, *, from_stdin: bool, required: bool) -> str | None:
     """A secret: a line of stdin, or asked for on a terminal; never from the command line, which others can read."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
     label = name.replace("_", " ")
+    if from_stdin:
+        if found := sys.stdin.readline().rstrip("\r\n"):
+            return found
+        raise UsageError(f"There is no {label} on stdin.", "It is a line of its own, as in: … < FILE")
     return console.ask_secretly(label, f"--{name.replace('_', '-')}-stdin") if required else None
 
 
@@ -144,9 +154,18 @@ def confirmed(what: str, *names: str, yes: bool) -> None:
         raise CommandError("Nothing was deleted.")
 
 
+def parsed(value: str | bytes, **how: Any) -> Any:
+    """JSON. NaN and Infinity, which Python would take too, can't be sent."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"there is no {word} in JSON")
+
+    return json.loads(value, parse_constant=refuse, **how)
+
+
 def _literal(value: str, otherwise: str) -> Any:
     try:
-        found = json.loads(value, parse_float=Decimal)
+        found = parsed(value, parse_float=Decimal)
     except ValueError:
         raise UsageError(otherwise) from None
     return NULL if found is None else found

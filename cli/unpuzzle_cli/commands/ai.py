@@ -15,7 +15,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "send-message",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai send-message --message 'Can you explain React hooks?'\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="$ unpuzzle ai send-message --message 'Can you explain React hooks?' --include-transcript\n\nNeeds a sign-in. May answer NOT_FOUND, CONFLICT, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def send_message_command(
     context: typer.Context,
@@ -169,7 +169,7 @@ def delete_session_command(
 @app.command(
     "rate-message",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai rate-message 1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e --rating helpful\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    epilog="$ unpuzzle ai rate-message 1f2e3d4c-5b6a-4978-8f6e-5d4c3b2a1f0e --rating helpful --comment 'The quote was just what I had missed.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def rate_message_command(
     context: typer.Context,
@@ -204,7 +204,7 @@ def rate_message_command(
 @app.command(
     "generate-hint",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai generate-hint --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --concept 'React useEffect'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="$ unpuzzle ai generate-hint --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --concept 'React useEffect' --difficulty-level struggling\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_hint_command(
     context: typer.Context,
@@ -248,7 +248,7 @@ def generate_hint_command(
 @app.command(
     "generate-quiz",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai generate-quiz --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="$ unpuzzle ai generate-quiz --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --topics 'React hooks'\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def generate_quiz_command(
     context: typer.Context,
@@ -306,7 +306,7 @@ def generate_quiz_command(
 @app.command(
     "prompt-reflection",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai prompt-reflection --lesson-id 15e43791-13d2-5390-8364-514287b80ec1\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
+    epilog="$ unpuzzle ai prompt-reflection --lesson-id 15e43791-13d2-5390-8364-514287b80ec1 --timestamp-seconds 245\n\nNeeds a sign-in. May answer NOT_FOUND, LESSON_EMPTY, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR.",
 )
 def prompt_reflection_command(
     context: typer.Context,
@@ -338,7 +338,7 @@ def prompt_reflection_command(
 @app.command(
     "suggest-path",
     cls=JsonCommand,
-    epilog="$ unpuzzle ai suggest-path\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
+    epilog="$ unpuzzle ai suggest-path --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, AI_LIMIT_EXCEEDED, AI_SERVICE_ERROR, MESSAGE_REFUSED.",
 )
 def suggest_path_command(
     context: typer.Context,

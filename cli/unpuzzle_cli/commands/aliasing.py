@@ -67,8 +67,10 @@ def import_aliases(
         table = tomllib.loads(values.content("-" if file == "-" else f"@{file}").decode())
     except ValueError as error:
         raise UsageError(f"{file} is not TOML: {error}") from None
-    found = table.get(config.ALIASES, table)
-    given = {name: text for name, text in found.items() if isinstance(text, str)}
+    found = table.get(config.ALIASES)
+    given = {name: text for name, text in (found if isinstance(found, dict) else table).items() if isinstance(text, str)}
+    if not given:
+        raise UsageError(f"There are no aliases in {file}.", "They are lines such as: cheap = \"courses list --sort price\"")
     _keep(context, given, clobber=clobber)
 
 

@@ -1,6 +1,5 @@
 """`unpuzzle api`: any request, with the session, the retries and the errors of every other command."""
 
-import json
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from unpuzzle_cli.group import FLAGS, FilteredCommand
 from unpuzzle_cli.session import Choice
 
 READS = ("GET", "HEAD")
+REDIRECTION = 3
 METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 Pairs = list[str] | None
@@ -66,6 +66,8 @@ def send(
         else:
             _show(answer, shape if answer.status_code < 400 else show.Shape())
         answer.raise_for_status()
+    if "location" in answer.headers and answer.status_code // 100 == REDIRECTION and not include:
+        raise CommandError(f"The server leads on to {answer.headers['location']}.", "See the whole answer: --include")
 
 
 def _head(answer: Any) -> list[str]:
@@ -81,18 +83,23 @@ def _show(answer: Any, shape: show.Shape) -> None:
 
 def _all_results(client: Any, answer: Any, headers: dict[str, str]) -> list[Any]:
     page = answer.parsed
-    if not isinstance(page, dict) or "results" not in page:
-        raise CommandError("This is not a list of pages: --paginate is for those.")
-    results = list(page["results"])
-    while page["next"]:
+    results = [*_results(page)]
+    while page.get("next"):
         page = client.request("GET", _next(page["next"], client.base_url), headers=headers)
-        results += page["results"]
+        results += _results(page)
     return results
+
+
+def _results(page: Any) -> list[Any]:
+    found = page.get("results") if isinstance(page, dict) else None
+    if isinstance(found, list):
+        return found
+    raise CommandError("This is not a list of pages: --paginate is for those.")
 
 
 def _on_the_server(path: str, base_url: str) -> str:
     """The whole path. The token must not go to any other server."""
-    found = path.removeprefix(base_url)
+    found = "/" + path.removeprefix(f"{base_url}/") if path.startswith(f"{base_url}/") else path
     if "://" in found.partition("?")[0] or found.startswith("//"):
         raise UsageError(f"{path} is not on {base_url}.", "Choose the server with --base-url, and give the path alone")
     return found if found.startswith("/") else f"/api/v1/{found}"
@@ -114,6 +121,6 @@ def _header(line: str) -> tuple[str, str]:
 
 def _json_in(source: str) -> Any:
     try:
-        return json.loads(values.content("-" if source == "-" else f"@{source}"))
+        return values.parsed(values.content("-" if source == "-" else f"@{source}"))
     except ValueError as error:
         raise UsageError(f"The input is not JSON: {error}") from None

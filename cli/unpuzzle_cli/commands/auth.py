@@ -146,7 +146,7 @@ def update_profile_command(
 @app.command(
     "apply-as-instructor",
     cls=JsonCommand,
-    epilog="$ unpuzzle auth apply-as-instructor\n\nNeeds a sign-in. May answer CONFLICT.",
+    epilog="$ unpuzzle auth apply-as-instructor --motivation 'I have taught statistics for eight years and want to write it down.'\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def apply_as_instructor_command(
     context: typer.Context,
@@ -289,7 +289,7 @@ def list_api_keys_command(
 @app.command(
     "create-api-key",
     cls=JsonCommand,
-    epilog="$ unpuzzle auth create-api-key --name 'nightly export' --scopes courses:read\n\nNeeds a sign-in. May answer CONFLICT.",
+    epilog="$ unpuzzle auth create-api-key --name 'nightly export' --scopes courses:read --expires-in-days 90\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def create_api_key_command(
     context: typer.Context,
@@ -470,7 +470,7 @@ def list_instructor_applications_command(
 @app.command(
     "decide-instructor-application",
     cls=JsonCommand,
-    epilog="$ unpuzzle auth decide-instructor-application 5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55 --decision approved\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
+    epilog="$ unpuzzle auth decide-instructor-application 5f0c7c86-6b0a-4a53-8d3f-6c8f3d3c8a55 --decision approved --reason 'Welcome!'\n\nNeeds the role admin. May answer NOT_FOUND, CONFLICT.",
 )
 def decide_instructor_application_command(
     context: typer.Context,
@@ -812,7 +812,7 @@ def oauth_callback_command(
 @app.command(
     "oauth-form-callback",
     cls=JsonCommand,
-    epilog="$ unpuzzle auth oauth-form-callback --state n3lT8xkQmZ0\n\nOpen to everybody. May answer OAUTH_FAILED.",
+    epilog="$ unpuzzle auth oauth-form-callback --state n3lT8xkQmZ0 --code c0ffee\n\nOpen to everybody. May answer OAUTH_FAILED.",
 )
 def oauth_form_callback_command(
     context: typer.Context,

@@ -43,7 +43,7 @@ def list_sections_command(
 @app.command(
     "create-section",
     cls=JsonCommand,
-    epilog="$ unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
+    epilog="$ unpuzzle content create-section b6b28414-328b-5b14-930c-0a8320288e81 --title 'State Management' --description 'Learn about React state management'\n\nNeeds the role instructor. May answer COURSE_NOT_FOUND, CONFLICT.",
 )
 def create_section_command(
     context: typer.Context,
@@ -243,7 +243,7 @@ def list_lessons_command(
 @app.command(
     "create-lesson",
     cls=JsonCommand,
-    epilog="$ unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up'\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
+    epilog="$ unpuzzle content create-lesson 8a3c1f0e-5b7d-4c2a-9e6f-1d2b3c4d5e6f --title 'Lifting state up' --type article\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT.",
 )
 def create_lesson_command(
     context: typer.Context,
@@ -416,7 +416,7 @@ def get_transcript_command(context: typer.Context, lesson_id: options.LessonId) 
 @app.command(
     "put-transcript",
     cls=JsonCommand,
-    epilog="$ unpuzzle content put-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --format vtt\n\nNeeds the role instructor. May answer NOT_FOUND, TRANSCRIPT_INVALID.",
+    epilog="$ unpuzzle content put-transcript 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --format vtt --text @text.txt\n\nNeeds the role instructor. May answer NOT_FOUND, TRANSCRIPT_INVALID.",
 )
 def put_transcript_command(
     context: typer.Context,
@@ -614,7 +614,7 @@ def unassign_media_command(
 @app.command(
     "create-quiz",
     cls=JsonCommand,
-    epilog="$ unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title 'Hooks in a nutshell'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.",
+    epilog='$ unpuzzle content create-quiz 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --title \'Hooks in a nutshell\' --questions \'{"type": "multiple_choice", "question": "What is the primary purpose of the useEffect hook?", "points": 10, "explanation": "useEffect is designed to handle side effects.", "options": [{"text": "To manage component state", "is_correct": false}, {"text": "To perform side effects in functional components", "is_correct": true}]}\'\n\nNeeds the role instructor. May answer NOT_FOUND, QUESTION_INVALID, CONFLICT.',
 )
 def create_quiz_command(
     context: typer.Context,

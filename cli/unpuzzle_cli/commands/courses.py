@@ -161,7 +161,7 @@ def list_categories_command(
 @app.command(
     "create",
     cls=JsonCommand,
-    epilog="$ unpuzzle courses create --title 'Advanced React Development'\n\nNeeds the role instructor. May answer CATEGORY_UNKNOWN, PRICE_INVALID.",
+    epilog="$ unpuzzle courses create --title 'Advanced React Development' --description 'Master React with advanced patterns'\n\nNeeds the role instructor. May answer CATEGORY_UNKNOWN, PRICE_INVALID.",
 )
 def create_command(
     context: typer.Context,
@@ -465,7 +465,7 @@ def duplicate_command(
 @app.command(
     "create-category",
     cls=JsonCommand,
-    epilog="$ unpuzzle courses create-category --name Woodworking\n\nNeeds the role admin. May answer CONFLICT.",
+    epilog="$ unpuzzle courses create-category --name Woodworking --slug woodworking\n\nNeeds the role admin. May answer CONFLICT.",
 )
 def create_category_command(
     context: typer.Context,

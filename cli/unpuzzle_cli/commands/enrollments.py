@@ -15,7 +15,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "enroll",
     cls=JsonCommand,
-    epilog="$ unpuzzle enrollments enroll introduction-to-python-programming\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS, COUPON_INVALID, CONFLICT.",
+    epilog="$ unpuzzle enrollments enroll introduction-to-python-programming --payment-method-id pm_stripe_method_id\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS, COUPON_INVALID, CONFLICT.",
 )
 def enroll_command(
     context: typer.Context,

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from unpuzzle_cli import __version__, console, topics
+from unpuzzle_cli import __version__, config, console, topics
 from unpuzzle_cli.errors import UsageError
+from unpuzzle_cli.group import nearest
 
 Words = list[tuple[str, str]]
 
@@ -36,9 +37,22 @@ def show_help(
         console.say(topics.TOPICS[given[0]][1]().rstrip())
         return
     found = _found(context, given)
+    if found is None and (text := config.aliases().get(given[0])):
+        console.say(f"Your alias of: {text}")
+        return
     if found is None:
-        raise UsageError(f"There is no command or topic {' '.join(given)}.", f"Topics: {', '.join(topics.TOPICS)}")
+        meant = [f"unpuzzle help {name}" for name in _meant(context, given)]
+        hint = f"Did you mean: {', or: '.join(meant)}" if meant else f"Topics: {', '.join(topics.TOPICS)}"
+        raise UsageError(f"There is no command or topic {' '.join(given)}.", hint)
     console.show_help(found[1].get_help())
+
+
+def _meant(context: Any, words: list[str]) -> list[str]:
+    """What may be meant by the first word that is not known, behind those that are."""
+    known = next(place for place in range(len(words)) if _found(context, words[: place + 1]) is None)
+    group, _ = _found(context, words[:known]) or (None, None)
+    names = [*getattr(group, "commands", {}), *(() if known else topics.TOPICS)]
+    return [" ".join([*words[:known], name]) for name in nearest(words[known], names)]
 
 
 def _found(context: Any, words: list[str]) -> tuple[Any, Any] | None:

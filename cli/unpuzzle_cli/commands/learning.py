@@ -155,7 +155,7 @@ def record_progress_command(
         {
             **values.given(lesson_id=lesson_id, idempotency_key=idempotency_key),
             **values.changes(
-                position_seconds=position_seconds,
+                position_seconds=values.finite(position_seconds),
                 watched=values.objects(watched, fields=("start", "end"), strings=()),
                 active_seconds=active_seconds,
                 recorded_at=recorded_at,
@@ -232,7 +232,7 @@ def update_review_command(
 @app.command(
     "create-review",
     cls=JsonCommand,
-    epilog="$ unpuzzle learning create-review introduction-to-python-programming --rating 5\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
+    epilog="$ unpuzzle learning create-review introduction-to-python-programming --rating 5 --comment 'I finally understand closures.'\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, ENROLLMENT_NOT_FOUND, CONFLICT.",
 )
 def create_review_command(
     context: typer.Context,
@@ -372,7 +372,7 @@ def submit_attempt_command(
         list[str],
         typer.Option(
             "--answers",
-            help="The answers, in any order; what is missing is not answered. As `question_id=…,option_ids=…,is_true=…,text=…,number=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+            help="The answers, in any order; what is missing is not answered. As `question_id=…,option_ids=…,is_true=…,…`, of: question_id, option_ids, is_true, text, number. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
             show_default=False,
             metavar="KEY=VALUE,…",
         ),
@@ -461,7 +461,7 @@ def certificate_page_command(context: typer.Context, code: options.Code, output:
 @app.command(
     "revoke-certificate",
     cls=JsonCommand,
-    epilog="$ unpuzzle learning revoke-certificate 7K3D-9QXM-42WT\n\nNeeds the role admin. May answer NOT_FOUND.",
+    epilog="$ unpuzzle learning revoke-certificate 7K3D-9QXM-42WT --reason 'The answers were somebody else'\"'\"'s.'\n\nNeeds the role admin. May answer NOT_FOUND.",
 )
 def revoke_certificate_command(
     context: typer.Context,

@@ -198,7 +198,7 @@ def renew_upload_command(context: typer.Context, upload_id: options.UploadId) ->
 @app.command(
     "complete-upload",
     cls=JsonCommand,
-    epilog="$ unpuzzle media complete-upload --upload-id f47ac10b-58cc-4372-a567-0e02b2c3d479\n\nNeeds a sign-in. May answer NOT_FOUND, MEDIA_UPLOAD_FAILED, MEDIA_MISMATCH.",
+    epilog="$ unpuzzle media complete-upload --upload-id f47ac10b-58cc-4372-a567-0e02b2c3d479 --file-id 4_za71f544e781e6891531b001a\n\nNeeds a sign-in. May answer NOT_FOUND, MEDIA_UPLOAD_FAILED, MEDIA_MISMATCH.",
 )
 def complete_upload_command(
     context: typer.Context,

@@ -297,7 +297,7 @@ Questions = Annotated[
     list[str] | None,
     typer.Option(
         "--questions",
-        help="The questions in order. As `id=…,type=…,question=…,points=…,partial_credit=…,explanation=…,options=…,is_true=…,accepted_answers=…,number=…,tolerance=…`. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
+        help="The questions in order. As `id=…,type=…,question=…,…`, of: id, type, question, points, partial_credit, explanation, options, is_true, accepted_answers, number, tolerance. May be repeated; JSON, an array of it, `@file` and `-` are taken too.",
         show_default=False,
         metavar="KEY=VALUE,…",
     ),

@@ -29,7 +29,7 @@ def get_config_command(context: typer.Context) -> None:
 @app.command(
     "create-intent",
     cls=JsonCommand,
-    epilog="$ unpuzzle payments create-intent --course-id b6b28414-328b-5b14-930c-0a8320288e81\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, AMOUNT_MISMATCH, COUPON_INVALID.",
+    epilog="$ unpuzzle payments create-intent --course-id b6b28414-328b-5b14-930c-0a8320288e81 --amount 49.99\n\nNeeds a sign-in. May answer COURSE_NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, AMOUNT_MISMATCH, COUPON_INVALID.",
 )
 def create_intent_command(
     context: typer.Context,
@@ -110,7 +110,7 @@ def cancel_intent_command(context: typer.Context, payment_id: options.PaymentId)
 @app.command(
     "confirm-intent",
     cls=JsonCommand,
-    epilog="$ unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds a sign-in. May answer NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    epilog="$ unpuzzle payments confirm-intent pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35 --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer NOT_FOUND, COURSE_NOT_PUBLISHED, ENROLLMENT_EXISTS, CONFLICT, PAYMENT_REQUIRED, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def confirm_intent_command(
     context: typer.Context,
@@ -249,7 +249,7 @@ def download_receipt_command(
 @app.command(
     "refund",
     cls=JsonCommand,
-    epilog="$ unpuzzle payments refund pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, REFUND_TOO_LARGE, PRICE_INVALID.",
+    epilog="$ unpuzzle payments refund pay_5e1c9a40d3b24f7c8a6e2b9f0c7d1e35 --reason requested_by_customer\n\nNeeds the role instructor. May answer NOT_FOUND, CONFLICT, REFUND_TOO_LARGE, PRICE_INVALID.",
 )
 def refund_command(
     context: typer.Context,
@@ -333,7 +333,7 @@ def list_coupons_command(
 @app.command(
     "create-coupon",
     cls=JsonCommand,
-    epilog="$ unpuzzle payments create-coupon --code SAVE20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID, COUPON_INVALID.",
+    epilog="$ unpuzzle payments create-coupon --code SAVE20 --percentage 20\n\nNeeds the role instructor. May answer CONFLICT, COURSE_NOT_FOUND, PRICE_INVALID, RANGE_INVALID, COUPON_INVALID.",
 )
 def create_coupon_command(
     context: typer.Context,

@@ -87,7 +87,7 @@ def list_command(
 @app.command(
     "create",
     cls=JsonCommand,
-    epilog="$ unpuzzle reflections create --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --content 'This concept reminds me of closures that outlive their scope.'\n\nNeeds a sign-in. May answer NOT_FOUND.",
+    epilog="$ unpuzzle reflections create --lesson-id 3b0f6c1d-2a4e-4f7b-8c9d-0e1f2a3b4c5d --content 'This concept reminds me of closures that outlive their scope.' --type puzzle\n\nNeeds a sign-in. May answer NOT_FOUND.",
 )
 def create_command(
     context: typer.Context,

@@ -1,11 +1,12 @@
 """Signing in and out, and who is signed in."""
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from unpuzzle_cli import console, show, values
-from unpuzzle_cli.errors import SIGN_IN, CommandError, UsageError
+from unpuzzle_cli.errors import GIVEN, SIGN_IN, CommandError, UsageError
 from unpuzzle_cli.session import Choice
 
 
@@ -25,6 +26,8 @@ def sign_in(
     choice = Choice.of(context, may_be_new=True)
     if choice.token:
         raise _another_token("would win over what you sign in to")
+    if [bool(email or password_stdin), with_key, bool(provider)].count(True) > 1:
+        raise UsageError("One can't sign in in two ways at once.", "Choose: a password (--email, --password-stdin), --with-key or --provider")
     if with_key:
         _keep_key(choice, values.secret("API key", from_stdin=not console.can_ask(), required=True) or "")
     elif provider:
@@ -68,16 +71,23 @@ def _by_browser(choice: Choice, provider: str) -> Any:
 
 
 def _keep_key(choice: Choice, key: str) -> None:
-    """Once the server has taken it; a key may do too little to ask whose it is."""
-    from unpuzzle_sdk import Tokens, errors
+    """Once the server has taken it."""
+    from unpuzzle_sdk import Tokens
 
     with choice.client(api_key=key) as client:
-        try:
-            whose = client.auth.get_profile().email
-        except errors.PermissionDeniedError:
-            whose = "the owner of the key"
+        user = _whose(client)
     choice.credentials.save(Tokens(key))
-    console.talk(f"Signed in to {choice.server} as {whose}.")
+    console.talk(f"Signed in to {choice.server} as {user.email if user else 'the owner of the key'}.")
+
+
+def _whose(client: Any) -> Any:
+    """Who is signed in; None with an API key that may do too little to ask for that."""
+    from unpuzzle_sdk import errors
+
+    try:
+        return client.auth.get_profile()
+    except errors.PermissionDenied:
+        return None
 
 
 def sign_out(context: typer.Context) -> None:
@@ -104,6 +114,8 @@ def _end_at_the_server(choice: Choice) -> None:
             client.auth.sign_out()
     except errors.AuthenticationError:
         pass  # it has ended it already
+    except errors.PermissionDenied:  # an API key, which has no session
+        console.talk("The API key stays good. To end that too: unpuzzle auth delete-api-key")
     except errors.UnpuzzleError as error:
         console.talk(f"The session lives on at the server, until it expires: {error}")
 
@@ -113,14 +125,14 @@ def status(context: typer.Context) -> None:
     choice = Choice.of(context)
     _needs_a_session(choice)
     with choice.client() as client:
-        user = client.auth.get_profile()
+        user = _whose(client)
     found = {
         "server": choice.server,
         "profile": choice.profile,
-        "email": user.email,
-        "name": user.full_name,
-        "roles": list(user.roles),
-        "token": "UNPUZZLE_TOKEN" if choice.token else choice.credentials.place,
+        "email": user and user.email,
+        "name": user and user.full_name,
+        "roles": list(user.roles) if user else None,
+        "token": next(filter(os.environ.get, GIVEN), choice.credentials.place),
     }
     show.one(found, show.Shape.of(context))
 
@@ -130,7 +142,7 @@ def token(context: typer.Context) -> None:
     choice = Choice.of(context)
     _needs_a_session(choice)
     with choice.client() as client:
-        client.auth.get_profile()  # a token that has ended is exchanged on the way
+        _whose(client)  # a token that has ended is exchanged on the way
     kept = choice.credentials.load()
     console.say(choice.token or (kept.access_token if kept else ""))
 

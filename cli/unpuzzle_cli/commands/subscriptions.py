@@ -49,7 +49,7 @@ def get_current_command(context: typer.Context) -> None:
 @app.command(
     "create",
     cls=JsonCommand,
-    epilog="$ unpuzzle subscriptions create --plan premium --payment-method-id pm_card_visa\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    epilog="$ unpuzzle subscriptions create --plan premium --payment-method-id pm_card_visa --interval month\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def create_command(
     context: typer.Context,
@@ -99,7 +99,7 @@ def create_command(
 @app.command(
     "change",
     cls=JsonCommand,
-    epilog="$ unpuzzle subscriptions change --plan enterprise\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
+    epilog="$ unpuzzle subscriptions change --plan enterprise --interval year\n\nNeeds a sign-in. May answer CONFLICT, PAYMENT_FAILED, PAYMENT_INSUFFICIENT_FUNDS.",
 )
 def change_command(context: typer.Context, plan: options.Plan, interval: options.Interval = None) -> None:
     """Change to another plan.
@@ -114,7 +114,9 @@ def change_command(context: typer.Context, plan: options.Plan, interval: options
 
 
 @app.command(
-    "cancel", cls=JsonCommand, epilog="$ unpuzzle subscriptions cancel\n\nNeeds a sign-in. May answer CONFLICT."
+    "cancel",
+    cls=JsonCommand,
+    epilog="$ unpuzzle subscriptions cancel --feedback unused\n\nNeeds a sign-in. May answer CONFLICT.",
 )
 def cancel_command(
     context: typer.Context,
@@ -229,7 +231,7 @@ def list_invoices_command(
 @app.command(
     "grant",
     cls=JsonCommand,
-    epilog="$ unpuzzle subscriptions grant 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --plan enterprise\n\nNeeds the role admin. May answer NOT_FOUND, RANGE_INVALID.",
+    epilog="$ unpuzzle subscriptions grant 69af37bc-6f84-5630-a92a-3cdc8d0b71b4 --plan enterprise --daily-limit 500\n\nNeeds the role admin. May answer NOT_FOUND, RANGE_INVALID.",
 )
 def grant_command(
     context: typer.Context,

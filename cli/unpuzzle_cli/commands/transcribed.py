@@ -34,8 +34,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} is none of {', '.join(FORMATS)}.", "Otherwise: unpuzzle content put-transcript --help")
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} can't be read as a text in UTF-8: {type(error).__name__}.") from None
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not a text in UTF-8.") from None
     return {"format": form, "segments": _segments(file, text)} if form == "segments" else {"format": form, "text": text}
 
 

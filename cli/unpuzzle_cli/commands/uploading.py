@@ -35,7 +35,7 @@ def upload(
     and `--resume` sends the rest.
     """
     if not Path(file).is_file():
-        raise CommandError(f"There is no file {file}.")
+        raise CommandError(f"{file} is not a file that can be sent." if Path(file).exists() else f"There is no file {file}.")
     given = values.given(
         title=title or None,
         description=description or None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unpuzzle_cli import console, runner, show
+from unpuzzle_cli import console, runner
 from unpuzzle_cli.errors import STOPS, CommandError, stopped
 from unpuzzle_cli.session import Choice
 
@@ -37,7 +37,7 @@ def _watched(context: typer.Context, payment_id: str, until: float) -> None:
             payment = client.payments.get_intent(payment_id)
             if payment.status != told:
                 told = payment.status
-                console.say(f"{payment.payment_id}\t{told}\t{show.cell(payment.amount, people=False)} {payment.currency}")
+                console.say(f"{payment.payment_id}\t{told}\t{console.in_json(payment.amount)} {payment.currency}")
                 if payment.next_action_url:
                     console.talk(f"The holder of the card authenticates here: {payment.next_action_url}")
             if told in AT_ITS_END:

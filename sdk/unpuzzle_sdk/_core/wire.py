@@ -103,7 +103,8 @@ def own_pool(kind: Callable[[Any], P], transport: Any) -> P:
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
     # Outside the handler, as in `failure_of`: the address of a proxy may hold a password.
-    raise UnpuzzleError(f"what the environment says of proxies or certificates can't be used ({reason})")
+    named = "a proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE, SSL_CERT_DIR)"
+    raise UnpuzzleError(f"the environment names {named} that can't be used ({reason})")
 
 
 def built(
