@@ -72,7 +72,7 @@ def test_a_token_or_a_key_of_the_environment_that_is_refused_is_named(unpuzzle: 
         (["config", "set", "colour", "red"], "base_url"),
         (["config", "set", "base_url", "nonsense"], "is not an address"),
         (["config", "set", "base_url", "https://x/?a=b"], "is not an address"),
-        (["courses", "list", "--category", "\udcff"], "What was given is no text in UTF-8."),
+        (["courses", "list", "--category", "\udcff"], "a text holds half a surrogate pair"),
         (["config", "set", "timeout", "0"], "is not a number of seconds"),
         (["api", "POST", "auth/signin/", "-f", "email"], "key=value"),
         (["api", "GET", "courses/", "-H", "Authorization Bearer canary"], "Name: value"),

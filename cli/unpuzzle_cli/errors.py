@@ -149,7 +149,7 @@ def _failed(error: Exception) -> int:
         case errors.UnpuzzleError():
             return _tell(str(error), hint=WHICH_SERVER if isinstance(error, errors.InvalidResponseError) else "")
         case ValueError():  # an argument that can't be sent, such as a path of `..`
-            return _tell("What was given is no text in UTF-8." if isinstance(error, UnicodeError) else str(error), code=USAGE)
+            return _tell(str(error), code=USAGE)
     raise error
 
 
