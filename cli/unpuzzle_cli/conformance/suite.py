@@ -100,7 +100,17 @@ class Suite:
             self.report.stopped = self.report.stopped or before
 
     def _run_as(self, caller: Caller) -> None:
-        checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between, caller.spares))
+        checks.begin(
+            checks.Run(
+                "conformance",
+                caller.world,
+                stranger=caller.stranger,
+                learner=caller.learner,
+                roles=caller.roles,
+                between=self.options.between,
+                spares=caller.spares,
+            )
+        )
         for operation in caller.operations:
             with self._timed(operation.id):
                 self._probe(operation, caller)
