@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unpuzzle_cli.conformance.laws import caching, codes, conditions, repetition, roles, services
+from unpuzzle_cli.conformance.laws import caching, codes, conditions, deletion, repetition, roles, services
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, FEW, Exchange, Reply, Request
 
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
@@ -105,6 +105,20 @@ class TestRepetition:
     def test_what_is_done_twice_is_found(self, again: Reply, because: str) -> None:
         with pytest.raises(AssertionError, match=because):
             repetition(exchange("courses.create", again=again))
+
+
+class TestDeletion:
+    DELETED = Reply(204)
+
+    def test_what_is_gone_passes(self) -> None:
+        deletion(exchange("courses.delete", self.DELETED, refusal(404, "COURSE_NOT_FOUND")))
+        deletion(exchange("learning.reopen_lesson", self.DELETED))
+        deletion(exchange("courses.delete", refusal(404, "COURSE_NOT_FOUND")))
+
+    @pytest.mark.parametrize(("name", "method"), [("courses.delete", "GET"), ("notifications.delete", "DELETE")])
+    def test_what_is_there_still_is_found(self, name: str, method: str) -> None:
+        with pytest.raises(AssertionError, match=f"after it was deleted, {method} of it is 200"):
+            deletion(exchange(name, self.DELETED))
 
 
 class TestConditions:

@@ -15,7 +15,7 @@ from unpuzzle_cli.conformance.contract import FILE, Contract, Node, Operation, l
 CONTRACT = Contract(load(FILE.read_text()))
 OPERATIONS = {(operation.method.upper(), operation.path): operation for operation in CONTRACT.operations}
 CONDITIONS = {"if-match", "if-none-match"}
-FEW = 2
+FEW = 1
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Exchange:
     """How often each law that costs requests was held against each operation in this run."""
 
     def is_rare(self, law: str) -> bool:
-        """Whether a law that costs requests is to be held here: it is so for the first few answers of each operation."""
+        """Whether a law that costs requests is to be held here: it is so for the first answer of each operation."""
         self.asked[law, self.operation.id] += 1
         return self.asked[law, self.operation.id] <= FEW
 
