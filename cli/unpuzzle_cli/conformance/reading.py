@@ -22,7 +22,7 @@ def received(send: Callable[[], requests.Response], *, streams: bool) -> request
     """An answer with its body; events are left to whoever streams them."""
     response = send()
     is_stream = response.headers.get("Content-Type", "").startswith(EVENTS)
-    if not (streams and is_stream):
+    if isinstance(response.raw, urllib3.BaseHTTPResponse) and not (streams and is_stream):  # else it did not come by the wire
         read_whole(response, is_stream=is_stream)
     return response
 
