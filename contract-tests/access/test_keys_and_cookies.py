@@ -11,12 +11,13 @@ from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.exchange import ACCESS_COOKIE
 from unpuzzle_server.kernel.security import SAFE_METHODS
 from unpuzzle_server.kernel.spec import Operation
-from world import SIGNED, World, in_path, named
+from world import SIGNED, World, in_path, named, signature
 
 OPERATIONS = list(CONTRACT.operations.values())
 SIGNED_IN = [item for item in OPERATIONS if item.role != "public" and CONTRACT.raw[item.id]["security"]]
 SCOPED = [item for item in OPERATIONS if item.scopes]
 UNSAFE = [item for item in SIGNED_IN if item.method not in SAFE_METHODS]
+TOO_LATE = timedelta(minutes=6)
 OF_OTHERS = [
     item for item in SIGNED_IN if in_path(item) and item.role == "instructor" and item.id.partition(".")[0] != "payments"
 ]
@@ -70,6 +71,20 @@ def test_a_link_whose_signature_is_another_leads_nowhere(world: World, operation
     altered = right["signature"][:-2] + ("00" if right["signature"][-2:] != "00" else "11")
     refused = world.send(operation, world.api, path=operation.path.format(**ids), params={**right, "signature": altered})
     assert refused.status_code in (401, 403, 404)
+
+
+@pytest.mark.parametrize("operation", [item for item in OPERATIONS if item.role == "service"], ids=named)
+def test_what_was_signed_long_ago_is_not_taken(api: Api, world: World, operation: Operation) -> None:
+    """Whoever has overheard it can't say it again."""
+    body = world.body(operation)
+    signed = {"json": body, "headers": signature(operation, body)}
+    api.server.clock.offset = TOO_LATE
+    try:
+        refused = world.send(operation, **signed)
+        assert (refused.status_code, code_of(refused)) == (400, "INVALID_SIGNATURE")
+    finally:
+        api.server.clock.offset = timedelta()
+    assert world.send(operation, **signed).status_code == operation.success
 
 
 @pytest.mark.parametrize("operation", OF_OTHERS, ids=named)

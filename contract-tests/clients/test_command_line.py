@@ -13,6 +13,7 @@ from clients.shelf import COUNT, Shelf, examples
 
 from harness import CONTRACT
 from unpuzzle_cli import runner
+from unpuzzle_cli.errors import UsageError, guarded
 from unpuzzle_cli.session import Choice
 from unpuzzle_cli.tree import app
 from unpuzzle_sdk import Unpuzzle
@@ -51,9 +52,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(runner, "_method", lambda client, operation: method)
 
-    def run(operation: Operation, given: dict[str, Any]) -> dict[str, Any]:
+    def run(operation: Operation, given: dict[str, Any], *more: str) -> dict[str, Any]:
         with pytest.raises(Told) as called:
-            app([*command(operation), *spoken(operation, given)], prog_name="unpuzzle", standalone_mode=False)
+            app([*command(operation), *more, *spoken(operation, given)], prog_name="unpuzzle", standalone_mode=False)
         return called.value.arguments
 
     return run
@@ -131,12 +132,84 @@ def test_what_is_to_be_cleared_is_null(told: Any, operation: Operation, name: st
     assert arrived[name] is None
 
 
+OF_TEXTS = [
+    (operation, name)
+    for operation in SENDING
+    if operation.body
+    for name, schema in spec.resolve(operation.body).get("properties", {}).items()
+    if spec.resolve(spec.resolve(schema).get("additionalProperties") or {}).get("type") == "string"
+]
+
+
+@pytest.mark.parametrize(("operation", "name"), OF_TEXTS, ids=[f"{item.id}-{name}" for item, name in OF_TEXTS])
+def test_a_text_that_looks_like_a_number_stays_one(
+    told: Any, monkeypatch: pytest.MonkeyPatch, operation: Operation, name: str
+) -> None:
+    monkeypatch.setattr("unpuzzle_cli.console.ask_secretly", lambda *_: "a secret")
+    option = declared(operation)[name].opts[0]
+    others = {key: value for key, value in sayable(operation).items() if key != name}
+    assert told(operation, others, option, "a=7", option, "b=true")[name] == {"a": "7", "b": "true"}
+
+
+DELETING = [item for item in SENDING if item.method == "DELETE"]
+
+
+@pytest.mark.parametrize("operation", DELETING, ids=named)
+def test_nothing_is_deleted_that_nobody_has_confirmed(monkeypatch: pytest.MonkeyPatch, operation: Operation) -> None:
+    """In a pipe there is nobody who could."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    monkeypatch.setattr(runner, "_method", lambda client, operation: pytest.fail("it was sent"))
+    unsaid = [word for word in spoken(operation, sayable(operation)) if word != "--yes"]
+    with pytest.raises(UsageError, match="nobody is there to confirm it"):
+        app([*command(operation), *unsaid], prog_name="unpuzzle", standalone_mode=False)
+
+
+SECRETIVE = [
+    (operation, [name for name in spec.resolve(operation.body).get("properties", {}) if name.endswith(ASKED_FOR)])
+    for operation in SENDING
+    if operation.body and operation.body_type == "application/json"
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "names"),
+    [(item, names) for item, names in SECRETIVE if names],
+    ids=[item.id for item, names in SECRETIVE if names],
+)
+def test_a_secret_arrives_as_it_was_typed(
+    told: Any, monkeypatch: pytest.MonkeyPatch, operation: Operation, names: list[str]
+) -> None:
+    """Blanks around it are a part of it."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f" {name} \r\n" for name in names)))
+    given = {**sayable(operation), **{f"{name}_stdin": True for name in names}}
+    arrived = told(operation, given)
+    assert {name: arrived[name] for name in names} == {name: f" {name} " for name in names}
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 4), (403, 4), (404, 5), (409, 1), (422, 1), (429, 6), (500, 1)])
+def test_a_program_is_told_by_its_exit_code_what_was_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, code: int
+) -> None:
+    envelope = {"status": "error", "error": {"code": "NEW_CODE", "message": "No"}, "request_id": "r"}
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(status, json=envelope))) as http_client:
+        client = Unpuzzle(base_url="http://api", token="a-token", max_retries=0, http_client=http_client)
+        monkeypatch.setattr(Choice, "client", lambda self, **_: client)
+        given = ["courses", "get", "a-course"]
+        assert guarded(lambda: app(given, prog_name="unpuzzle", standalone_mode=False) or 0) == code
+    assert "No" in capsys.readouterr().err
+
+
+HOW_MANY = [(["--all"], COUNT), (["--limit", "3"], 3)]
+
+
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_all_is_all(monkeypatch: pytest.MonkeyPatch, capsysbinary: Any, operation: Operation) -> None:
+    """And as many as were asked for are as many."""
     shelf = Shelf(operation)
-    with httpx.Client(transport=httpx.MockTransport(shelf.answer)) as http_client:
-        client = Unpuzzle(base_url="http://api", token="a-token", http_client=http_client)
-        monkeypatch.setattr(Choice, "client", lambda self, **_: client)
-        given = {name: value for name, value in sayable(operation).items() if name not in ("page", "page_size")}
-        app([*command(operation), *spoken(operation, given), "--all", "--page-size", "2", "--json"], standalone_mode=False)
-    assert len(json.loads(capsysbinary.readouterr().out)["results"]) == COUNT
+    given = {name: value for name, value in sayable(operation).items() if name not in ("page", "page_size")}
+    for words, expected in HOW_MANY:
+        with httpx.Client(transport=httpx.MockTransport(shelf.answer)) as http_client:
+            client = Unpuzzle(base_url="http://api", token="a-token", http_client=http_client)
+            monkeypatch.setattr(Choice, "client", lambda self, client=client, **_: client)
+            app([*command(operation), *spoken(operation, given), *words, "--page-size", "2", "--json"], standalone_mode=False)
+        assert len(json.loads(capsysbinary.readouterr().out)["results"]) == expected

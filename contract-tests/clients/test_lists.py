@@ -53,12 +53,13 @@ def test_each_item_comes_once(operation: Operation, wanted: int | None) -> None:
 
 
 @EVERY_LIST
-def test_each_item_comes_once_in_asyncio(operation: Operation) -> None:
+@pytest.mark.parametrize("wanted", [None, 3])
+def test_each_item_comes_once_in_asyncio(operation: Operation, wanted: int | None) -> None:
     shelf = Shelf(operation)
 
     async def walk() -> int:
         async with httpx.AsyncClient(transport=httpx.MockTransport(shelf.answer)) as http_client:
             client = AsyncUnpuzzle(base_url="http://api", token="a-token", http_client=http_client)
-            return len([item async for item in method_of(client, operation)(**arguments(operation))])
+            return len([item async for item in method_of(client, operation)(**arguments(operation), max_items=wanted)])
 
-    check(shelf, asyncio.run(walk()), None)
+    check(shelf, asyncio.run(walk()), wanted)

@@ -1,14 +1,20 @@
 """What the SDK does about an answer that did not come, or that says to come back: for each operation, as the contract lets it."""
 
+import json
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import islice
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 
 from harness import CONTRACT
 from objects import PICTURE
-from unpuzzle_sdk import Unpuzzle, errors
+from unpuzzle_sdk import MemoryTokenStore, Tokens, Unpuzzle, errors
 from unpuzzle_sdk._core import sync_client
 from unpuzzle_sdk._core.sse import Parser
 from unpuzzle_server.kernel import spec
@@ -44,8 +50,13 @@ def lost(_: httpx.Request) -> httpx.Response:
     raise httpx.ReadError("the train is in a tunnel")
 
 
-def sent(operation: Operation, answer: Callable[[httpx.Request], httpx.Response], **more: Any) -> list[httpx.Request]:
-    """What a call sends in all, which fails in the end."""
+def sent(
+    operation: Operation,
+    answer: Callable[[httpx.Request], httpx.Response],
+    own: dict[str, str] | None = None,
+    **more: Any,
+) -> list[httpx.Request]:
+    """What a call sends in all, which fails in the end; the client may have headers of its own."""
     requests: list[httpx.Request] = []
 
     def kept(request: httpx.Request) -> httpx.Response:
@@ -54,7 +65,7 @@ def sent(operation: Operation, answer: Callable[[httpx.Request], httpx.Response]
 
     tag, verb = operation.id.split(".")
     with httpx.Client(transport=httpx.MockTransport(kept)) as http_client:
-        client = Unpuzzle(base_url="http://api", token="a-token", max_retries=RETRIES, http_client=http_client)
+        client = Unpuzzle(base_url="http://api", token="a-token", max_retries=RETRIES, headers=own, http_client=http_client)
         with pytest.raises(errors.UnpuzzleError):
             getattr(getattr(client, tag), verb)(**arguments(operation), **more)
     return requests
@@ -98,6 +109,91 @@ def test_who_is_told_to_come_back_waits_as_long(operation: Operation, pauses: li
 def test_a_call_that_is_under_way_is_asked_for_again_and_no_other_conflict_is(operation: Operation) -> None:
     assert len(sent(operation, lambda _: refusal(409, "IDEMPOTENCY_IN_PROGRESS"))) == 1 + RETRIES
     assert len(sent(operation, lambda _: refusal(409, "CONFLICT"))) == 1
+
+
+@EVERY_OPERATION
+def test_the_server_has_the_last_word_about_trying_again(operation: Operation) -> None:
+    """Against what the status would say, and against what the method would."""
+    assert len(sent(operation, lambda _: refusal(429, "AI_LIMIT_EXCEEDED", x_should_retry="false"))) == 1
+    assert len(sent(operation, lambda _: refusal(400, "CONFLICT", x_should_retry="true"))) == 1 + RETRIES
+
+
+def test_a_date_to_come_back_at_is_one_too(pauses: list[float]) -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    sent(CONTRACT.operations["courses.get"], lambda _: refusal(429, "RATE_LIMIT_EXCEEDED", retry_after=then))
+    assert pauses
+    assert all(15 <= pause <= 22 for pause in pauses)
+
+
+def test_a_token_that_has_ended_is_exchanged_and_the_call_made_again() -> None:
+    """Once: what is refused with the new token is refused."""
+    session = spec.resolve({"$ref": "#/components/schemas/AuthSession"})["example"]
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.path, request.headers.get("authorization")))
+        return httpx.Response(200, json=session) if "/refresh/" in request.url.path else refusal(401, "AUTH_INVALID_TOKEN")
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http_client:
+        store = MemoryTokenStore(Tokens("ended", "to-refresh"))
+        client = Unpuzzle(base_url="http://api", token_store=store, http_client=http_client)
+        with pytest.raises(errors.AuthInvalidToken):
+            client.auth.get_profile()
+    profile, refresh = "/api/v1/auth/profile/", "/api/v1/auth/refresh/"
+    assert seen == [(profile, "Bearer ended"), (refresh, None), (profile, f"Bearer {session['access_token']}")]
+
+
+def test_headers_of_ones_own_are_sent_and_the_calls_count_more() -> None:
+    (request,) = sent(
+        CONTRACT.operations["courses.create"],
+        lambda _: refusal(404, "NOT_FOUND"),
+        own={"X-Client-Version": "7", KEY: "the client's"},
+        idempotency_key="the call's",
+    )
+    assert (request.headers["x-client-version"], request.headers[KEY]) == ("7", "the call's")
+
+
+RESUMING = [item for item in CONTRACT.operations.values() if item.stream and item.has("Last-Event-ID")]
+
+
+@pytest.mark.parametrize("operation", RESUMING, ids=named)
+def test_a_stream_that_breaks_off_goes_on_after_its_last_event(operation: Operation) -> None:
+    assert operation.stream
+    (name, schema), asked = next(iter(operation.stream.events.items())), []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        event = f"id: {len(asked)}\nevent: {name}\ndata: {json.dumps(spec.resolve(schema)['example'])}\n\n"
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=event)
+
+    tag, verb = operation.id.split(".")
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http_client:
+        client = Unpuzzle(base_url="http://api", token="a-token", http_client=http_client)
+        with patch.object(threading.Event, "wait"):
+            ids = [event.id for event in islice(getattr(getattr(client, tag), verb)(), 3)]
+    assert (ids, asked) == (["1", "2", "3"], [None, "1", "2"])
+
+
+@pytest.mark.parametrize(
+    "operation", [item for item in CONTRACT.operations.values() if item.stream and item not in RESUMING], ids=named
+)
+@pytest.mark.parametrize(("code", "status"), [("AI_SERVICE_ERROR", 503), ("RATE_LIMIT_EXCEEDED", 429), ("NEW_CODE", 500)])
+def test_what_goes_wrong_within_a_stream_is_the_exception_of_its_code(operation: Operation, code: str, status: int) -> None:
+    """Though the stream began with 200."""
+    assert operation.stream
+    event = f"event: error\ndata: {refusal(500, code).text}\n\n"
+    tag, verb = operation.id.split(".")
+    verb = CONTRACT.raw[operation.id]["x-unpuzzle-stream"].get("named", verb)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=event)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http_client:
+        client = Unpuzzle(base_url="http://api", token="a-token", max_retries=0, http_client=http_client)
+        stream = getattr(getattr(client, tag), verb)(**arguments(operation))
+        with pytest.raises(errors.APIStatusError) as raised:
+            next(stream)
+    assert (raised.value.code, raised.value.status_code) == (code, status)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

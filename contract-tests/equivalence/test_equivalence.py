@@ -24,6 +24,8 @@ from unpuzzle_server.kernel.validation import KERNEL_HEADERS
 from world import OCTETS, named
 
 OPERATIONS = [operation for operation in CONTRACT.operations.values() if operation.body_type != OCTETS]  # no fields to compare
+BELOW = "/below/here"
+"""Where the API may be."""
 EVERY_OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 GENERATED = settings(derandomize=True, database=None, deadline=None, max_examples=8, phases=[Phase.generate, Phase.shrink])
 
@@ -73,13 +75,25 @@ class Wire:
     def call(self, operation: Operation, call: Given, at_most: int = 1) -> Any:
         """Calls the operation's method in the SDK with keyword arguments, of Python's types where it takes them."""
         with httpx.Client(transport=httpx.MockTransport(self.answer)) as http_client:
-            client = Unpuzzle(base_url="http://api", token="a-token", max_retries=0, http_client=http_client)
+            client = Unpuzzle(base_url=f"http://api{BELOW}", token="a-token", max_retries=0, http_client=http_client)
             tag, verb = operation.id.split(".")
             stream = operation.stream
             if stream and stream.flag and (call.body or {}).get(stream.flag):
                 verb = CONTRACT.raw[operation.id]["x-unpuzzle-stream"].get("named", f"{verb}_stream")
             found = _called(getattr(getattr(client, tag), verb), operation, call)
             return [*islice(found, at_most)] if isinstance(found, Stream) else found
+
+
+def above(request: httpx.Request) -> httpx.Request:
+    """As a gateway hands it on that has the API below a path of its own."""
+    path = request.url.raw_path
+    assert path.startswith(BELOW.encode())
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(raw_path=path.removeprefix(BELOW.encode())),
+        headers=request.headers,
+        content=request.content,
+    )
 
 
 def _called(method: Any, operation: Operation, call: Given) -> Any:
@@ -117,7 +131,7 @@ def test_the_server_reads_what_the_sdk_was_told(operation: Operation) -> None:
         with pytest.raises(errors.NotFoundError):
             wire.call(operation, call)
         (request,) = wire.requests
-        operation_id, arguments = asyncio.run(read(request))
+        operation_id, arguments = asyncio.run(read(above(request)))
         said = {name.lower().replace("-", "_"): value for name, value in call.parameters.items() if name not in KERNEL_HEADERS}
         assert operation_id == operation.id
         assert arguments == {**expected_defaults, **said, **({"body": call.body} if operation.body else {})}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gate import test_laws_of_callers
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws import LAWS, closed_world, echo, limits, lists, locations, ownership, sums
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request
@@ -266,7 +267,8 @@ class TestLimits:
     @staticmethod
     def reply(**wrong: int) -> Reply:
         numbers = {"limit": 100, "remaining": 99, "reset": int(time.time()) + 3600, "reset_after": 3600, **wrong}
-        return json_reply(200, {}, **{f"x_ratelimit_{name}": str(number) for name, number in numbers.items()})
+        named = {name if name == "retry_after" else f"x_ratelimit_{name}": str(number) for name, number in numbers.items()}
+        return json_reply(200, {}, **named)
 
     def test_what_is_true_passes(self) -> None:
         limits(exchange("courses.create", self.reply()))
@@ -278,6 +280,7 @@ class TestLimits:
             ({"remaining": 100}, "100 requests of 100 remain"),
             ({"remaining": -1}, "-1 requests"),
             ({"reset": 3600}, "the limit is reset at 3600, which is not in 3600 s"),
+            ({"remaining": 0, "retry_after": 100}, "Retry-After is 100, where the limit is reset in 3600 s"),
         ],
     )
     def test_what_can_not_be_is_found(self, wrong: dict[str, int], because: str) -> None:
@@ -306,6 +309,8 @@ class TestRequestIds:
         fails(request_ids, self.SENT, reply, because=because)
 
 
-def test_every_law_is_tested_here() -> None:
-    tested = {name.removeprefix("Test").lower() for name in globals() if name.startswith("Test")}
+def test_every_law_is_tested_here_or_there() -> None:
+    tested = {
+        name.removeprefix("Test").lower() for name in {**globals(), **vars(test_laws_of_callers)} if name.startswith("Test")
+    }
     assert {law.__name__.replace("_", "") for law in [*LAWS, request_ids]} == tested

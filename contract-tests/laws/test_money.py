@@ -44,3 +44,16 @@ def test_the_history_says_of_a_payment_what_the_payment_says(api: Api) -> None:
         other = own.owner.get(path).json()
         shared = [name for name in MONEY if name in other and name in row]
         assert [row[name] for name in shared] == [other[name] for name in shared]
+
+
+def test_a_subscription_costs_what_its_plan_does(api: Api) -> None:
+    """Of the offer, the subscription and its invoice each says so."""
+    own = World(api)
+    assert own._subscribed
+    current = own.send(CONTRACT.operations["subscriptions.get_current"]).json()
+    plans = own.send(CONTRACT.operations["subscriptions.list_plans"]).json()["results"]
+    (offer,) = [plan for plan in plans if plan["plan"] == current["plan"]]
+    (price,) = [each for each in offer["prices"] if each["interval"] == current["interval"]]
+    assert current["price"] == {name: price[name] for name in ("amount", "currency")}
+    (invoice,) = own.send(CONTRACT.operations["subscriptions.list_invoices"]).json()["results"]
+    assert (invoice["total"], invoice["amount_paid"], invoice["currency"]) == (price["amount"],) * 2 + (price["currency"],)

@@ -27,3 +27,13 @@ def test_nobody_changes_what_they_have_not_seen(worlds: Worlds, operation: Opera
     assert (refused.status_code, code_of(refused)) == (412, "PRECONDITION_FAILED")
     assert world.seen(in_path(operation)) == before
     assert world.send(operation, headers={"If-Match": "*"}).status_code == operation.success
+
+
+@pytest.mark.parametrize("operation", [CONTRACT.operations["courses.list"]], ids=named)
+def test_a_list_that_has_changed_is_sent_again(worlds: Worlds, operation: Operation) -> None:
+    """What has no version has its ETag by what stands in it."""
+    world = worlds.shared(published=True)
+    tag = world.send(operation).headers["etag"]
+    world.owner.published_course()
+    again = world.send(operation, headers={"If-None-Match": tag})
+    assert (again.status_code, again.headers["etag"] == tag) == (200, False)

@@ -28,6 +28,10 @@ FILTERS = [
 EVERY_FILTER = pytest.mark.parametrize(("operation", "name"), FILTERS, ids=[f"{item.id}-{name}" for item, name in FILTERS])
 WIDENING = {"payments.list_history-status"}
 """Filters that also find what the list leaves out by itself."""
+NOBODYS = "zzqxv"
+SIGNS = ("%_%", f"{NOBODYS}'s", f"{NOBODYS} & | ! \\")
+"""What means something to a database, and is a text like any other."""
+SEARCHES = ("search", "q")
 RANGES = ("start_date", "end_date", "start_month", "end_month")
 FOR_EVERYBODY = {"analytics.list_achievements", "ai.search_transcripts", "reflections.list_shared"}
 """Lists of what others may see too."""
@@ -86,8 +90,9 @@ def test_a_filter_finds_nothing_where_there_is_nothing(worlds: dict[bool, World]
         assert {item[name] for item in listed(world, operation, **{name: 1})["results"]} <= {1}
         assert listed(world, operation, **{name: 1})["count"] == 0
     elif name not in RANGES and not kinds:
-        nothing = str(uuid4()) if schema.get("format") == "uuid" else "zzqxv"
-        assert listed(world, operation, **{name: nothing})["count"] == 0
+        nothing = [str(uuid4())] if schema.get("format") == "uuid" else [NOBODYS, *(SIGNS if name in SEARCHES else ())]
+        for value in nothing:
+            assert listed(world, operation, **{name: value})["count"] == 0
 
 
 @pytest.mark.parametrize(

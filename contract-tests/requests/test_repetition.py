@@ -1,12 +1,14 @@
 """What is sent again with its key is done once; what was set is set; what was deleted is gone."""
 
 import json
+import re
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from harness import CONTRACT, code_of
+from harness import CONTRACT, Server, code_of
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import World, carried_as, in_path, named, signature
@@ -21,9 +23,25 @@ DELETING = [operation for operation in OPERATIONS if operation.method == "DELETE
 PUTTING = [operation for operation in OPERATIONS if operation.method == "PUT" and operation.responses[operation.success]]
 OF_NOTHING_LASTING = {"learning.reopen_lesson"}
 """Deletions of what is not an object: a lesson that is open is open."""
-SETTING = ("learning.complete_lesson", "courses.publish", "courses.unpublish", "courses.archive", "content.assign_media")
-"""Besides PUT: operations that say how something is to be, so that they can be sent again."""
-PASSING = {"updated_at", "time_spent_seconds", "marked_count", "upload_url", "cdn_url", "thumbnail_url", "expires_at"}
+SAID = re.compile(r"(again|second\s+\w+)\s+(changes\s+nothing|answers\s+the\s+same)")
+WITH_EACH_JOB = {"enrollments.bulk_enroll"}
+"""What is done again there is another job, of rows that change nothing."""
+SETTING = {"courses.archive", "content.assign_media"} | {
+    name for name, raw in CONTRACT.raw.items() if SAID.search(raw["description"]) and name not in WITH_EACH_JOB
+}
+"""Besides PUT: operations that say how something is to be, most in the contract's words, so that they can be sent again."""
+PASSING = {
+    "updated_at",
+    "time_spent_seconds",
+    "marked_count",
+    "upload_url",
+    "cdn_url",
+    "thumbnail_url",
+    "expires_at",
+    "last_accessed_at",
+}
+OF_EACH_ANSWER = {"date", "x-request-id", "idempotency-replayed"}
+"""Headers that are another answer's though nothing was done."""
 """What may be another with each answer."""
 
 
@@ -58,9 +76,37 @@ def test_what_is_sent_again_with_its_key_is_answered_as_before_and_done_once(wor
     assert first.content == again.content
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
+    assert told(again) == told(first)
+    assert "idempotency-replayed" not in world.send(operation, world.api.sign_up_admin(), headers=headers, **request).headers
     if other := another(operation, request):
         refused = world.send(operation, headers=headers, **other)
         assert (refused.status_code, code_of(refused)) == (422, "IDEMPOTENCY_MISMATCH")
+
+
+def told(answer: Any) -> dict[str, str]:
+    """The headers that are about what was done."""
+    return {name: value for name, value in answer.headers.items() if name not in OF_EACH_ANSWER and "ratelimit" not in name}
+
+
+@pytest.mark.parametrize("operation", [CONTRACT.operations["reflections.create"]], ids=named)
+def test_a_key_is_of_one_operation(worlds: Worlds, operation: Operation) -> None:
+    world, key = worlds.of(operation), {"Idempotency-Key": uuid4().hex}
+    for each in (CONTRACT.operations["courses.create"], operation):
+        made = world.send(each, headers=key)
+        assert (made.status_code, "idempotency-replayed" in made.headers) == (201, False)
+
+
+@pytest.mark.parametrize("operation", [CONTRACT.operations["courses.create"]], ids=named)
+def test_a_key_is_good_for_a_day(server: Server, worlds: Worlds, operation: Operation) -> None:
+    """Sent with a key of the API, for a token of a session ends before."""
+    world, key = worlds.of(operation), {"Idempotency-Key": uuid4().hex}
+    caller = world.with_key(world.owner, operation.scopes)
+    try:
+        for hours, replayed in ((-2, False), (21, True), (23, False)):
+            server.clock.offset = timedelta(hours=hours)
+            assert ("idempotency-replayed" in world.send(operation, caller, headers=key).headers) == replayed
+    finally:
+        server.clock.offset = timedelta()
 
 
 @pytest.mark.parametrize("operation", DELETING, ids=named)
@@ -76,14 +122,25 @@ def test_what_was_deleted_is_gone(worlds: Worlds, operation: Operation) -> None:
         assert world.send(reading, path=request["path"]).status_code == 404
 
 
-@pytest.mark.parametrize("operation", [*PUTTING, *(CONTRACT.operations[name] for name in SETTING)], ids=named)
+@pytest.mark.parametrize(
+    "operation", [*PUTTING, *(item for item in OPERATIONS if item.id in SETTING and item not in PUTTING)], ids=named
+)
 def test_what_was_set_is_set(worlds: Worlds, operation: Operation) -> None:
-    """Sent again it changes nothing."""
+    """Sent again it changes nothing, neither in what it answers nor in what its tag shows of it."""
     world = worlds.of(operation)
     request = prepared(world, operation)
-    first, again = (world.send(operation, **request) for _ in range(2))
+    first, before = world.send(operation, **request), shown(world, operation)
+    again = world.send(operation, **request)
     assert first.status_code == again.status_code == operation.success
     assert lasting(first.json()) == lasting(again.json())
+    assert shown(world, operation) == before
+
+
+def shown(world: World, operation: Operation) -> dict[str, Any]:
+    """The lists of the operation's tag that need no id."""
+    lists = [item for item in OPERATIONS if item.has("page") and not in_path(item) and item.role == "user"]
+    tag = operation.id.partition(".")[0]
+    return {item.id: lasting(world.send(item).json()) for item in lists if item.id.startswith(f"{tag}.")}
 
 
 def lasting(node: Any) -> Any:

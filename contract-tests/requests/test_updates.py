@@ -12,6 +12,7 @@ from harness import CONTRACT
 from unpuzzle_cli.conformance.laws.echo import differences
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT as SCHEMAS
 from unpuzzle_cli.conformance.laws.exchange import OPERATIONS
+from unpuzzle_cli.conformance.laws.sums import moment
 from unpuzzle_server.kernel import spec
 from unpuzzle_server.kernel.spec import Operation
 from world import named
@@ -90,6 +91,8 @@ def test_a_change_is_of_what_was_sent_and_of_nothing_else(worlds: Worlds, operat
         assert [*not_as_sent(operation, body, after.json())] == []
         check_rest(name, body, state(before), state(after))
         assert (version(before) == version(after)) == (before.headers["etag"] == after.headers["etag"])
+        if version(before) != version(after) and "updated_at" in state(after):
+            assert moment(state(after)["updated_at"]) > moment(state(before)["updated_at"])
         late = world.send(operation, path=path, json=body, headers={"If-Match": before.headers["etag"]})
         assert late.status_code == (412 if version(before) != version(after) else operation.success)
         before, changed = after, changed + 1

@@ -53,8 +53,8 @@ CORS_HEADERS = [
 ]  # fmt: skip
 CORS_EXPOSED = [
     "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Reset-After", "X-Request-ID", "ETag",
-    "Location", "Retry-After", "Idempotency-Replayed", "Preference-Applied", "Deprecation", "Sunset", "Link",
-    "Content-Range", "Accept-Ranges",
+    "Location", "Retry-After", "X-Should-Retry", "Idempotency-Replayed", "Preference-Applied", "Deprecation", "Sunset", "Link",
+    "Content-Disposition", "Content-Range", "Accept-Ranges",
 ]  # fmt: skip
 
 STRIPE = "https://api.stripe.com"

@@ -8,6 +8,8 @@ from unpuzzle_cli.conformance.contract import Operation
 
 RESERVE = 10
 """Requests that are kept for the end, besides one for each thing to delete."""
+DIGITS = 18
+"""Of the largest number that a header can mean."""
 EACH = 100
 """How many requests an operation takes with one made-up example; others add little to the edges of its fields."""
 
@@ -32,7 +34,7 @@ class Allowances:
 
     def saw(self, owner: str, operation: Operation, headers: Mapping[str, str]) -> None:
         told = [headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining", "Reset-After")]
-        if is_of_all(operation) and all(number.isdecimal() for number in told):
+        if is_of_all(operation) and all(number.isdecimal() and len(number) <= DIGITS for number in told):
             limit, remaining, after = map(int, told)
             self._told[owner] = Allowance(limit, remaining, monotonic() + after)
 

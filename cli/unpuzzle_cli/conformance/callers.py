@@ -68,10 +68,10 @@ def prepared() -> dict[str, tuple[str, str]]:
     return {role: (email, password) for role, (email, _, password) in given.items() if email}
 
 
-def reader(selection: Selection, base_url: str, authorization: Callable[[], str]) -> Caller:
+def reader(selection: Selection, base_url: str, authorization: Callable[[], str], roles: frozenset[str] | None = None) -> Caller:
     """Reads what there is: all that GET reads, but where a provider sends people back to, which uses up what they bring."""
     read = [operation for operation in selection if operation.method == "get" and not operation.node.get("x-unpuzzle-open")]
-    return Caller(read, Found(base_url), authorization=authorization)
+    return Caller(read, Found(base_url), authorization=authorization, roles=roles)
 
 
 @dataclass
@@ -134,13 +134,26 @@ class Cast:
             email=person.email,
             password=person.password,
             authorization=lambda: person.authorization,
-            stranger=self.stranger(),
+            stranger=self._stranger(),
+            learner=self._learner(),
+            roles=self._roles(person),
             spares=person is self.people.get("admin"),
         )
 
-    def stranger(self) -> Callable[[], str]:
+    def _stranger(self) -> Callable[[], str]:
         other = self.people.get(STRANGER)
         return (lambda: other.authorization) if other else nobody
+
+    def _learner(self) -> Callable[[], str] | None:
+        """One of our own: somebody who was there before may be more than that."""
+        found = self.people["user"]
+        return (lambda: found.authorization) if found in self.made else None
+
+    def _roles(self, person: Person) -> frozenset[str] | None:
+        """Those of the learner, who also sends what there is nobody for."""
+        if person is not self.people["user"]:
+            return None
+        return frozenset({"student"} if person in self.made else person.roles)
 
     def _enter(self) -> None:
         for role in ("instructor", STRANGER):

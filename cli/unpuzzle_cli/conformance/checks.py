@@ -1,6 +1,7 @@
 """The laws as checks of Schemathesis, and what every request of it is given."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache, partial, wraps
@@ -54,10 +55,13 @@ class Run:
     name: str
     world: World
     stranger: Callable[[], str] = nobody
+    learner: Callable[[], str] | None = None
+    roles: frozenset[str] | None = None
     between: frozenset[str] = frozenset()
     spares: bool = False
     """Whether the caller could change what is others': nothing is written to the contract's own ids then."""
     numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 _runs: list[Run] = []
@@ -172,7 +176,8 @@ def hold(law: Callable[[Exchange], None], exchange: Exchange) -> bool:
     """Holds an exchange against a law, and says whether that could be told; an answer that makes no sense breaks it too."""
     run, send = _runs[0], exchange.send
     try:
-        law(replace(exchange, send=lambda asked: unlimited(send(asked)), stranger=run.stranger, between=run.between))
+        known = {name: getattr(run, name) for name in ("stranger", "learner", "roles", "between", "asked")}
+        law(replace(exchange, send=lambda asked: unlimited(send(asked)), **known))
     except LimitedError:
         return False
     except MALFORMED as error:

@@ -10,6 +10,7 @@ from unpuzzle_cli.conformance.settings import Caller
 
 Sent = Iterator[tuple[Request, Callable[[Exchange], None]]]
 """A request, and what its answer is held against."""
+ENVELOPE = {"status", "data", "message", "timestamp"}
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 
 
@@ -46,8 +47,22 @@ def unchanged(operation: Operation, caller: Caller, base_url: str) -> Sent:
         yield Request("GET", place(operation, caller, base_url), signed(caller)), is_not_modified_when_known
 
 
+def envelope(operation: Operation, caller: Caller, base_url: str) -> Sent:
+    """Who prefers the standard envelope gets what there is within it."""
+    if is_read(operation) and any(answer.sends("Preference-Applied") and answer.schema for answer in operation.successes):
+        headers = {**signed(caller), "Prefer": "envelope=standard"}
+        yield Request("GET", place(operation, caller, base_url), headers), is_enveloped
+
+
+def without_slash(operation: Operation, caller: Caller, base_url: str) -> Sent:
+    """A path without its trailing slash is served as if it had one."""
+    if is_read(operation) and operation.path.endswith("/"):
+        yield Request("GET", place(operation, caller, base_url).rstrip("/"), signed(caller)), is_like_with_slash
+
+
 PROBES: dict[str, Callable[[Operation, Caller, str], Sent]] = {
-    probe.__name__: probe for probe in (wrong_token, accept_is_ignored, head, unsupported_method, unchanged)
+    probe.__name__: probe
+    for probe in (wrong_token, accept_is_ignored, head, unsupported_method, unchanged, envelope, without_slash)
 }
 
 
@@ -91,6 +106,22 @@ def is_like_get(exchange: Exchange) -> None:
     assert exchange.reply.content == b"", "the answer to HEAD has a body"
     got = exchange.read(exchange.request.url)
     assert got.status == exchange.reply.status, f"HEAD is {exchange.reply.status} where GET is {got.status}"
+    kinds = [reply.headers.get("content-type") for reply in (exchange.reply, got)]
+    assert kinds[0] == kinds[1], f"HEAD has the Content-Type {kinds[0]} where GET has {kinds[1]}"
+
+
+def is_enveloped(exchange: Exchange) -> None:
+    if exchange.reply.status != 200:
+        return
+    applied = exchange.reply.headers.get("preference-applied")
+    assert applied == "envelope=standard", f"Preference-Applied is {applied}, not envelope=standard"
+    assert exchange.reply.fields.keys() == ENVELOPE, f"the envelope has {', '.join(sorted(exchange.reply.fields))}"
+    assert exchange.reply.fields["status"] == "success", f"the status in the envelope is {exchange.reply.fields['status']!r}"
+
+
+def is_like_with_slash(exchange: Exchange) -> None:
+    found = exchange.read(f"{exchange.request.url}/").status
+    assert exchange.reply.status == found, f"without the slash it is {exchange.reply.status}, with it {found}"
 
 
 def is_not_allowed(exchange: Exchange) -> None:

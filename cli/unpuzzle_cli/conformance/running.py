@@ -16,6 +16,7 @@ from unpuzzle_cli.conformance.telling import Teller
 from unpuzzle_cli.conformance.wire import Tell, Wire
 from unpuzzle_cli.errors import SIGN_IN, UNREACHABLE, CommandError, UsageError
 
+UNTRUSTED = "If it is your own certificate, name the file of who signed it: REQUESTS_CA_BUNDLE=FILE"
 Token = Callable[[], str]
 """The token of the moment, empty for nobody's."""
 NAMES = "A name is a tag and a command: content.list_sections is `unpuzzle content list-sections`. See: unpuzzle TAG --help"
@@ -27,9 +28,9 @@ def hold(options: Options, selection: Selection, token: Token, headers: dict[str
     wire = Wire(options.base_url, may_write=not options.read_only, headers=headers, tell=tell)
     teller = Teller(given={*headers.values(), *(password for _, password in prepared().values())} - {""})
     with wire.connected(), notebook():
-        reach(options.base_url, token())
+        roles = reach(options.base_url, token())
         if options.read_only:
-            return read(wire, options, selection, token, teller, show)
+            return read(wire, options, selection, token, teller, show, roles)
         return write(Cast(options.base_url, wire), options, selection, teller, show)
 
 
@@ -41,7 +42,9 @@ def chosen(selection: Selection, options: Options) -> None:
         raise UsageError(f"No operation{' that only reads' if options.read_only else ''} is of that name.", NAMES)
 
 
-def read(wire: Wire, options: Options, selection: Selection, token: Token, teller: Teller, show: Show) -> Report:
+def read(
+    wire: Wire, options: Options, selection: Selection, token: Token, teller: Teller, show: Show, roles: frozenset[str] | None
+) -> Report:
     """As one caller, whose token may be another after an hour."""
 
     def authorization() -> str:
@@ -50,7 +53,7 @@ def read(wire: Wire, options: Options, selection: Selection, token: Token, telle
         teller.given |= {now} - {""}
         return found
 
-    caller = reader(selection, options.base_url, authorization)
+    caller = reader(selection, options.base_url, authorization, roles)
     headers = {"Authorization": mine} if (mine := authorization()) else {}
     with suppress(requests.RequestException):  # it is to tell the limit; what is wrong with it is found later
         ask(options.base_url, "system.info", headers=headers)
@@ -98,15 +101,22 @@ def written(cast: Cast, options: Options, selection: Selection, teller: Teller, 
     return report
 
 
-def reach(base_url: str, token: str) -> None:
-    """Whether there is a server, and whether it knows the token: else nothing that follows would say anything."""
+def reach(base_url: str, token: str) -> frozenset[str] | None:
+    """The roles of whose token it is, as far as they are told.
+
+    Raises where there is no server, or it does not know the token: nothing that follows would say anything.
+    """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         reply = ask(base_url, "auth.get_profile" if token else "system.health", headers=headers)
     except (requests.ConnectionError, requests.Timeout) as error:
-        hint = "Is it the right address? Choose it: --base-url URL"
+        hint = (
+            UNTRUSTED if isinstance(error, requests.exceptions.SSLError) else "Is it the right address? Choose it: --base-url URL"
+        )
         raise CommandError(f"{base_url} can't be reached: {error}", hint, UNREACHABLE) from None
     except requests.RequestException:
-        return  # an answer, of a kind: what is wrong with it is found
+        return None  # an answer, of a kind: what is wrong with it is found
     if token and reply.status == 401:
         raise CommandError("The server does not know the token.", "Set another one: UNPUZZLE_TOKEN", SIGN_IN)
+    told = reply.fields.get("roles") if token else []
+    return frozenset(map(str, told)) if isinstance(told, list) else None

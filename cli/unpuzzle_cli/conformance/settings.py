@@ -52,6 +52,8 @@ class Caller:
     password: str = field(default="", repr=False)
     authorization: Callable[[], str] = str
     stranger: Callable[[], str] = nobody
+    learner: Callable[[], str] | None = None
+    roles: frozenset[str] | None = None
     spares: bool = False
     """Whether it may change what is others', and is kept from it."""
 

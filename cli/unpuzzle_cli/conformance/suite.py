@@ -114,7 +114,8 @@ class Suite:
     def _go(self) -> None:
         """The journey, before what is made up has changed anything."""
         nobody = Caller(self.operations, World(self.options.base_url))
-        checks.begin(checks.Run(JOURNEY, nobody.world, self.callers[0].stranger, self.options.between))
+        others = {"stranger": self.callers[0].stranger, "learner": self.callers[0].learner}
+        checks.begin(checks.Run(JOURNEY, nobody.world, between=self.options.between, **others))
         load_all_checks()
         journey = Journey(self.people, frozenset(self.tally.outcomes), self._schema(nobody), self._arrived)
         self.rounds += journey.length
@@ -140,7 +141,17 @@ class Suite:
         self._step(JOURNEY, operation.id)
 
     def _run_as(self, caller: Caller) -> None:
-        checks.begin(checks.Run("conformance", caller.world, caller.stranger, self.options.between, caller.spares))
+        checks.begin(
+            checks.Run(
+                "conformance",
+                caller.world,
+                stranger=caller.stranger,
+                learner=caller.learner,
+                roles=caller.roles,
+                between=self.options.between,
+                spares=caller.spares,
+            )
+        )
         for operation in caller.operations:
             with self._timed(operation.id):
                 self._probe(operation, caller)

@@ -20,12 +20,18 @@ from requests.adapters import HTTPAdapter
 from unpuzzle_cli.conformance.allowances import Allowances
 from unpuzzle_cli.conformance.contract import Operation
 from unpuzzle_cli.conformance.laws.exchange import json_object
+from unpuzzle_cli.conformance.reading import received
 from unpuzzle_cli.conformance.routes import ROUTES
+from unpuzzle_cli.conformance.settings import SECONDS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 TOO_MANY = 429
 PATIENCE, REPEATS = 60, 5
 """Seconds that one request waits for its limits, and how often it is sent again. What takes longer is taken at its word."""
+HOPELESS = 5
+"""After so many answers in a row that did not come in time there is none to wait for."""
+DIGITS = 9
+"""A limit of more seconds is over in no time that anybody waits."""
 JSON, SHALLOW = "application/json", 200
 Tell = Callable[[str], None]
 Text = str | bytes
@@ -88,6 +94,8 @@ class Wire:
     """Whether what was kept for the end may be used."""
     credentials: set[str] = field(default_factory=set)
     """What must not be told."""
+    _overdue: int = 0
+    """How many answers in a row did not come in time."""
     _in_vain: bool = False
     """Whether the last wait for a limit was: no other is waited for until one has let something pass."""
 
@@ -97,7 +105,8 @@ class Wire:
         usual: Callable[..., requests.Response] = HTTPAdapter.send
 
         def send(adapter: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-            return self._pass(request, partial(usual, adapter, request, **kwargs))
+            sending = partial(usual, adapter, request, **{**kwargs, "stream": True})
+            return self._pass(request, partial(received, sending, streams=bool(kwargs.get("stream"))))
 
         HTTPAdapter.send = send  # type: ignore[assignment, method-assign]
         try:
@@ -112,6 +121,8 @@ class Wire:
     def _pass(self, request: requests.PreparedRequest, send: Callable[[], requests.Response]) -> requests.Response:
         if self.cleaning and current_thread() is not main_thread():
             raise EndedError
+        if self._overdue >= HOPELESS:
+            raise requests.ConnectionError(f"{HOPELESS} answers in a row did not come to their end in {SECONDS} s")
         method, url = str(request.method), self._here(str(request.url))
         if method not in SAFE and not self.may_write:
             raise UnsafeRequestError(f"{method} {url}")
@@ -156,7 +167,7 @@ class Wire:
                 self._in_vain &= operation is None or not operation.is_limited
                 return response
             after = response.headers.get("Retry-After", "")
-            seconds = max(int(after), 1) if after.isdecimal() else PATIENCE + 1
+            seconds = max(int(after), 1) if after.isdecimal() and len(after) <= DIGITS else PATIENCE + 1
             if seconds > patience:
                 return response
             response.close()
@@ -167,7 +178,13 @@ class Wire:
 
     def _sent(self, send: Callable[[], requests.Response]) -> requests.Response:
         self.sent += 1
-        response = send()
+        began = time.monotonic()
+        try:
+            response = send()
+        except requests.Timeout:
+            self._overdue += time.monotonic() - began >= SECONDS
+            raise
+        self._overdue = 0
         self.limited += response.status_code == TOO_MANY
         return response
 

@@ -1,6 +1,7 @@
 """What the laws look at: one request, its answer, and a way to ask again."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from unpuzzle_cli.conformance.contract import FILE, Contract, Node, Operation, l
 CONTRACT = Contract(load(FILE.read_text()))
 OPERATIONS = {(operation.method.upper(), operation.path): operation for operation in CONTRACT.operations}
 CONDITIONS = {"if-match", "if-none-match"}
+FEW = 1
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Request:
     def fields(self) -> dict[str, Any]:
         """The body, where it is a JSON object; else nothing."""
         return json_object(self.content)
+
+    def header(self, name: str) -> str:
+        """The value of a header, empty where there is none."""
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), "")
 
     def to(self, url: str) -> "Request":
         """The same caller reads another address."""
@@ -98,8 +104,19 @@ class Exchange:
     send: Callable[[Request], Reply] = send
     stranger: Callable[[], str] = nobody
     """The credentials of somebody who has the caller's roles and owns nothing."""
+    learner: Callable[[], str] | None = None
+    """The credentials of somebody who is neither instructor nor admin, where such a one is known."""
+    roles: frozenset[str] | None = None
+    """The caller's, where they are known."""
     between: frozenset[str] = frozenset()
     """Headers, in lower case, that a proxy between may have added."""
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often each law that costs requests was held against each operation in this run."""
+
+    def is_rare(self, law: str) -> bool:
+        """Whether a law that costs requests is to be held here: it is so for the first answer of each operation."""
+        self.asked[law, self.operation.id] += 1
+        return self.asked[law, self.operation.id] <= FEW
 
     @property
     def declared(self) -> Node | None:
@@ -112,6 +129,11 @@ class Exchange:
         """The declared fields of the answer's body."""
         content = (self.declared or {}).get("content", {})
         return CONTRACT.fields(content.get("application/json", {}).get("schema", {}))
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it was answered with events."""
+        return self.reply.headers.get("content-type", "").startswith("text/event-stream")
 
     @property
     def is_replayed(self) -> bool:

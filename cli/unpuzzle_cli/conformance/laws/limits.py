@@ -20,4 +20,7 @@ def check(headers: Mapping[str, str], apart: float = APART) -> None:
     numbers = [int(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining", "reset", "reset-after")]
     limit, remaining, reset, after = numbers
     assert 0 <= remaining < limit, f"{remaining} requests of {limit} remain after this one"
+    if remaining == 0 and "retry-after" in headers and "x-should-retry" not in headers:
+        told = headers["retry-after"]
+        assert told == str(after), f"Retry-After is {told}, where the limit is reset in {after} s"
     assert abs(reset - after - time.time()) <= apart, f"the limit is reset at {reset}, which is not in {after} s"

@@ -20,6 +20,10 @@ CONTRACT = "openapi"
 """What the contract itself begins with: an answer about fields, which has none of them."""
 RATED = 5
 DAYS = {"week": 7, "month": 30, "year": 365}
+PLACES = ("order", "start", "date", "month")
+"""By what the parts of an object come in order, each behind the one before."""
+OUTCOMES = ("enrolled", "invited", "already_enrolled", "already_invited", "duplicate", "invalid")
+USED = ("requests", "prompt_tokens", "completion_tokens", "total_tokens", "cost_usd")
 PAID = {"succeeded", "partially_refunded", "refunded"}
 
 
@@ -66,6 +70,65 @@ def where(*names: str) -> Callable[[Sum], Sum]:
 def percentage(done: int, total: int) -> int:
     """Rounded half up, as the contract says of all."""
     return math.floor(100 * done / total + 0.5) if total else 0
+
+
+@where()
+def in_order(item: Object) -> Iterator[Claim]:
+    """The parts of an object, where they say when or where they come; a page is in the order that was asked for."""
+    for name, parts in item.items():
+        if not isinstance(parts, list) or name == "results" or not all(isinstance(part, dict) for part in parts):
+            continue
+        for field in ("created_at", *PLACES):
+            places = [place_of(part[field]) for part in parts if part.get(field) is not None]
+            if len(places) == len(parts):
+                yield f"{name} by {field}", places, sorted(places)
+
+
+def place_of(value: Any) -> Any:
+    """A moment as such: its fraction has as many digits as it needs."""
+    return moment(value) if isinstance(value, str) and "T" in value else value
+
+
+@where("ready", "problems")
+def ready(item: Object) -> Iterator[Claim]:
+    yield "ready", item["ready"], not item["problems"]
+
+
+@where("next_lesson", "sections")
+def goes_on(item: Object) -> Iterator[Claim]:
+    after = item["next_lesson"]["lesson_id"]
+    found = [lesson["is_completed"] for section in item["sections"] for lesson in section["lessons"] if lesson["id"] == after]
+    yield "whether the next lesson is completed", found, [False]
+
+
+@where("quizzes.total", "quizzes.completed")
+def quizzes(item: Object) -> Iterator[Claim]:
+    yield "no more quizzes are completed than there are", item["quizzes"]["completed"] <= item["quizzes"]["total"], True
+
+
+@where("questions", "total_points")
+def points(item: Object) -> Iterator[Claim]:
+    yield "total_points", item["total_points"], sum(question["points"] for question in item["questions"])
+    if "questions_count" in item:
+        yield "questions_count", item["questions_count"], len(item["questions"])
+
+
+@where("total", "by_day", "by_agent")
+def used(item: Object) -> Iterator[Claim]:
+    for parts in ("by_day", "by_agent"):
+        for name in USED:
+            yield f"{name} {parts}", sum(part[name] for part in item[parts]), item["total"][name]
+
+
+@where("processed", *OUTCOMES)
+def processed(item: Object) -> Iterator[Claim]:
+    yield "processed", item["processed"], sum(item[outcome] for outcome in OUTCOMES)
+
+
+@where("results", "total_pages")
+def current(item: Object) -> Iterator[Claim]:
+    if whole(item) and item["results"] and all("is_current" in each for each in item["results"]):
+        yield "how many are the current one", sum(each["is_current"] for each in item["results"]), 1
 
 
 @where("prompt_tokens", "completion_tokens", "total_tokens")
