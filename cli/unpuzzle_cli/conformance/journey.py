@@ -109,7 +109,10 @@ class Journey:
         return self.schema.find_operation_by_id(operation.id).Case(
             path_parameters=ids,
             query=dict(parse_qsl(link.query)),
-            headers={"Authorization": person.authorization} if person else {},
+            headers={
+                **({"Authorization": person.authorization} if person else {}),
+                **({"Idempotency-Key": str(uuid4())} if operation.takes("Idempotency-Key") else {}),
+            },
             **(self._body(step, operation) if operation.body else {}),
         )
 

@@ -113,9 +113,10 @@ class Suite:
 
     def _go(self) -> None:
         """The journey, before what is made up has changed anything."""
-        nobody = Caller(self.operations, World(self.options.base_url))
-        others = {"stranger": self.callers[0].stranger, "learner": self.callers[0].learner}
-        checks.begin(checks.Run(JOURNEY, nobody.world, between=self.options.between, **others))
+        nobody, known = Caller(self.operations, World(self.options.base_url)), self.callers[0]
+        checks.begin(
+            checks.Run(JOURNEY, nobody.world, stranger=known.stranger, learner=known.learner, between=self.options.between)
+        )
         load_all_checks()
         journey = Journey(self.people, frozenset(self.tally.outcomes), self._schema(nobody), self._arrived)
         self.rounds += journey.length
