@@ -616,8 +616,8 @@ def request_export_command(context: typer.Context, idempotency_key: options.Idem
 def get_export_command(context: typer.Context, export_id: options.ExportId) -> None:
     """See whether your data is ready.
 
-    When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
-    for seven days.
+    When it is ready there is a link, which is good for an hour at least; ask again for a fresh one. The archive
+    is kept for seven days.
     """
     call(context, "auth.get_export", values.given(export_id=export_id))
 
@@ -641,7 +641,8 @@ def download_export_command(
 ) -> None:
     """Fetch your data.
 
-    The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+    The archive behind the link of an export. The link is all that is needed, for an hour at least; it is not
+    limited.
     """
     download(
         context,

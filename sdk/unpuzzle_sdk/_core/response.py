@@ -21,9 +21,6 @@ from .errors import (
 
 T = TypeVar("T")
 
-# Thirty years, in seconds: Python can't sleep for as long as a server may ask.
-_LONGEST_WAIT = 1e9
-
 
 @frozen
 class RateLimit:
@@ -199,7 +196,7 @@ class RawResponse(Generic[T]):
 def _seconds(value: Any) -> float | None:
     try:
         seconds = value if isinstance(value, int) else float(value)
-        return min(max(0, seconds), _LONGEST_WAIT) if isfinite(seconds) else None
+        return max(0, seconds) if isfinite(seconds) else None
     except (TypeError, ValueError, OverflowError):
         return None
 
@@ -211,7 +208,7 @@ def _seconds_until(date: str) -> float | None:
     try:
         when = parsedate_to_datetime(date)
         when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
-        return min(max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds()), _LONGEST_WAIT)
+        return max(0.0, (when - datetime.datetime.now(datetime.UTC)).total_seconds())
     except (ValueError, OverflowError):
         return None
 

@@ -15,6 +15,8 @@ _FIRST_BOUND = 0.5
 _LAST_BOUND = 8.0
 # Whoever is told the same second does not come back in the same instant.
 _SPREAD = 0.1
+# Thirty years, in seconds: Python can't sleep for as long as a server may ask.
+_LONGEST = 1e9
 
 
 def retry_delay(
@@ -63,4 +65,4 @@ def _delay(outcome: Answer | APIConnectionError, attempt: int) -> float:
     if not asked:
         # At once, or at a time that has passed here, is when everybody else comes too.
         return random.uniform(0, bound)
-    return asked * (1 + random.uniform(0, _SPREAD))
+    return min(asked, _LONGEST) * (1 + random.uniform(0, _SPREAD))

@@ -25,7 +25,8 @@ class Export(Model):
         ready_at: When it was ready, null until then.
         expires_at: When it is thrown away, null until it is ready.
         size_bytes: How large it is, null until it is ready.
-        download_url: Where it can be fetched for an hour by whoever has the link; null unless it is ready.
+        download_url: Where it can be fetched for an hour at least by whoever has the link; null unless it is
+            ready.
     """
 
     export_id: str

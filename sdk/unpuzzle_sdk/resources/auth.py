@@ -1205,8 +1205,8 @@ class Auth:
     ) -> models.Export:
         """See whether your data is ready.
 
-        When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
-        for seven days.
+        When it is ready there is a link, which is good for an hour at least; ask again for a fresh one. The archive
+        is kept for seven days.
 
         `GET /api/v1/auth/account/export/{export_id}/`. For whoever is signed in; no API key will do.
 
@@ -1253,7 +1253,8 @@ class Auth:
     ) -> bytes:
         """Fetch your data.
 
-        The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+        The archive behind the link of an export. The link is all that is needed, for an hour at least; it is not
+        limited.
 
         `GET /api/v1/auth/account/export/{export_id}/archive.zip`. Open to everybody.
 
@@ -3021,8 +3022,8 @@ class AsyncAuth:
     ) -> models.Export:
         """See whether your data is ready.
 
-        When it is ready there is a link, which is good for an hour; ask again for a fresh one. The archive is kept
-        for seven days.
+        When it is ready there is a link, which is good for an hour at least; ask again for a fresh one. The archive
+        is kept for seven days.
 
         `GET /api/v1/auth/account/export/{export_id}/`. For whoever is signed in; no API key will do.
 
@@ -3069,7 +3070,8 @@ class AsyncAuth:
     ) -> bytes:
         """Fetch your data.
 
-        The archive behind the link of an export. The link is all that is needed, for an hour; it is not limited.
+        The archive behind the link of an export. The link is all that is needed, for an hour at least; it is not
+        limited.
 
         `GET /api/v1/auth/account/export/{export_id}/archive.zip`. Open to everybody.
 

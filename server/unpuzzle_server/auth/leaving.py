@@ -14,7 +14,7 @@ from sqlalchemy import Row, text
 
 from unpuzzle_server.auth import personal, queries
 from unpuzzle_server.auth.tokens import derived_key
-from unpuzzle_server.kernel.clock import rfc3339
+from unpuzzle_server.kernel.clock import an_hour_at_least, rfc3339
 from unpuzzle_server.kernel.database import Transaction
 from unpuzzle_server.kernel.errors import Problem, not_found
 from unpuzzle_server.kernel.settings import Settings
@@ -22,7 +22,6 @@ from unpuzzle_server.kernel.settings import Settings
 FRESH = timedelta(minutes=15)
 KEPT = timedelta(days=7)
 AGAIN = timedelta(days=1)
-LINK_LIFE = timedelta(hours=1)
 
 Body = dict[str, Any]
 
@@ -39,7 +38,7 @@ class Links:
         return cls(derived_key(settings.secret_key, "export"), settings.public_url)
 
     def to(self, export_id: UUID, now: datetime) -> str:
-        expires = int((now + LINK_LIFE).timestamp())
+        expires = int(an_hour_at_least(now).timestamp())
         query = urlencode({"expires": expires, "signature": self._signature(export_id, expires)})
         return f"{self.public_url}/api/v1/auth/account/export/{export_id}/archive.zip?{query}"
 

@@ -77,7 +77,7 @@ DELETE_API_KEY = text("DELETE FROM api_keys WHERE id = :key AND user_id = :user"
 FIND_RECIPIENT = text("SELECT * FROM app.find_recipient(:email)")
 SPEND_TOKEN = text("SELECT * FROM app.spend_token(:hash, :purpose, :now)")
 CONFIRM_EMAIL = text("SELECT app.confirm_email(:email)")
-IS_TOKEN = text("SELECT EXISTS (SELECT FROM one_time_tokens WHERE hash = :hash AND expires_at > app.now())")
+HOLDS_TOKEN = text("SELECT app.holds_token(:hash)")
 DROP_TOKENS = text("DELETE FROM one_time_tokens WHERE user_id = :user")
 DROP_REFRESH_TOKENS = text("""
     DELETE FROM refresh_tokens t

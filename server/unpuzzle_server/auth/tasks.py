@@ -44,7 +44,7 @@ async def mail_verification(ctx: TaskContext, email: str) -> None:
 async def mail_new_address(ctx: TaskContext, user_id: str, email: str, wish: str) -> None:
     """Nothing is sent where a new password, or another address, has ended the wish meanwhile."""
     async with ctx.transaction(Identity(UUID(user_id), None, frozenset())) as tx:
-        holds = await tx.value(queries.IS_TOKEN, hash=bytes.fromhex(wish))
+        holds = await tx.value(queries.HOLDS_TOKEN, hash=bytes.fromhex(wish))
     if holds:
         await _send_link(ctx, await _account(ctx, user_id), "verify_email", EMAIL, "verify-email", email)
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from unpuzzle_server.kernel.errors import Problem
 
+HOUR = timedelta(hours=1)
+
 
 class Clock:
     """The system's time in UTC, moved by `offset`."""
@@ -25,6 +27,11 @@ def parse_moment(text: str) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)  # RFC 3339 knows `t` and `z`, Python does not
     except (OverflowError, ValueError):
         raise Problem("RANGE_INVALID", "There is no such moment.") from None
+
+
+def an_hour_at_least(now: datetime) -> datetime:
+    """When signed addresses in answers end: the same for all of one hour, so that an answer keeps its ETag."""
+    return now.replace(minute=0, second=0, microsecond=0) + 2 * HOUR
 
 
 def rfc3339(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import hmac
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -10,8 +10,6 @@ from uuid import UUID
 from unpuzzle_server.auth.tokens import derived_key
 from unpuzzle_server.kernel.settings import Settings
 from unpuzzle_server.media.storage import Storage
-
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,6 @@ class Media:
 def thumbnail_name(media_id: UUID | str) -> str:
     """No file has this name of its own: it has one before it has an id."""
     return f"thumbnail-{media_id}.jpg"
-
-
-def an_hour_at_least(now: datetime) -> datetime:
-    """When addresses in answers end: the same for all that are made in one hour, so that an answer keeps its ETag."""
-    return now.replace(minute=0, second=0, microsecond=0) + 2 * HOUR
 
 
 def _equal(signature: str | None, expected: str) -> bool:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from unpuzzle_server.kernel.clock import rfc3339
+from unpuzzle_server.kernel.clock import an_hour_at_least, rfc3339
 from unpuzzle_server.kernel.database import Transaction
-from unpuzzle_server.media.gateway import Addresses, an_hour_at_least, thumbnail_name
+from unpuzzle_server.media.gateway import Addresses, thumbnail_name
 from unpuzzle_server.media.storage import Part, Target, Upload
 
 Body = dict[str, Any]

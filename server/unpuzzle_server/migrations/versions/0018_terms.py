@@ -145,15 +145,22 @@ CREATE OR REPLACE FUNCTION app.judge_rows(job uuid, size int)
 $$;
 """
 
+TOKENS = """
+-- Whether a link of whoever asks is still good; its digest shows to nobody.
+CREATE FUNCTION app.holds_token(of_hash bytea) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, app, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM one_time_tokens WHERE hash = of_hash AND user_id = app.user_id() AND expires_at > app.now())
+$$;
+"""
+
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.sold_in, app.drop_cancelled_payments TO {app};
+GRANT EXECUTE ON FUNCTION app.sold_in, app.drop_cancelled_payments, app.holds_token TO {app};
 GRANT INSERT (is_address) ON bulk_rows TO {app};
-GRANT SELECT (hash) ON one_time_tokens TO {app};
 """
 
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    for statement in [COUPONS, REFUNDS, COURSES, VERSIONS, ADDRESSES, GRANTS.format(app=app)]:
+    for statement in [COUPONS, REFUNDS, COURSES, VERSIONS, ADDRESSES, TOKENS, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
