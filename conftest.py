@@ -16,7 +16,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every command that tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Thousands of tests are found, and all stay: to look for garbage among them took a third of the time, and of each look after it.
+# Thousands of tests are found, and all stay: to look for garbage among them took a third of the time.
 gc.disable()
 
 pytest_plugins = ["server_fixtures", "matrix", "worlds"]
@@ -37,5 +37,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()
     gc.enable()
