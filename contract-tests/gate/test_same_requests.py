@@ -3,14 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gate.run import SAME_EACH_TIME, finish, fresh_server, run_of
+from gate.run import SAME_EACH_TIME, finish, run_of
+from server_fixtures import open_database
+
+from harness import running_server
 
 PART = ["--include-tag", "reflections", "--phases", "examples,fuzzing,stateful", "--max-examples", "3"]
 
 
 def sent(file: Path) -> list[str]:
-    """What an instructor's run on a part of the contract sends, to a server of its own."""
-    with fresh_server() as server:
+    """What an instructor's run on a part of the contract sends, to a server of its own, which is empty."""
+    with open_database() as url, running_server(url) as server:
         run = run_of(server, "instructor", *SAME_EACH_TIME, *PART)
         finish(replace(run, environment={**run.environment, "GATE_RECORD": str(file)}))
     return file.read_text().splitlines()
