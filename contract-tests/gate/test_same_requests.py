@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gate.run import SAME_EACH_TIME, finish, run_of
 from server_fixtures import open_database
 
+from gate.run import SAME_EACH_TIME, finish, run_of
 from harness import running_server
 
 PART = ["--include-tag", "reflections", "--phases", "examples,fuzzing,stateful", "--max-examples", "3"]
