@@ -32,19 +32,19 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Every test, the contract gate included; it ends with what took longest."""
-    by_four_processes(session, "--durations", "10", "--durations-min", "5")
+    by_three_processes(session, "--durations", "10", "--durations-min", "5")
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
     """The contract tests alone: the lint of the spec, Schemathesis against a real server, parity."""
-    by_four_processes(session, "contract-tests")
+    by_three_processes(session, "contract-tests")
 
 
-def by_four_processes(session: nox.Session, *arguments: str) -> None:
-    """Runs tests by processes that take whole files, in the order of the root's conftest.py. Four, since many tests wait."""
+def by_three_processes(session: nox.Session, *arguments: str) -> None:
+    """Runs tests by processes that take whole files, in the order of the root's conftest.py. Three, since some tests wait."""
     install(session, "test", "generate")
-    shared = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     # One order of sets: all processes must find the same tests.
     session.run("python", "-m", "pytest", *shared, *arguments, *session.posargs, env={"PYTHONHASHSEED": "0"})
 
