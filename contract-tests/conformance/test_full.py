@@ -39,27 +39,37 @@ class TestFull:
         assert sign_up["seen"]["201"] > 0
         assert (server.sql(people), server.sql(elsewhere)) == before
 
-    def test_payments_and_subscriptions_that_it_began_are_cancelled_before_the_account_goes(
+    def test_what_it_published_and_began_to_pay_is_withdrawn_before_the_account_goes(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A course that somebody has taken can't be deleted: it is told, and in no catalogue."""
         sent: list[str] = []
+        course = "/edu/api/v1/instructor/courses/c/"
 
         def answer(request: Request) -> Reply:
             sent.append(f"{request.method} {urlsplit(request.url).path}")
-            return Reply(200, content=b'{"access_token": "one", "user": {}}')
+            return Reply(409 if sent[-1] == f"DELETE {course}" else 200, content=b'{"access_token": "one", "user": {}}')
 
-        monkeypatch.setattr("unpuzzle_cli.conformance.people.send", answer)
+        for place in ("people", "cleaning"):
+            monkeypatch.setattr(f"unpuzzle_cli.conformance.{place}.send", answer)
         person = Sender("http://host/edu", "a@example.com", "password")
-        wire = Wire("http://host/edu", may_write=True)
-        wire.left = Left(intents=[(person.email, "pay")], subscribers=[person.email, person.email])
+        wire, whose = Wire("http://host/edu", may_write=True), person.email
+        wire.left = Left(
+            things=[(whose, course)], published=[(whose, "c")] * 2, intents=[(whose, "pay")], subscribers=[whose, whose]
+        )
         notes: list[str] = []
         assert Cleaning(wire, [person], [person], notes).run(interrupted=False) is None
         assert [line for line in sent if "signin" not in line] == [
+            f"POST {course}archive/",
             "POST /edu/api/v1/payments/intents/pay/cancel/",
             "POST /edu/api/v1/subscriptions/current/cancel/",
+            f"DELETE {course}",
             "DELETE /edu/api/v1/auth/account/",
         ]
-        assert notes == ["The subscription of a@example.com is cancelled, and ends with what is paid for."]
+        assert notes == [
+            "The subscription of a@example.com is cancelled, and ends with what is paid for.",
+            "/api/v1/instructor/courses/c/ stays, as something else needs it.",
+        ]
 
     @pytest.mark.parametrize(
         ("sent", "kept"),

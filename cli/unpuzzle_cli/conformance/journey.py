@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import requests
 
+from unpuzzle_cli.conformance.checks import MALFORMED
 from unpuzzle_cli.conformance.contract import Operation, load
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, json_object
 from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person
@@ -36,8 +37,8 @@ class StuckError(Exception):
     """A chapter can't go on."""
 
 
-ODD = (StuckError, requests.RequestException, NoAccountError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What ends a chapter: no answer, or one that is not what is needed, or such as nobody expects."""
+ODD = (StuckError, requests.RequestException, NoAccountError, *MALFORMED)
+"""What comes of no answer, or of one that makes no sense where something else was to be learnt from it."""
 
 
 @dataclass

@@ -19,9 +19,9 @@ from schemathesis.filters import FilterSet
 
 from unpuzzle_cli.conformance import checks
 from unpuzzle_cli.conformance.contract import Operation
-from unpuzzle_cli.conformance.journey import GUEST, Journey
+from unpuzzle_cli.conformance.journey import GUEST, ODD, Journey
 from unpuzzle_cli.conformance.laws.exchange import CONTRACT, Exchange, Reply, Request, send
-from unpuzzle_cli.conformance.people import OPERATIONS, NoAccountError, Person, ask
+from unpuzzle_cli.conformance.people import OPERATIONS, Person, ask
 from unpuzzle_cli.conformance.probes import PROBES
 from unpuzzle_cli.conformance.report import Outcome, Report, Stop, Tally
 from unpuzzle_cli.conformance.settings import Caller, Options, config
@@ -33,8 +33,6 @@ from unpuzzle_cli.errors import STOPS
 JOURNEY, PROBING = "journey", "probes"
 REFUSED = frozenset({400, 404, 405, 410, 415, 422})
 """How a request is refused that is malformed, or about what is not there."""
-ODD = (requests.RequestException, NoAccountError, *checks.MALFORMED)
-"""What comes of no answer, or of one that makes no sense where something else was to be learnt from it."""
 ABOUT_STATUS = frozenset({
     "ignored_auth", "use_after_free", "ensure_resource_availability", "unsupported_method", "missing_required_header",
     "negative_data_rejection", "positive_data_acceptance",

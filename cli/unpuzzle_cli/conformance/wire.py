@@ -69,6 +69,8 @@ class Left:
     """Where they are."""
     accounts: dict[str, str] = field(default_factory=dict)
     """Those that testing sign-up made, with their passwords."""
+    published: list[tuple[str, str]] = field(default_factory=list)
+    """The ids of courses."""
     intents: list[tuple[str, str]] = field(default_factory=list)
     subscribers: list[str] = field(default_factory=list)
 
@@ -209,6 +211,9 @@ class Wire:
         self._signed_in(owner, sent, answered)
         self.left.accounts[str(sent.get("email"))] = str(sent.get("password"))
 
+    def _published(self, owner: str, _: dict[str, Any], answered: dict[str, Any]) -> None:
+        self.left.published.append((owner, str(answered.get("id"))))
+
     def _intended(self, owner: str, _: dict[str, Any], answered: dict[str, Any]) -> None:
         self.left.intents.append((owner, str(answered.get("payment_id", answered.get("id")))))
 
@@ -223,6 +228,7 @@ class Wire:
 KEPT: dict[str, Callable[[Wire, str, dict[str, Any], dict[str, Any]], None]] = {
     "auth.sign_in": Wire._signed_in,
     "auth.sign_up": Wire._signed_up,
+    "courses.publish": Wire._published,
     "payments.create_intent": Wire._intended,
     "subscriptions.create": Wire._subscribed,
 }

@@ -1,12 +1,9 @@
 """What was deleted is gone."""
 
-from dataclasses import replace
-
 from unpuzzle_cli.conformance.laws.exchange import OPERATIONS, Exchange
 
 GONE = (401, 404, 410)
 """Whoever has ended their own session is nobody now."""
-DROPPED = ("if-match", "idempotency-key")
 
 
 def deletion(exchange: Exchange) -> None:
@@ -16,8 +13,7 @@ def deletion(exchange: Exchange) -> None:
         return
     if not exchange.is_rare("deletion"):
         return
-    kept = {name: value for name, value in exchange.request.headers.items() if name.lower() not in DROPPED}
-    again = replace(exchange.request, headers=kept)
+    again = exchange.request.without("if-match", "idempotency-key")
     reads = [exchange.request.to(exchange.request.url.partition("?")[0])] if ("GET", operation.path) in OPERATIONS else []
     for request in (*reads, again):
         status = exchange.send(request).status

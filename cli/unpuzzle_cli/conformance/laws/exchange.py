@@ -38,16 +38,21 @@ class Request:
         """The value of a header, empty where there is none."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), "")
 
+    def without(self, *names: str) -> "Request":
+        """The same request without some headers, by their names in lower case."""
+        return replace(self, headers={name: value for name, value in self.headers.items() if name.lower() not in names})
+
     def to(self, url: str) -> "Request":
         """The same caller reads another address."""
-        dropped = {"content-type", "content-length", *CONDITIONS}
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
-        return Request("GET", urljoin(self.url, url), headers)
+        return Request("GET", urljoin(self.url, url), self.without("content-type", "content-length", *CONDITIONS).headers)
 
     def by(self, authorization: str) -> "Request":
         """The same request from somebody else."""
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "cookie")}
-        return replace(self, headers={**headers, "Authorization": authorization})
+        return self.without("authorization", "cookie").having("Authorization", authorization)
+
+    def having(self, name: str, value: str) -> "Request":
+        """The same request with a header."""
+        return replace(self, headers={**self.headers, name: value})
 
 
 @dataclass(frozen=True)
