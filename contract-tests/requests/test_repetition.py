@@ -40,9 +40,9 @@ PASSING = {
     "expires_at",
     "last_accessed_at",
 }
+"""What may be another with each answer."""
 OF_EACH_ANSWER = {"date", "x-request-id", "idempotency-replayed"}
 """Headers that are another answer's though nothing was done."""
-"""What may be another with each answer."""
 
 
 def prepared(world: World, operation: Operation) -> dict[str, Any]:
