@@ -49,6 +49,10 @@ def differences(server: Server) -> dict[str, list[Any]]:
     return {table: rows for table, rows in found.items() if rows}
 
 
+def numbers(server: Server) -> dict[str, list[Any]]:
+    return {table: sorted(server.sql(f"SELECT * FROM {table} WHERE {says}"), key=str) for table, says in KEPT.items()}
+
+
 class Recount:
     """What a learner's answer should say, plainly from the rows."""
 
@@ -261,10 +265,10 @@ def test_whatever_happens_every_number_is_that_of_the_rows(api: Api, server: Ser
 
 
 def test_counting_anew_changes_nothing(api: Api, server: Server) -> None:
-    kept = {table: sorted(map(str, server.sql(f"SELECT * FROM {table} WHERE {says}"))) for table, says in KEPT.items()}
+    kept = numbers(server)
     told = server.sql("SELECT count(*) FROM notifications")
     server.sql("SELECT app.rebuild_analytics()")
-    assert kept == {table: sorted(map(str, server.sql(f"SELECT * FROM {table} WHERE {says}"))) for table, says in KEPT.items()}
+    assert kept == numbers(server)
     assert told == server.sql("SELECT count(*) FROM notifications")
 
 

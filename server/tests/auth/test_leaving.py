@@ -11,6 +11,7 @@ import pytest
 
 from harness import PASSWORD, Api, Person, Server, code_of
 from postman import Postman
+from unpuzzle_server import recounting
 from unpuzzle_server.auth import personal
 
 EXPORT, ACCOUNT, RESTORE = "/api/v1/auth/account/export/", "/api/v1/auth/account/", "/api/v1/auth/account/restore/"
@@ -161,6 +162,13 @@ def test_after_the_grace_period_no_word_of_theirs_is_anywhere(life: Life) -> Non
     assert (review["comment"], review["user"]["name"]) == (None, "Somebody who left")
     assert life.api.post(SIGN_IN, json={"email": life.person.email, "password": PASSWORD}).status_code == 401
     assert life.api.sign_up(email=life.person.email).id != life.person.id
+
+
+def test_who_has_left_is_not_counted_again(life: Life) -> None:
+    life.leave()
+    recounting.rebuild(life.server.owner_url)
+    for table in ("learner_totals", "learner_courses", "learner_days", "achievements"):
+        assert life.server.sql(f"SELECT 1 FROM {table} WHERE user_id = %s", life.person.id) == [], table
 
 
 def test_whoever_deletes_their_account_is_out_everywhere_and_told(life: Life) -> None:
