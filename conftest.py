@@ -1,5 +1,6 @@
 """Fixtures that the server's tests, the contract tests and the clients' tests share: a running server and what was seen of it."""
 
+import gc
 import os
 import signal
 
@@ -14,6 +15,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every command that tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests are found, and all stay: to look for garbage among them took a third of the time, and of each look after it.
+gc.disable()
 
 pytest_plugins = ["server_fixtures", "matrix", "worlds"]
 
@@ -30,3 +34,8 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()

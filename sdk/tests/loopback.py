@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,12 +76,16 @@ class Server:
         self.received: list[Received] = []
         self.script: list[Reply] = []
         self.respond: Callable[[Received], Reply] = lambda _: Reply(500)
-        self.open_streams = 0
+        self.open_connections = self.open_streams = 0
         self._lock = threading.Lock()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                with owner.counted("open_connections"):
+                    super().handle()
 
             def handle_any(self) -> None:
                 owner.handle(self)
@@ -141,12 +146,25 @@ class Server:
         handler.wfile.write(b"0\r\n\r\n")
 
     def wait_until_gone(self, handler: BaseHTTPRequestHandler) -> None:
-        with self._lock:
-            self.open_streams += 1
-        with contextlib.suppress(ConnectionResetError):
+        with self.counted("open_streams"), contextlib.suppress(ConnectionResetError):
             handler.connection.recv(1)
+
+    def runs_out_of(self, name: str) -> bool:
+        """Whether none of what is counted is left, soon."""
+        deadline = time.monotonic() + 5
+        while getattr(self, name) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return getattr(self, name) == 0
+
+    @contextlib.contextmanager
+    def counted(self, name: str) -> Iterator[None]:
         with self._lock:
-            self.open_streams -= 1
+            setattr(self, name, getattr(self, name) + 1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                setattr(self, name, getattr(self, name) - 1)
 
     def close(self) -> None:
         self.http.shutdown()

@@ -51,7 +51,6 @@ def test_loops_in_threads_share_one_refresh(server: Server, accounts: Accounts) 
 
     async def main() -> None:
         await asyncio.gather(*(client.auth.get_profile() for _ in range(5)))
-        await client._wire.transport._pool().aclose()
 
     threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(4)]
     for thread in threads:

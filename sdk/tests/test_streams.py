@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -211,7 +212,7 @@ def test_a_thousand_streams_that_are_left_early_hold_no_connection(server: Serve
             if number % 100 == 0:
                 with client.stream(ASK, ARGUMENTS):
                     pass
-        assert none_open(server)
+        assert server.runs_out_of("open_streams")
 
 
 def test_a_thousand_asynchronous_streams_that_are_left_early_hold_no_connection(server: Server) -> None:
@@ -228,9 +229,27 @@ def test_a_thousand_asynchronous_streams_that_are_left_early_hold_no_connection(
                     async with client.stream(ASK, ARGUMENTS):
                         pass
             await asyncio.sleep(0.05)
-            assert none_open(server)
+            assert server.runs_out_of("open_streams")
 
     asyncio.run(watch())
+
+
+def test_a_stream_outlives_the_name_of_its_client(server: Server) -> None:
+    server.respond = lambda _: Reply(pieces=[said(1), said(2), DONE])
+
+    async def main() -> list[str]:
+        found = []
+        async for event in AsyncUnpuzzle(base_url=server.url).stream(ASK, ARGUMENTS):
+            found.append(event.event)
+            gc.collect()
+            await asyncio.sleep(0.02)
+        return found
+
+    found = []
+    for event in Unpuzzle(base_url=server.url).stream(ASK, ARGUMENTS):
+        found.append(event.event)
+        gc.collect()
+    assert found == asyncio.run(main()) == ["said", "said", "done"]
 
 
 @pytest.mark.parametrize("operation", [WATCH, ASK])
@@ -336,7 +355,7 @@ def test_a_stream_gives_its_events_one_by_one(client: Unpuzzle, server: Server) 
     stream = client.stream(ASK, ARGUMENTS)
     assert [next(stream).event for _ in range(3)] == ["said", "said", "done"]
     assert next(stream, None) is None
-    assert none_open(server)
+    assert server.runs_out_of("open_streams")
 
 
 def test_an_asynchronous_stream_gives_its_events_one_by_one(async_client: AsyncUnpuzzle, server: Server) -> None:
@@ -416,10 +435,3 @@ def test_a_stream_may_be_silent_for_as_long_as_the_caller_lets_it_read(timeout: 
     with Unpuzzle(base_url="http://api", transport=transport, timeout=timeout) as client:
         client.stream(ASK, ARGUMENTS).final()
     assert [each["read"] for each in limits] == [read]
-
-
-def none_open(server: Server) -> bool:
-    deadline = time.monotonic() + 5
-    while server.open_streams and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return server.open_streams == 0

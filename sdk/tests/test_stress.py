@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from loopback import HANG, Received, Reply, Server, get_email
+from loopback import HANG, Received, Reply, Server, client_of, get_email
 
 from unpuzzle_sdk import AsyncUnpuzzle, FileTokenStore, MemoryTokenStore, Tokens, Unpuzzle
 from unpuzzle_sdk._core.events import StreamOperation
@@ -129,6 +129,7 @@ def test_workers_that_are_forked_go_on_with_a_client_that_was_used(
     with multiprocessing.get_context("fork").Pool(2) as pool:
         emails = pool.starmap(get_email, [arguments] * 6)
     assert [*emails, get_email(*arguments)] == [examples["User"]["email"]] * 7
+    client_of(*arguments).close()
     first, *others, last = [request.port for request in server.received]
     assert first == last
     assert first not in others

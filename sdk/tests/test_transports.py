@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from typing import Any
 
 import httpx
@@ -50,18 +52,17 @@ def test_each_event_loop_has_one_pool_of_its_own(
 
     async def main() -> None:
         pool = async_client._wire.transport._pool
-        found = {id(pool()) for _ in range(3)}
+        found = set(await asyncio.gather(*(pool() for _ in range(3))))
         await asyncio.gather(*(async_client.with_options(timeout=9).system.health() for _ in range(5)))
-        assert found == {id(pool())}
-        pools.append(pool())
-        await pool().aclose()
+        assert found == {await pool()}
+        pools.extend(found)
 
     threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({id(pool) for pool in pools}) == 3
+    assert len(set(pools)) == len(pools) == 3
 
 
 def test_one_async_client_in_three_event_loops(
@@ -70,11 +71,91 @@ def test_one_async_client_in_three_event_loops(
     server.respond = lambda _: Reply(json=examples["Health"])
 
     async def main() -> str:
-        status = (await async_client.system.health()).status
-        await async_client._wire.transport._pool().aclose()
-        return status
+        return (await async_client.system.health()).status
 
     assert [asyncio.run(main()) for _ in range(3)] == ["ok"] * 3
+
+
+def test_the_connections_of_an_event_loop_end_with_it_and_nothing_of_it_stays(
+    async_client: AsyncUnpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+    loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+    async def main() -> int:
+        loops.add(asyncio.get_running_loop())
+        await asyncio.gather(*(async_client.system.health() for _ in range(5)))
+        return server.open_connections
+
+    for _ in range(3):
+        assert asyncio.run(main()) >= 1
+        assert server.runs_out_of("open_connections")
+    gc.collect()
+    assert not loops
+
+
+def test_a_client_that_is_let_go_closes_its_connections_while_the_loop_runs(
+    server: Server, examples: dict[str, Any]
+) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+
+    async def main() -> None:
+        await AsyncUnpuzzle(base_url=server.url).system.health()
+        gc.collect()
+        assert await asyncio.to_thread(server.runs_out_of, "open_connections")
+
+    asyncio.run(main())
+
+
+def test_a_client_that_is_let_go_closes_its_connections(server: Server, examples: dict[str, Any]) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+    Unpuzzle(base_url=server.url).system.health()
+    gc.collect()
+    assert server.runs_out_of("open_connections")
+
+
+def test_a_transport_that_others_may_use_is_closed_by_hand_alone(examples: dict[str, Any]) -> None:
+    closed: list[str] = []
+
+    class Shared(httpx.MockTransport):
+        def close(self) -> None:
+            closed.append("sync")
+
+        async def aclose(self) -> None:
+            closed.append("async")
+
+    shared = Shared(lambda _: httpx.Response(200, json=examples["Health"]))
+
+    async def main() -> None:
+        await AsyncUnpuzzle(base_url="http://api", transport=shared).system.health()
+        gc.collect()
+        await asyncio.sleep(0)
+        assert not closed
+        async with AsyncUnpuzzle(base_url="http://api", transport=shared) as client:
+            await client.system.health()
+
+    Unpuzzle(base_url="http://api", transport=shared).system.health()
+    gc.collect()
+    asyncio.run(main())
+    with Unpuzzle(base_url="http://api", transport=shared) as client:
+        client.system.health()
+    assert closed[-1] == "sync"
+    assert closed.count("sync") == 1
+
+
+def test_a_client_may_be_closed_twice_at_once(
+    async_client: AsyncUnpuzzle, server: Server, examples: dict[str, Any]
+) -> None:
+    server.respond = lambda _: Reply(json=examples["Health"])
+
+    async def main() -> None:
+        await async_client.system.health()
+        await asyncio.gather(async_client.close(), async_client.close())
+        with pytest.raises(errors.UnpuzzleError, match="closed"):
+            await async_client.system.health()
+
+    asyncio.run(main())
+    assert server.runs_out_of("open_connections")
 
 
 def test_with_options_shares_the_connections(client: Unpuzzle, server: Server, examples: dict[str, Any]) -> None:

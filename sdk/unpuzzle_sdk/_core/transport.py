@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
-from weakref import WeakKeyDictionary
+import weakref
+from collections.abc import AsyncGenerator, Callable
 
 import httpx
 
@@ -26,7 +26,6 @@ from .wire import (
     failure_of,
     is_stream,
     own_pool,
-    transport_of,
 )
 
 
@@ -86,7 +85,7 @@ class Transport:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = own_pool(Pool, transport_of(self._transport))
+                    self._client = own_pool(Pool, self._transport)
         if self._client.is_closed:
             raise UnpuzzleError("the http_client is closed")
         return self._client
@@ -106,7 +105,7 @@ class AsyncTransport:
         self._client = client
         self._transport = transport
         self._closed = False
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = weakref.WeakKeyDictionary()
 
     async def send(
         self, request: Request, timeout: Timeout, at_most: float | None = None, *, origin: str | None = None
@@ -119,7 +118,7 @@ class AsyncTransport:
         raise failure
 
     async def _sent(self, origin: str, request: Request, timeout: Timeout, at_most: float | None) -> Answer:
-        pool = self._pool()
+        pool = await self._pool()
         sent = built(pool, origin + request.target, request, timeout, at_most)
         response = await pool.send(sent, stream=request.streams, follow_redirects=False)
         if not request.streams:
@@ -133,11 +132,11 @@ class AsyncTransport:
     async def close(self) -> None:
         """Close the connections of the running loop; those of other loops end with their loops."""
         self._closed = True
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.aclose()
+        opened = self._pools.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.close()
 
-    def _pool(self) -> httpx.AsyncClient:
+    async def _pool(self) -> httpx.AsyncClient:
         if self._closed:
             raise UnpuzzleError("the client is closed")
         if self._client is not None:
@@ -145,8 +144,44 @@ class AsyncTransport:
                 raise UnpuzzleError("the http_client is closed")
             return self._client
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            pool = own_pool(AsyncPool, transport_of(self._transport))
-            self._pools[loop] = pool
-        return pool
+        opened = self._pools.get(loop)
+        if opened is None:
+            opened = self._pools[loop] = _Opened(own_pool(AsyncPool, self._transport), self, loop)
+            await opened.begin()
+        return opened.pool
+
+
+class _Opened:
+    """The pool of an event loop: closed with the loop, or once nobody has its client any more."""
+
+    def __init__(self, pool: AsyncPool, owner: AsyncTransport, loop: asyncio.AbstractEventLoop) -> None:
+        self.pool = pool
+        self._pools, self._loop = owner._pools, loop
+        # What a loop closes at its end are the asynchronous generators that were begun in it, and nothing else.
+        self._until_the_end = self._held()
+        self._let_go = weakref.finalize(owner, self._close_soon)
+        self._let_go.atexit = False
+        if pool.is_shared:
+            self._let_go.detach()
+
+    async def begin(self) -> None:
+        await anext(self._until_the_end)
+
+    async def close(self) -> None:
+        await self._until_the_end.aclose()
+
+    async def _held(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self._let_go.detach()
+            self._pools.pop(self._loop, None)
+            await self.pool.aclose()
+
+    def _close_soon(self) -> None:
+        # In whichever thread; a loop that is closed has closed this.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._begin_to_close)
+
+    def _begin_to_close(self) -> None:
+        self._closing = self._loop.create_task(self.close())

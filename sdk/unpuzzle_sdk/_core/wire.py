@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -20,7 +22,7 @@ AsyncHttpClient: TypeAlias = httpx.AsyncClient
 BaseTransport: TypeAlias = httpx.BaseTransport
 AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
 Timeout: TypeAlias = float | httpx.Timeout | None
-P = TypeVar("P")
+P = TypeVar("P", "Pool", "AsyncPool")
 
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
@@ -62,17 +64,27 @@ class Pool(httpx.Client):
     """The SDK's own pool. It has no settings to merge into requests, which takes httpx a fifth of its time."""
 
     cookies = _NoCookies()  # type: ignore[override]
+    is_shared = False
+    """Whether it sends over a transport that others may send over too."""
 
     def __init__(self, transport: httpx.BaseTransport | None) -> None:
         """Send over this transport, if there is one."""
+        self._process = os.getpid()
         super().__init__(transport=transport, verify=_ssl_context(), limits=_LIMITS)
         self.hop_headers = _hop_headers(self)
+
+    def __del__(self) -> None:
+        """Close what was let go without being closed; a forked process leaves what its parent has alone."""
+        with contextlib.suppress(Exception):
+            if not self.is_shared and self._process == os.getpid():
+                self.close()
 
 
 class AsyncPool(httpx.AsyncClient):
     """The SDK's own pool of an event loop, as above."""
 
     cookies = _NoCookies()  # type: ignore[override]
+    is_shared = False
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
         """Send over this transport, if there is one."""
@@ -89,17 +101,14 @@ def check_pool(http_client: object, transport: object, *, is_async: bool) -> Non
         raise TypeError(f"http_client must be an httpx.{kind.__name__}, not {type(http_client).__name__}")
 
 
-def transport_of(given: Any) -> Any:
-    """Give a transport: the one that the caller has made, or one that a function of the caller's makes now."""
-    if given is None or isinstance(given, (BaseTransport, AsyncBaseTransport)):
-        return given
-    return given()
-
-
-def own_pool(kind: Callable[[Any], P], transport: Any) -> P:
-    """Make a pool of the SDK's own, over this transport if there is one."""
+def own_pool(kind: type[P], given: Any) -> P:
+    """Make a pool of the SDK's own, over a transport of the caller's, or that a function of theirs makes."""
+    is_made = isinstance(given, (BaseTransport, AsyncBaseTransport))
+    transport: Any = given if is_made or given is None else given()
     try:
-        return kind(transport)
+        pool = kind(transport)
+        pool.is_shared = is_made
+        return pool
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
     # Outside the handler, as in `failure_of`: the address of a proxy may hold a password.
