@@ -101,6 +101,16 @@ def test_a_header_is_sent_once_however_it_is_written(server: Server, examples: d
     assert sent[1].headers.get_list("accept") == ["x"]
 
 
+@pytest.mark.parametrize("size", [9, 100_000])
+def test_how_long_a_body_is_nobody_can_say_but_the_client(server: Server, size: int) -> None:
+    server.respond = lambda _: Reply(json={})
+    with Unpuzzle(base_url=server.url, headers={"content-length": "3"}) as client:
+        client.request("POST", "/x/", content=b"x" * size, headers={"Transfer-Encoding": "chunked"})
+    (request,) = server.received
+    assert (len(request.body), request.headers["content-length"]) == (size, str(size))
+    assert "transfer-encoding" not in request.headers
+
+
 def test_what_httpx_says_of_a_connection_can_be_said_otherwise(client: Unpuzzle, server: Server) -> None:
     server.respond = lambda _: Reply(json={})
     client.request("GET", "/x", headers={"accept-encoding": "identity", "Connection": "close"})

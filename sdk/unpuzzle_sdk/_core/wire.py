@@ -24,6 +24,8 @@ AsyncBaseTransport: TypeAlias = httpx.AsyncBaseTransport
 Timeout: TypeAlias = float | httpx.Timeout | None
 P = TypeVar("P", "Pool", "AsyncPool")
 
+# How long a body is, whoever sends it knows; what the caller says of it could only be wrong.
+_OF_THE_BODY = ("Content-Length", "Transfer-Encoding")
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0)
 
 # The API sends something every 15 seconds; a stream that is silent for longer than this is dead.
@@ -122,6 +124,8 @@ def built(
     """Build what a pool sends; a client that the caller has made adds its own headers, parameters and cookies."""
     is_async = isinstance(pool, httpx.AsyncClient)
     headers: dict[str, str] = dict(request.headers)
+    for name in _OF_THE_BODY:
+        headers.pop(name, None)
     content: Any = request.content
     if content is not None and len(content) > _PIECE:
         # What sends it would copy the whole of it, more than once.
