@@ -17,15 +17,15 @@ Item = dict[str, Any]
 
 FIRST = (
     "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
-    "lesson_title", "user", "code", "type", "status", "order", "category", "difficulty", "price", "amount", "total",
+    "lesson_title", "user", "code", "device", "type", "status", "order", "category", "difficulty", "price", "amount", "total",
     "currency", "rating", "progress", "progress_percentage", "students_count", "lessons_count", "courses_count",
-    "duration_hours", "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "enrolled_at",
+    "duration_hours", "duration_minutes", "is_published", "is_preview", "is_completed", "is_read", "is_current", "enrolled_at",
     "published_at", "created_at", "updated_at",
 )  # fmt: skip
 """Columns in the order in which they matter; those of a list that are not here come after them."""
 CUTTABLE = {
     "title", "name", "full_name", "email", "course", "course_title", "content", "comment", "message", "lesson",
-    "lesson_title", "user", "description", "category", "instructor",
+    "lesson_title", "user", "device", "description", "category", "instructor",
 }  # fmt: skip
 NAMES = ("title", "name", "slug", "message", "id")
 """What an object is called, by the first of these that it has."""
