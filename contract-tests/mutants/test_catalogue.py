@@ -18,6 +18,14 @@ def test_every_fault_has_just_one_place() -> None:
         assert mutant.applied_to(text) != text, mutant.name
 
 
+def test_a_fault_of_the_schema_is_where_it_counts() -> None:
+    """In what no later migration says again."""
+    for mutant in MUTANTS:
+        planted = ROOT / mutant.file
+        later = [path for path in planted.parent.glob("0*.py") if path.name > planted.name]
+        assert not [path.name for path in later if mutant.old in path.read_text(encoding="utf-8")], mutant.name
+
+
 def test_a_fault_without_its_place_is_refused() -> None:
     mutant = Mutant("name", "spec", "file", "old", "new", "", ())
     for text in ("", "old old"):
