@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from conformance.command import SMALL, ended, including
 
-from harness import Server
+from harness import Person, Server
 from unpuzzle_cli import errors
 from unpuzzle_cli.conformance.checks import at_example
 from unpuzzle_cli.conformance.cleaning import Cleaning
@@ -55,7 +55,7 @@ class TestFull:
         person = Sender("http://host/edu", "a@example.com", "password")
         wire, whose = Wire("http://host/edu", may_write=True), person.email
         wire.left = Left(
-            things=[(whose, course)], published=[(whose, "c")] * 2, intents=[(whose, "pay")], subscribers=[whose, whose]
+            things=[(whose, course)] * 2, published=[(whose, "c")] * 2, intents=[(whose, "pay")], subscribers=[whose, whose]
         )
         notes: list[str] = []
         assert Cleaning(wire, [person], [person], notes).run(interrupted=False) is None
@@ -83,6 +83,20 @@ class TestFull:
     )
     def test_an_address_that_mail_could_go_to_becomes_nobodys_and_what_is_none_stays(self, sent: Any, kept: Any) -> None:
         assert at_example(sent) == kept
+
+    def test_a_body_that_may_be_left_out_is_not_malformed_where_it_is(
+        self, server: Server, instructor: Person, tmp_path: Path
+    ) -> None:
+        """What the contract's example names costs something: it is refused for that, and may be."""
+        priced, renamed = instructor.published_course(price=30), "UPDATE courses SET slug = %s WHERE id = %s"
+        server.sql(renamed, "introduction-to-python-programming", priced["id"])
+        try:
+            end = ended(tmp_path, "--base-url", server.base_url, "--profile", "full", "--yes", *including("enrollments.enroll"))
+        finally:
+            server.sql(renamed, priced["slug"], priced["id"])
+        assert end.code == 0, end.out
+        (enroll,) = end.report["operations"]
+        assert enroll["seen"]["402"] > 0
 
     def test_it_does_not_write_before_somebody_has_said_yes(self, server: Server, tmp_path: Path) -> None:
         end = ended(tmp_path, "--base-url", server.base_url, "--profile", "full")

@@ -54,13 +54,13 @@ class Cleaning:
         for email, course in dict.fromkeys(left.published):  # whoever has taken one keeps it, and nobody else is to see it
             if person := young.get(email):
                 yield f"Course {course}", email, partial(person.ask, "courses.archive", course_id=course)
-        for email, payment in reversed(left.intents):
+        for email, payment in dict.fromkeys(reversed(left.intents)):
             if person := young.get(email):
                 yield f"Payment {payment} of {email}", email, partial(person.ask, "payments.cancel_intent", payment_id=payment)
         for email in dict.fromkeys(left.subscribers):
             if person := young.get(email):
                 yield f"The subscription of {email}", email, partial(self._cancel, person)
-        for email, location in reversed(left.things):
+        for email, location in dict.fromkeys(reversed(left.things)):
             path = self._path(location)
             if email in young and ROUTES.find("DELETE", path):
                 yield path, email, partial(self._delete, young[email], path)
