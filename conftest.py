@@ -39,3 +39,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+    gc.set_threshold(20_000)  # a server and its callers in one process make much in little time, and little of it is garbage

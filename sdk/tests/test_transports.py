@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from typing import Any
@@ -112,6 +114,24 @@ def test_a_client_that_is_let_go_closes_its_connections(server: Server, examples
     Unpuzzle(base_url=server.url).system.health()
     gc.collect()
     assert server.runs_out_of("open_connections")
+
+
+KEPT = """
+import asyncio, sys
+from unpuzzle_sdk import AsyncUnpuzzle, Unpuzzle
+from unpuzzle_sdk._core import wire
+kept, other = Unpuzzle(base_url=sys.argv[1]), AsyncUnpuzzle(base_url=sys.argv[1])
+kept.system.health()
+asyncio.run(other.system.health())
+sys.kept = sys.modules["__main__"], wire
+"""
+
+
+def test_the_end_of_a_program_closes_in_silence(server: Server, examples: dict[str, Any]) -> None:
+    """Whatever of it is gone first."""
+    server.respond = lambda _: Reply(json=examples["Health"])
+    ended = subprocess.run([sys.executable, "-c", KEPT, server.url], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")
 
 
 def test_a_transport_that_others_may_use_is_closed_by_hand_alone(examples: dict[str, Any]) -> None:

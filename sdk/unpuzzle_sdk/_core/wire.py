@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -77,9 +76,12 @@ class Pool(httpx.Client):
 
     def __del__(self) -> None:
         """Close what was let go without being closed; a forked process leaves what its parent has alone."""
-        with contextlib.suppress(Exception):
+        try:
             if not self.is_shared and self._process == os.getpid():
                 self.close()
+        except Exception:
+            # At the end of a program even `os` and `contextlib` may be gone before this is.
+            return
 
 
 class AsyncPool(httpx.AsyncClient):
