@@ -71,6 +71,18 @@ def test_bash_breaks_words_at_equals_signs_and_colons_and_that_changes_nothing(u
     assert completed("unpuzzle", "courses", "get", "--base-url", "=", scheme, ":", host, ":", port, "intro") == [PYTHON]
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_where_a_word_is_one_what_completes_it_begins_with_its_option(unpuzzle: Any, shell: str) -> None:
+    def completed(*words: str) -> str:
+        asked = {"_UNPUZZLE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": " ".join(["unpuzzle", *words])}
+        return unpuzzle(**asked, _TYPER_COMPLETE_FISH_ACTION="get-args").stdout  # type: ignore[no-any-return]
+
+    assert completed("courses", "list", "--json=titl").count("--json=title") == 1
+    assert completed("courses", "list", "--json=title,pri").count("--json=title,price") == 1
+    assert "--difficulty" in completed("courses", "list", "--diff")
+    assert "=" not in completed("courses", "list", "--sort", "pri")
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

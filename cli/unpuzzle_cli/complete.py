@@ -31,6 +31,21 @@ def put_words_together(environment: MutableMapping[str, str]) -> None:
     environment["COMP_WORDS"] = "\n".join(words)
 
 
+def keep_options_with_their_values() -> None:
+    """For zsh and fish, to which `--json=titl` is one word: what completes it begins with the option."""
+    from typer._click.shell_completion import CompletionItem, ShellComplete  # typer has no public names for them
+    from typer._completion_classes import FishComplete, ZshComplete
+
+    def words(shell: ShellComplete, args: list[str], incomplete: str) -> list[CompletionItem]:
+        option, equals, _ = incomplete.partition("=")
+        kept = f"{option}{equals}" if equals and option.startswith("-") else ""
+        found = ShellComplete.get_completions(shell, args, incomplete)
+        return [CompletionItem(f"{kept}{item.value}", item.type, item.help) for item in found]
+
+    for kind in (FishComplete, ZshComplete):
+        kind.get_completions = words  # type: ignore[assignment]
+
+
 def course_slugs(context: typer.Context, incomplete: str) -> Found:
     def ask(client: Any) -> Iterable[tuple[str, str]]:
         words = {"search": incomplete.replace("-", " ")} if incomplete.strip("-") else {}

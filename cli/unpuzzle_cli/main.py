@@ -39,8 +39,11 @@ def _command_line() -> int:
     gc.enable()
     heed_ctrl_c()
     console.prepare()
-    if os.environ.get("_UNPUZZLE_COMPLETE") == "complete_bash":
-        complete.put_words_together(os.environ)
+    match os.environ.get("_UNPUZZLE_COMPLETE"):
+        case "complete_bash":
+            complete.put_words_together(os.environ)
+        case "complete_zsh" | "complete_fish":
+            complete.keep_options_with_their_values()
 
     # Not standalone: typer would turn errors into messages and exit codes of its own.
     code: int | None = app(prog_name="unpuzzle", standalone_mode=False)
