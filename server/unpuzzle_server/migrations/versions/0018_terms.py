@@ -153,15 +153,6 @@ CREATE FUNCTION app.holds_token(of_hash bytea) RETURNS boolean
 $$;
 """
 
-TOTALS = """
--- Who has left has no totals, counted anew neither: what stays of them, such as a rating, is the course's.
-ALTER VIEW app.recounted_learner_totals RENAME TO recounted_totals_of_all;
-CREATE VIEW app.recounted_learner_totals AS
-    SELECT t.* FROM app.recounted_totals_of_all t JOIN users u ON u.id = t.user_id WHERE u.erased_at IS NULL;
-DELETE FROM learner_totals USING users WHERE users.id = user_id AND erased_at IS NOT NULL;
-DELETE FROM achievements USING users WHERE users.id = user_id AND erased_at IS NOT NULL;
-"""
-
 GRANTS = """
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.sold_in, app.drop_cancelled_payments, app.holds_token TO {app};
@@ -171,5 +162,5 @@ GRANT INSERT (is_address) ON bulk_rows TO {app};
 
 def upgrade() -> None:
     app = context.config.attributes["app_role"]
-    for statement in [COUPONS, REFUNDS, COURSES, VERSIONS, ADDRESSES, TOKENS, TOTALS, GRANTS.format(app=app)]:
+    for statement in [COUPONS, REFUNDS, COURSES, VERSIONS, ADDRESSES, TOKENS, GRANTS.format(app=app)]:
         op.get_bind().exec_driver_sql(statement)
